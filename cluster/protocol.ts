@@ -1,0 +1,210 @@
+/**
+ * The wire between a controller and an agent: a WebSocket, JSON text frames for messages, binary frames for bytes.
+ *
+ * Diary of PROTOCOL. Bump on any change of meaning; never reuse a name.
+ *   1: 2026-11-24: first.
+ */
+
+import { z } from "zod";
+import type { Problem } from "./errors.ts";
+import type { Receipt, ShimEvent, Spawn } from "./shim-contract.ts";
+
+export const PROTOCOL = 1;
+
+/** Largest frame either side accepts, in bytes; senders cut at FRAME_DATA. */
+export const MAX_FRAME = 1024 * 1024;
+export const FRAME_DATA = 64 * 1024;
+/** Log bytes an agent sends ahead of acknowledgement, per run: about a second of a good link, so that commands are not stuck behind logs. */
+export const LOG_WINDOW = 8 * 1024 * 1024;
+export const BEAT_MS = 2000;
+/** Silence after which a link is given up and dialled again; any byte received is life. */
+export const SILENCE_MS = 10_000;
+/** An agent's socket waits this long for a hello. */
+export const HELLO_MS = 5000;
+export const CLOSE = { protocol: 4001, token: 4002, malformed: 4003, slow: 4004, fenced: 4005, silent: 4006, bye: 4007 } as const;
+
+/** Who commands: compared as (epoch, id). Higher epoch wins; equal epoch and another id is refused. */
+export type Authority = { readonly controller: string; readonly epoch: number };
+
+/** The run's record that an agent keeps, fsynced, so that another machine can take over. `state` is the controller's reduced state. */
+export type RunRecord = {
+  readonly run: string;
+  readonly epoch: number;
+  readonly controller: string;
+  readonly seq: number;
+  readonly spec: unknown;
+  readonly state: unknown;
+};
+
+const authority = { run: z.string().max(128), epoch: z.int().nonnegative(), controller: z.string().max(64) };
+const record = z.looseObject({ run: z.string(), epoch: z.int(), controller: z.string(), seq: z.int(), spec: z.unknown(), state: z.unknown() });
+const environment = z.record(z.string(), z.string());
+
+/** A file of a snapshot; mode is 0o644 or 0o755; a link has `link` (target) and no hash. */
+export const snapshotEntry = z.object({
+  path: z.string().max(4096),
+  mode: z.int(),
+  size: z.int().nonnegative(),
+  sha256: z.string().optional(),
+  link: z.string().optional(),
+});
+export type SnapshotEntry = z.infer<typeof snapshotEntry>;
+
+export const spawnSchema = z.object({
+  role: z.enum(["launcher", "rank"]),
+  rank: z.int().nullable(),
+  localRank: z.int().nullable(),
+  argv: z.array(z.string()),
+  env: environment,
+  cwd: z.string(),
+}) satisfies z.ZodType<Spawn>;
+
+/** What a controller asks for. Every command with a run is fenced by its authority; each is idempotent. */
+export const commandSchema = z.discriminatedUnion("do", [
+  /** Takes or renews the run; reply AdoptReply. Refused with FENCED when a higher authority is on record. */
+  z.object({ do: z.literal("adopt"), ...authority, record }),
+  /** Newer reduced state, fsynced before the reply. */
+  z.object({ do: z.literal("record"), ...authority, record }),
+  /** From here on: events of the run from index, log streams from the offsets (absent streams from 0). No reply value. */
+  z.object({ do: z.literal("subscribe"), ...authority, eventsFrom: z.int().nonnegative(), cursors: z.record(z.string(), z.int().nonnegative()) }),
+  /** Which of these hashes the host lacks; reply {missing: string[]}. */
+  z.object({ do: z.literal("sync-offer"), ...authority, hashes: z.array(z.string()) }),
+  /** All blobs are there: check, build the tree, give the run its writable copy; reply {dir, tree}. */
+  z.object({ do: z.literal("sync-commit"), ...authority, entries: z.array(snapshotEntry), tree: z.string() }),
+  /** Secrets to tmpfs, scratch made, session environment and `setup` taken; reply PrepareReply. */
+  z.object({
+    do: z.literal("prepare"),
+    ...authority,
+    python: z.string().nullable(),
+    setup: z.string().nullable(),
+    /** Session environment in place of the file that host.py `env` left (transport local), else null. */
+    sessionEnv: environment.nullable(),
+    secrets: environment,
+    scratch: z.string().nullable(),
+    ranks: z.array(z.int()),
+    /** In-place code: hash this directory, no copy. */
+    inPlace: z.string().nullable(),
+    hashScript: z.string().nullable(),
+  }),
+  /** Starts the shim of an attempt, which holds ports; reply {ports, pid, start, dir, socket} when armed. */
+  z.object({
+    do: z.literal("arm"),
+    ...authority,
+    record,
+    attempt: z.int(),
+    host: z.string(),
+    ports: z.array(z.int()),
+    portRange: z.tuple([z.int(), z.int()]),
+    mark: z.string(),
+    quotaBytes: z.int(),
+  }),
+  /**
+   * Environment of each spawn: the captured session (or `setup`) environment, less names that match `unset` (exact, or a prefix ending in "*"),
+   * then the secrets given to `prepare`, then the spawn's own `env`. Reply when the shim has launched.
+   */
+  z.object({
+    do: z.literal("launch"),
+    ...authority,
+    record,
+    attempt: z.int(),
+    spawns: z.array(spawnSchema),
+    unset: z.array(z.string()),
+    ranks: z.int(),
+    stopGraceMs: z.int(),
+  }),
+  /** Also disarms: an attempt that was armed and not launched just ends. Reply at once; the receipt comes as the event `ended`. */
+  z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
+  /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
+  z.object({ do: z.literal("forget"), ...authority }),
+  /** Ad-hoc command; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
+  z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment }),
+  z.object({ do: z.literal("exec-stdin"), target: z.int(), data: z.string(), end: z.boolean() }),
+  z.object({ do: z.literal("exec-kill"), target: z.int() }),
+  z.object({ do: z.literal("status") }),
+  /** The agent leaves; shims and ranks stay. */
+  z.object({ do: z.literal("quit") }),
+]);
+export type Command = z.infer<typeof commandSchema>;
+
+/** Controller → agent, text frames. */
+export const toAgentSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("hello"), protocol: z.int(), token: z.string(), controller: z.string() }),
+  z.object({ type: z.literal("command"), id: z.int(), command: commandSchema }),
+  /** Everything before `events` and before each offset is on the controller's disk. */
+  z.object({ type: z.literal("ack"), run: z.string(), events: z.int().optional(), cursors: z.record(z.string(), z.int()).optional() }),
+  z.object({ type: z.literal("beat") }),
+]);
+export type ToAgent = z.infer<typeof toAgentSchema>;
+
+/** An event of one run on one host, kept by the agent until acknowledged. `index` grows by one from 0 per run and agent. */
+export type AgentEvent = { readonly index: number; readonly at: number; readonly attempt: number; readonly event: AgentRunEvent };
+
+export type AgentRunEvent =
+  | ShimEvent
+  /** The shim died without a last word; the agent swept in its place. */
+  | { readonly type: "shim-lost"; readonly at: number; readonly receipt: Receipt }
+  /** Comes after `ended` or `shim-lost`: no log file of the attempt grows any more. Stream name → final size in bytes. */
+  | { readonly type: "drained"; readonly at: number; readonly sizes: Readonly<Record<string, number>> };
+
+export type AttemptStatus = { readonly attempt: number; readonly phase: "armed" | "launched" | "stopping" | "ended"; readonly pids: number };
+
+export type AdoptReply = { readonly events: number; readonly attempts: readonly AttemptStatus[] };
+export type PrepareReply = {
+  readonly dir: string; // the job's working directory
+  readonly python: string | null; // after setup
+  readonly scratch: string | null;
+  readonly notes: readonly string[];
+  readonly scriptSha256: string | null;
+};
+
+/** Agent → controller, text frames. `value` is checked by the caller that asked. */
+export const fromAgentSchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("welcome"),
+    protocol: z.int(),
+    version: z.string(),
+    bundle: z.string(),
+    key: z.string(),
+    bootId: z.string(),
+    pid: z.int(),
+    dirs: z.object({ bundle: z.string(), state: z.string(), runtime: z.string() }),
+    runs: z.array(z.object({ run: z.string(), epoch: z.int(), controller: z.string(), seq: z.int(), live: z.boolean() })),
+  }),
+  z.object({ type: z.literal("reply"), id: z.int(), ok: z.literal(true), value: z.unknown() }),
+  z.object({ type: z.literal("refused"), id: z.int(), ok: z.literal(false), problem: z.custom<Problem>((v) => typeof v === "object" && v !== null) }),
+  z.object({ type: z.literal("event"), run: z.string(), event: z.custom<AgentEvent>((v) => typeof v === "object" && v !== null) }),
+  z.object({ type: z.literal("beat"), lagMs: z.number() }),
+]);
+export type FromAgent = z.infer<typeof fromAgentSchema>;
+
+/**
+ * Binary frames: u32 big endian length of a JSON header, the header, the bytes.
+ * log: bytes of `stream` ("a1/rank3.out", "a1/launcher.err") from `offset`. gap: bytes offset..to do not exist any more.
+ */
+export const binaryHeader = z.discriminatedUnion("t", [
+  z.object({ t: z.literal("log"), run: z.string(), stream: z.string(), offset: z.int() }),
+  z.object({ t: z.literal("gap"), run: z.string(), stream: z.string(), offset: z.int(), to: z.int(), why: z.string() }),
+  z.object({ t: z.literal("exec"), id: z.int(), fd: z.union([z.literal(1), z.literal(2)]) }),
+  z.object({ t: z.literal("blob"), run: z.string(), sha256: z.string(), offset: z.int(), size: z.int() }),
+]);
+export type BinaryHeader = z.infer<typeof binaryHeader>;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder("utf-8", { fatal: true });
+
+export function packFrame(header: BinaryHeader, data: Uint8Array): Uint8Array {
+  const head = encoder.encode(JSON.stringify(header));
+  const frame = new Uint8Array(4 + head.length + data.length);
+  new DataView(frame.buffer).setUint32(0, head.length);
+  frame.set(head, 4);
+  frame.set(data, 4 + head.length);
+  return frame;
+}
+
+/** Errors: throws on anything that is not such a frame; the caller closes the link with CLOSE.malformed. */
+export function unpackFrame(frame: Uint8Array): { header: BinaryHeader; data: Uint8Array } {
+  const length = new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(0);
+  if (length > 4096 || 4 + length > frame.length) throw new RangeError("frame header does not fit the frame");
+  const header = binaryHeader.parse(JSON.parse(decoder.decode(frame.subarray(4, 4 + length))));
+  return { header, data: frame.subarray(4 + length) };
+}

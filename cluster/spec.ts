@@ -1,0 +1,104 @@
+/** A run as it was asked for: the cluster file after defaults, ranges, --set and flags; plain data, journaled, no secret values in it. */
+
+/** Which GPUs of a host a run wants. `none` means CPU ranks: `slots` of them. */
+export type GpuRequest =
+  | { readonly kind: "count"; readonly count: number }
+  | { readonly kind: "list"; readonly ids: readonly string[] } // indices ("0") or UUIDs ("GPU-…", "MIG-…")
+  | { readonly kind: "auto" }
+  | { readonly kind: "none"; readonly slots: number };
+
+export type HostSpec = {
+  /** The name people use: the `host` of the file, unique in a run. */
+  readonly name: string;
+  readonly transport: "ssh" | "local";
+  readonly user?: string;
+  readonly port?: number;
+  /** Path on the controller's machine, absolute after resolution. */
+  readonly identity?: string;
+  /** What peers use to reach this host, when it is not `name`. */
+  readonly address: string;
+  readonly interface?: string;
+  /** A python, or the directory of a virtual or conda environment; relative to the remote home. Absent: python, else python3, on PATH. */
+  readonly python?: string;
+  /** Lines for `bash -l` that run before the ranks; their environment is captured. */
+  readonly setup?: string;
+  readonly workdir?: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly gpus: GpuRequest;
+};
+
+/** backend × launcher of the file folded into the one that acts. */
+export type Launcher = "torchrun" | "torchrun-static" | "accelerate" | "direct" | "command";
+
+export type Job =
+  | { readonly kind: "smoke"; readonly args: readonly string[] }
+  | { readonly kind: "script"; readonly script: string; readonly args: readonly string[] }
+  | { readonly kind: "module"; readonly module: string; readonly args: readonly string[] }
+  | { readonly kind: "command"; readonly argv: readonly string[] };
+
+export type RunSpec = {
+  readonly schema: 1;
+  /** train_20251101_143200 */
+  readonly run: string;
+  readonly name: string;
+  /** Absolute path of the cluster file, or null when the run came from elsewhere. */
+  readonly file: string | null;
+  readonly hosts: readonly HostSpec[];
+  readonly minHosts: number;
+  readonly launcher: Launcher;
+  /** `command` only: one process per host or one per GPU/slot. */
+  readonly per: "host" | "gpu";
+  /** Rendezvous that the file names: a host of the cluster (by name or address) and a port; null: host 0 and a fresh port. */
+  readonly rdzv: { readonly host: string; readonly port: number } | null;
+  /** Inclusive range to take fresh ports from; null: 20000 to 29999 (below every ephemeral range). */
+  readonly rdzvPorts: readonly [number, number] | null;
+  readonly job: Job;
+  /** A Hugging Face accelerate configuration, parsed; null: none given. */
+  readonly accelerateConfig: Readonly<Record<string, unknown>> | null;
+  readonly env: Readonly<Record<string, string>>;
+  /** Names whose values are secret, by scope ("*" or a host's name); the values travel apart, see SecretValues. */
+  readonly secretNames: Readonly<Record<string, readonly string[]>>;
+  readonly timeouts: { readonly connectMs: number; readonly startMs: number; readonly stopGraceMs: number; readonly runMs: number | null };
+  readonly logs: { readonly quotaBytes: number };
+  readonly paths: { readonly scratch?: string; readonly durable?: string; readonly shared?: string; readonly checkpoints?: string };
+  readonly tags: readonly string[];
+  /** snapshot: the directory `root` on the controller's machine travels; in-place: ranks run in `dir` on every host (--no-sync); none: nothing to ship. */
+  readonly code: { readonly kind: "snapshot"; readonly root: string } | { readonly kind: "in-place"; readonly dir: string } | { readonly kind: "none" };
+};
+
+/** scope ("*" or host name) → variable → value. Never journaled, never in an argv. */
+export type SecretValues = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/** What a look at a host found; made on the host by python/host.py (`facts`), read-only. */
+export type HostFacts = {
+  readonly os: string; // uname -s
+  readonly arch: string; // uname -m
+  readonly kernel: string;
+  readonly libc: { readonly kind: "glibc" | "musl" | "unknown"; readonly version: string };
+  readonly hostname: string;
+  readonly user: string;
+  readonly uid: number;
+  readonly home: string;
+  readonly shell: string;
+  readonly bootId: string;
+  /** Where our state can live (writable, may execute), first fit of ~/.local/state/nexadist, /var/tmp, /tmp. */
+  readonly stateDir: string;
+  /** A word when stateDir is not under the home, else "". */
+  readonly stateNote: string;
+  readonly helperPython: { readonly path: string; readonly version: string };
+  readonly node: { readonly path: string; readonly version: string } | null;
+  /** The job's python; null with `pythonProblem` when it cannot be had. */
+  readonly python: { readonly path: string; readonly version: string; readonly torch: string | null; readonly accelerate: string | null } | null;
+  readonly pythonProblem: string;
+  readonly interfaces: readonly { readonly name: string; readonly mtu: number; readonly up: boolean; readonly addresses: readonly string[] }[];
+  /** null: no nvidia-smi or it failed (see gpuProblem). */
+  readonly gpus: readonly { readonly index: number; readonly uuid: string; readonly name: string; readonly memoryMiB: number | null }[] | null;
+  readonly gpuProblem: string;
+  readonly cpus: number;
+  readonly memoryBytes: number;
+  /** net.ipv4.ip_local_port_range */
+  readonly ephemeralPorts: readonly [number, number];
+  /** loginctl linger and KillUserProcesses: true, false, or null where logind is absent. */
+  readonly linger: boolean | null;
+  readonly killUserProcesses: boolean | null;
+};
