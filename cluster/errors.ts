@@ -42,7 +42,7 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 
 /** What travels on wires and in journals in place of an Error. */
-export type Problem = { readonly code: ErrorCode; readonly message: string; readonly hint: string; readonly host?: string };
+export type Problem = { readonly code: ErrorCode; readonly message: string; readonly hint: string; readonly exit: number; readonly host?: string };
 
 export class NexaError extends Error {
   readonly code: ErrorCode;
@@ -67,5 +67,5 @@ export const fail = (code: ErrorCode, data: ErrorData = {}, cause?: unknown): Ne
 /** Any thrown value as plain data: an expected failure keeps its code, all else is a bug. */
 export function toProblem(thrown: unknown, host?: string): Problem {
   const error = thrown instanceof NexaError ? thrown : fail("BUG", { what: thrown instanceof Error ? thrown.message : String(thrown) }, thrown);
-  return { code: error.code, message: error.message, hint: error.hint, ...(host === undefined ? {} : { host }) };
+  return { code: error.code, message: error.message, hint: error.hint, exit: error.exit, ...(host === undefined ? {} : { host }) };
 }

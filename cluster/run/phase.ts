@@ -1,0 +1,75 @@
+/** Which phase a run is in, derived from its facts: each arm says why the run moves on. Never moves backwards. */
+
+import { EXIT } from "../errors.ts";
+import { type HostState, isOver, membersOf, type RunState } from "./state.ts";
+
+export function advance(state: RunState, at: number): RunState {
+  let current = state;
+  for (;;) {
+    const next = step(current, at);
+    if (next === current) return current;
+    current = next;
+  }
+}
+
+function step(state: RunState, at: number): RunState {
+  if (isOver(state)) return state;
+  const members = membersOf(state);
+  const ending = state.phase === "stopping" || state.phase === "draining";
+  if (state.verdict !== null && state.verdict !== "succeeded" && !ending) return { ...state, phase: "stopping" };
+  switch (state.phase) {
+    case "connecting":
+      return connected(state, at);
+    case "preparing":
+      return members.every((h) => h.stage === "prepared") ? { ...state, phase: "arming" } : state;
+    case "arming":
+      return state.attempt > 0 && members.every((h) => h.stage === "armed") ? { ...state, phase: "launching" } : state;
+    case "launching":
+      if (members.every(isDone)) return { ...state, phase: "draining", verdict: "succeeded" };
+      return allStarted(state) ? { ...state, phase: "running", runningAt: at } : state;
+    case "running":
+      return members.every(isDone) ? { ...state, phase: "draining", verdict: "succeeded" } : state;
+    case "stopping":
+      return members.every((h) => !h.mayRun || h.receipt !== null) ? { ...state, phase: "draining" } : state;
+    case "draining":
+      return members.every(isDrained) || state.due.includes("drain") ? { ...state, phase: state.verdict ?? "failed", endedAt: at } : state;
+    default:
+      return state;
+  }
+}
+
+const isDone = (h: HostState): boolean => h.receipt !== null;
+/** A host that never armed anything, or that could not be asked, has no logs to wait for. */
+const isDrained = (h: HostState): boolean => h.stage === "drained" || h.stage === "forgot" || h.receipt === "unknown" || h.receipt === null;
+const allStarted = (state: RunState): boolean =>
+  state.world > 0 && Object.keys(state.ranks).length >= state.world && membersOf(state).every((h) => h.stage !== "armed");
+
+/** Connecting is over when every host has answered or was given up. */
+function connected(state: RunState, at: number): RunState {
+  const hosts = Object.values(state.hosts);
+  if (hosts.some((h) => h.stage === "waiting")) return state;
+  const members = state.spec.hosts.filter((h) => state.hosts[h.name]?.stage !== "refused").map((h) => h.name);
+  const refused = hosts.filter((h) => h.stage === "refused");
+  const store =
+    state.spec.rdzv === null ? undefined : state.spec.hosts.find((h) => h.name === state.spec.rdzv?.host || h.address === state.spec.rdzv?.host)?.name;
+  const enough = members.length >= state.spec.minHosts && (store === undefined || members.includes(store));
+  if (enough) return { ...state, members, phase: "preparing", connectedAt: at };
+  const names = refused.map((h) => h.name).join(", ");
+  const why =
+    store !== undefined && !members.includes(store)
+      ? `${store}, which rdzv names, cannot be reached`
+      : `${members.length} of ${hosts.length} hosts are ready, ${state.spec.minHosts} are needed; not reached: ${names}`;
+  return {
+    ...state,
+    members,
+    verdict: "failed",
+    failure: {
+      at,
+      host: refused[0]?.name ?? null,
+      rank: null,
+      text: why,
+      exit: refused[0]?.problem?.exit ?? EXIT.unreachable,
+      problem: refused[0]?.problem ?? null,
+    },
+  };
+}

@@ -1,0 +1,257 @@
+/** The fold: one event onto the state of a run. Pure; time comes in with the events. */
+
+import { EXIT, type Problem } from "../errors.ts";
+import type { RunEvent } from "./events.ts";
+import { advance } from "./phase.ts";
+import { type Failure, type HostStage, type HostState, isOver, type RankState, type RunState } from "./state.ts";
+
+const STAGES: readonly HostStage[] = ["waiting", "connected", "refused", "prepared", "armed", "launched", "ended", "drained", "forgot"];
+const later = (a: HostStage, b: HostStage): HostStage => (STAGES.indexOf(a) >= STAGES.indexOf(b) ? a : b);
+
+const newHost = (name: string): HostState => ({
+  name,
+  stage: "waiting",
+  seen: false,
+  unseenWhy: "",
+  facts: null,
+  dirs: null,
+  agent: null,
+  driver: "",
+  why: "",
+  dir: null,
+  python: null,
+  scratch: null,
+  notes: [],
+  ports: [],
+  problem: null,
+  launcherExit: null,
+  mayRun: false,
+  receipt: null,
+});
+
+export function start(event: RunEvent & { type: "requested" }): RunState {
+  return {
+    spec: event.spec,
+    by: event.by,
+    phase: "connecting",
+    requestedAt: event.at,
+    connectedAt: null,
+    runningAt: null,
+    endedAt: null,
+    phaseAt: event.at,
+    epoch: 0,
+    controller: "",
+    attempt: 0,
+    rdzvId: "",
+    world: 0,
+    hosts: Object.fromEntries(event.spec.hosts.map((host) => [host.name, newHost(host.name)])),
+    members: [],
+    ranks: {},
+    stop: null,
+    failure: null,
+    verdict: null,
+    logsIncomplete: [],
+    due: [],
+  };
+}
+
+/** Folds a whole journal. Errors: RangeError when it does not begin with `requested`. */
+export function replay(events: readonly RunEvent[]): RunState {
+  const [first, ...rest] = events;
+  if (first?.type !== "requested") throw new RangeError("a run's journal begins with its request");
+  return rest.reduce(reduce, start(first));
+}
+
+export function reduce(state: RunState, event: RunEvent): RunState {
+  const next = advance(apply(state, event), event.at);
+  return next.phase === state.phase ? next : { ...next, phaseAt: event.at };
+}
+
+function apply(state: RunState, event: RunEvent): RunState {
+  if ("attempt" in event && event.type !== "attempt-begun" && event.attempt !== state.attempt) return state; // stale: changes nothing
+  switch (event.type) {
+    case "requested":
+      return state;
+    case "controller-started":
+      return { ...state, epoch: event.epoch, controller: event.controller };
+    case "host-connected":
+      return patch(state, event.host, (h) => ({
+        facts: event.facts,
+        dirs: event.dirs,
+        agent: event.agent,
+        driver: event.driver,
+        why: event.why,
+        seen: true,
+        unseenWhy: "",
+        problem: h.stage === "refused" ? h.problem : null,
+        stage: h.stage === "waiting" ? "connected" : h.stage,
+      }));
+    case "host-refused":
+      return patch(state, event.host, (h) => (h.stage === "waiting" ? { stage: "refused", problem: event.problem } : {}));
+    case "host-unseen":
+      return patch(state, event.host, () => ({ seen: false, unseenWhy: event.why }));
+    case "host-seen":
+      return patch(state, event.host, () => ({ seen: true, unseenWhy: "" }));
+    case "host-prepared":
+      return patch(state, event.host, (h) => ({
+        dir: event.dir,
+        python: event.python,
+        scratch: event.scratch,
+        notes: event.notes,
+        stage: later(h.stage, "prepared"),
+      }));
+    case "host-failed":
+      return failed(
+        patch(state, event.host, () => ({ problem: event.problem })),
+        { at: event.at, host: event.host, rank: null, text: event.problem.message, exit: exitOf(event.problem), problem: event.problem },
+      );
+    case "attempt-begun":
+      return event.attempt === state.attempt + 1 && state.phase === "arming"
+        ? mapMembers({ ...state, attempt: event.attempt, rdzvId: event.rdzvId, world: event.world, ranks: {} }, (h) => ({
+            ...h,
+            mayRun: true,
+            receipt: null,
+            launcherExit: null,
+          }))
+        : state;
+    case "host-armed":
+      return patch(state, event.host, (h) => ({ ports: event.ports, stage: later(h.stage, "armed") }));
+    case "host-launched":
+      return patch(state, event.host, (h) => ({ stage: later(h.stage, "launched") }));
+    case "rank-started":
+      return setRank(state, { rank: event.rank, host: event.host, pid: event.pid, startedAt: event.at, exit: null });
+    case "rank-exited":
+      return rankExited(state, event);
+    case "launcher-exited":
+      return launcherExited(state, event);
+    case "host-stopping":
+    case "log-gap":
+      return state;
+    case "host-ended":
+      return hostEnded(state, event);
+    case "host-drained":
+      return patch(state, event.host, (h) => ({ stage: later(h.stage, "drained") }));
+    case "host-forgot":
+      return patch(state, event.host, () => ({ stage: "forgot" }));
+    case "stop-requested":
+      return isOver(state) ? state : { ...state, stop: sooner(state, event), verdict: state.verdict ?? "stopped" };
+    case "timer":
+      return timedOut(state, event);
+  }
+}
+
+function patch(state: RunState, name: string, change: (host: HostState) => Partial<HostState>): RunState {
+  const host = state.hosts[name];
+  return host === undefined ? state : { ...state, hosts: { ...state.hosts, [name]: { ...host, ...change(host) } } };
+}
+
+function mapMembers(state: RunState, change: (host: HostState) => HostState): RunState {
+  const changed = Object.fromEntries(Object.entries(state.hosts).map(([name, host]) => [name, state.members.includes(name) ? change(host) : host]));
+  return { ...state, hosts: changed };
+}
+
+const setRank = (state: RunState, rank: RankState): RunState => {
+  const known = state.ranks[rank.rank];
+  return { ...state, ranks: { ...state.ranks, [rank.rank]: known?.exit == null ? rank : { ...rank, exit: known.exit } } };
+};
+
+/** The first failure wins; a failure after a wanted stop or a success changes nothing. */
+function failed(state: RunState, failure: Failure): RunState {
+  if (state.failure !== null || state.verdict !== null || isOver(state)) return state;
+  return { ...state, failure, verdict: "failed" };
+}
+
+const exitOf = (problem: Problem): number => (problem.code === "BUG" ? EXIT.bug : problem.exit);
+
+export const describeExit = (exit: { code: number | null; signal: string | null }): string =>
+  exit.signal !== null ? `was ended by ${exit.signal}` : exit.code === null ? "ended, its exit code is unknown" : `exited with code ${exit.code}`;
+
+function rankExited(state: RunState, event: RunEvent & { type: "rank-exited" }): RunState {
+  const known = state.ranks[event.rank];
+  if (known?.exit) return state;
+  const exit = { code: event.code, signal: event.signal, at: event.seenAt };
+  const next = {
+    ...state,
+    ranks: { ...state.ranks, [event.rank]: { rank: event.rank, host: event.host, pid: known?.pid ?? 0, startedAt: known?.startedAt ?? event.at, exit } },
+  };
+  const clean = event.code === 0 || (event.code === null && event.signal === null); // unknown: the launcher says it
+  return clean
+    ? next
+    : failed(next, {
+        at: event.at,
+        host: event.host,
+        rank: event.rank,
+        text: `rank ${event.rank} on ${event.host} ${describeExit(event)}`,
+        exit: EXIT.runFailed,
+        problem: null,
+      });
+}
+
+function launcherExited(state: RunState, event: RunEvent & { type: "launcher-exited" }): RunState {
+  const next = patch(state, event.host, () => ({ launcherExit: { code: event.code, signal: event.signal } }));
+  if (event.code === 0) return next;
+  return failed(next, {
+    at: event.at,
+    host: event.host,
+    rank: null,
+    text: `${state.spec.launcher} on ${event.host} ${describeExit(event)}`,
+    exit: EXIT.runFailed,
+    problem: null,
+  });
+}
+
+function hostEnded(state: RunState, event: RunEvent & { type: "host-ended" }): RunState {
+  const next = patch(state, event.host, (h) => ({ receipt: event.receipt, mayRun: false, stage: later(h.stage, "ended") }));
+  const host = next.hosts[event.host];
+  const ownRanks = Object.values(next.ranks).filter((rank) => rank.host === event.host);
+  const well = host?.launcherExit?.code === 0 || (host?.launcherExit === null && ownRanks.length > 0 && ownRanks.every((rank) => rank.exit?.code === 0));
+  return well
+    ? next
+    : failed(next, {
+        at: event.at,
+        host: event.host,
+        rank: null,
+        text: `the ranks on ${event.host} ended before they were done`,
+        exit: EXIT.runFailed,
+        problem: null,
+      });
+}
+
+/** A later stop may only shorten the grace. */
+function sooner(state: RunState, event: RunEvent & { type: "stop-requested" }): RunState["stop"] {
+  const asked = { by: event.by, why: event.why, graceMs: event.graceMs, at: event.at };
+  return state.stop === null || event.at + event.graceMs < state.stop.at + state.stop.graceMs ? asked : state.stop;
+}
+
+function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunState {
+  switch (event.key) {
+    case "start":
+      return failed(state, { at: event.at, host: null, rank: null, text: startLate(state), exit: EXIT.timedOut, problem: null });
+    case "run":
+      return failed(state, {
+        at: event.at,
+        host: null,
+        rank: null,
+        text: `the run lasted longer than timeouts.run (${(state.spec.timeouts.runMs ?? 0) / 1000} s)`,
+        exit: EXIT.timedOut,
+        problem: null,
+      });
+    case "stop":
+      return state.phase === "stopping" ? mapMembers(state, (h) => (h.mayRun && h.receipt === null ? { ...h, receipt: "unknown" } : h)) : state;
+    case "drain":
+      if (state.phase !== "draining") return state;
+      return {
+        ...state,
+        due: [...state.due, event.key],
+        logsIncomplete: state.members.filter((name) => STAGES.indexOf(state.hosts[name]?.stage ?? "waiting") < STAGES.indexOf("drained")),
+      };
+    case "forget":
+      return { ...state, due: [...state.due, event.key] };
+  }
+}
+
+function startLate(state: RunState): string {
+  const missing = Array.from({ length: state.world }, (_, rank) => rank).filter((rank) => state.ranks[rank] === undefined);
+  const who = state.world > 0 && state.phase === "launching" ? `ranks ${missing.join(", ")} did not start` : `${state.phase} was not done`;
+  return `${who} within timeouts.start (${state.spec.timeouts.startMs / 1000} s)`;
+}

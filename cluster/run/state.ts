@@ -1,0 +1,94 @@
+/** The state of a run: what a fold over its events knows. Plain data; viewers, the journal's replay and the agents' records all hold this shape. */
+
+import type { Problem } from "../errors.ts";
+import type { Receipt } from "../shim-contract.ts";
+import type { HostFacts, RunSpec } from "../spec.ts";
+import type { AgentDirs, TimerKey } from "./events.ts";
+
+/**
+ *   connecting → preparing → arming → launching → running ─┬→ draining → succeeded
+ *        │           │          │          │          │    │       └───→ failed
+ *        └───────────┴──────────┴──────────┴──────────┴→ stopping ─────→ stopped
+ */
+export type RunPhase = "connecting" | "preparing" | "arming" | "launching" | "running" | "stopping" | "draining" | "succeeded" | "failed" | "stopped";
+export type Verdict = "succeeded" | "failed" | "stopped";
+
+/** How far a host has come in the current attempt. */
+export type HostStage = "waiting" | "connected" | "refused" | "prepared" | "armed" | "launched" | "ended" | "drained" | "forgot";
+
+export type HostState = {
+  readonly name: string;
+  readonly stage: HostStage;
+  readonly seen: boolean;
+  readonly unseenWhy: string;
+  readonly facts: HostFacts | null;
+  readonly dirs: AgentDirs | null;
+  readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number } | null;
+  readonly driver: string;
+  readonly why: string;
+  /** What `prepare` made ready. */
+  readonly dir: string | null;
+  readonly python: string | null;
+  readonly scratch: string | null;
+  readonly notes: readonly string[];
+  readonly ports: readonly number[];
+  readonly problem: Problem | null;
+  readonly launcherExit: { readonly code: number | null; readonly signal: string | null } | null;
+  /** A launch may have reached the host: from then on only a receipt says that nothing is alive there. */
+  readonly mayRun: boolean;
+  /** null until the attempt ended there; "unknown" when the host could not be asked. */
+  readonly receipt: Receipt | "unknown" | null;
+};
+
+export type RankState = {
+  readonly rank: number;
+  readonly host: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly exit: { readonly code: number | null; readonly signal: string | null; readonly at: number } | null;
+};
+
+/** Why a run failed: the first failure that was seen. */
+export type Failure = {
+  readonly at: number;
+  readonly host: string | null;
+  readonly rank: number | null;
+  readonly text: string;
+  readonly exit: number;
+  readonly problem: Problem | null;
+};
+
+export type RunState = {
+  readonly spec: RunSpec;
+  readonly by: string;
+  readonly phase: RunPhase;
+  readonly requestedAt: number;
+  /** When connecting was over. */
+  readonly connectedAt: number | null;
+  readonly runningAt: number | null;
+  readonly endedAt: number | null;
+  /** When the present phase began: deadlines count from here. */
+  readonly phaseAt: number;
+  readonly epoch: number;
+  readonly controller: string;
+  readonly attempt: number;
+  readonly rdzvId: string;
+  /** World size of the attempt; 0 before it began. */
+  readonly world: number;
+  readonly hosts: Readonly<Record<string, HostState>>;
+  /** Hosts that take part: all that connected when connecting was over. */
+  readonly members: readonly string[];
+  readonly ranks: Readonly<Record<number, RankState>>;
+  readonly stop: { readonly by: string; readonly why: string; readonly graceMs: number; readonly at: number } | null;
+  readonly failure: Failure | null;
+  readonly verdict: Verdict | null;
+  /** Hosts whose logs may lack their end. */
+  readonly logsIncomplete: readonly string[];
+  /** Timers that came due and still count. */
+  readonly due: readonly TimerKey[];
+};
+
+export const TERMINAL: ReadonlySet<RunPhase> = new Set<RunPhase>(["succeeded", "failed", "stopped"]);
+export const isOver = (state: RunState): boolean => TERMINAL.has(state.phase);
+export const hostsOf = (state: RunState): readonly HostState[] => state.spec.hosts.map((h) => state.hosts[h.name]).filter((h) => h !== undefined);
+export const membersOf = (state: RunState): readonly HostState[] => state.members.map((name) => state.hosts[name]).filter((h) => h !== undefined);

@@ -1,0 +1,84 @@
+/**
+ * What the controller must be doing, given the state of a run: a pure function of the state, so a controller that was killed
+ * and started again wants exactly what it wanted before. Each effect has a key; one that is under way is not begun twice,
+ * one that is no longer wanted is dropped, and doing one twice is harmless.
+ */
+
+import type { TimerKey } from "./events.ts";
+import { hostsOf, isOver, membersOf, type RunState } from "./state.ts";
+
+export type Effect = { readonly key: string } & (
+  | { readonly do: "link"; readonly host: string }
+  | { readonly do: "prepare"; readonly host: string }
+  | { readonly do: "begin-attempt"; readonly attempt: number }
+  | { readonly do: "arm"; readonly host: string; readonly attempt: number }
+  | { readonly do: "launch"; readonly host: string; readonly attempt: number }
+  | { readonly do: "stop"; readonly host: string; readonly attempt: number; readonly graceMs: number; readonly why: string }
+  | { readonly do: "forget"; readonly host: string }
+  | { readonly do: "finish" }
+  | { readonly do: "timer"; readonly timer: TimerKey; readonly at: number /* ms since epoch */ }
+);
+
+/** Beyond the grace: SIGKILL, sweep and the way back. */
+const STOP_SLACK_MS = 20_000;
+const DRAIN_MS = 60_000;
+const FORGET_MS = 10_000;
+
+export function wanted(state: RunState): readonly Effect[] {
+  const members = membersOf(state);
+  const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
+  const { phase, attempt } = state;
+  if (isOver(state)) {
+    const open = members.filter((h) => h.stage !== "forgot" && h.seen && !state.due.includes("forget"));
+    return [
+      { key: "finish", do: "finish" },
+      ...open.flatMap((h): Effect[] => [link(h.name), { key: `forget:${h.name}`, do: "forget", host: h.name }]),
+      ...(open.length > 0 ? [timer("forget", state.phaseAt + FORGET_MS)] : []),
+    ];
+  }
+  const links = (phase === "connecting" ? hostsOf(state) : members).filter((h) => h.stage !== "refused").map((h) => link(h.name));
+  switch (phase) {
+    case "connecting":
+      return links;
+    case "preparing":
+      return [
+        ...links,
+        startTimer(state),
+        ...members.filter((h) => h.stage === "connected").map((h): Effect => ({ key: `prepare:${h.name}`, do: "prepare", host: h.name })),
+      ];
+    case "arming":
+      if (attempt === 0) return [...links, startTimer(state), { key: "begin-attempt:1", do: "begin-attempt", attempt: 1 }];
+      return [
+        ...links,
+        startTimer(state),
+        ...members.filter((h) => h.stage === "prepared").map((h): Effect => ({ key: `arm:${attempt}:${h.name}`, do: "arm", host: h.name, attempt })),
+      ];
+    case "launching":
+      return [
+        ...links,
+        startTimer(state),
+        ...members.filter((h) => h.stage === "armed").map((h): Effect => ({ key: `launch:${attempt}:${h.name}`, do: "launch", host: h.name, attempt })),
+      ];
+    case "running":
+      return [...links, ...(state.spec.timeouts.runMs === null ? [] : [timer("run", (state.runningAt ?? state.phaseAt) + state.spec.timeouts.runMs)])];
+    case "stopping": {
+      const open = members.filter((h) => h.mayRun && h.receipt === null);
+      const why = state.failure?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
+      const from = Math.max(state.phaseAt, state.stop?.at ?? 0);
+      return [
+        ...links,
+        ...open.map((h): Effect => ({ key: `stop:${attempt}:${h.name}:${graceMs}`, do: "stop", host: h.name, attempt, graceMs, why })),
+        ...(open.length > 0 ? [timer("stop", from + graceMs + STOP_SLACK_MS)] : []),
+      ];
+    }
+    case "draining":
+      return [...links, timer("drain", state.phaseAt + DRAIN_MS)];
+    default:
+      return [];
+  }
+}
+
+const link = (host: string): Effect => ({ key: `link:${host}`, do: "link", host });
+const timer = (key: TimerKey, at: number): Effect => ({ key: `timer:${key}:${at}`, do: "timer", timer: key, at });
+/** One deadline from the end of connecting until every rank has started. */
+const startTimer = (state: RunState): Effect => timer("start", (state.connectedAt ?? state.phaseAt) + state.spec.timeouts.startMs);

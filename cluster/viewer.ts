@@ -1,0 +1,85 @@
+/**
+ * The wire between a controller and its viewers (CLI, TUI): JSON lines over a unix socket, 0600.
+ * A viewer sends Request lines and gets Answer lines with the same id: any number of items, then one end.
+ */
+
+import type { Problem } from "./errors.ts";
+import type { RunEvent } from "./run/events.ts";
+import type { RunState } from "./run/state.ts";
+import type { RunSpec, SecretValues } from "./spec.ts";
+
+/** Bumped on any change of meaning; a viewer and a daemon that differ say so (exit 6). */
+export const VIEWER_PROTOCOL = 1;
+
+/** What the asking viewer lends: its environment (base of `transport: local`), its SSH agent. Held in memory only. */
+export type Lent = { readonly env: Readonly<Record<string, string>>; readonly agentSocket: string | null; readonly acceptNewHostKeys: boolean };
+
+export type Request = { readonly id: number } & (
+  | { readonly ask: "ping" }
+  | { readonly ask: "runs"; readonly all: boolean }
+  | { readonly ask: "run"; readonly run: string }
+  | { readonly ask: "up"; readonly spec: RunSpec; readonly secrets: SecretValues; readonly lent: Lent; readonly by: string }
+  /** The run's events from index, then its log lines as they come when `logs`; ends when the run is over and all was said. */
+  | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean }
+  | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
+  | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
+  /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none. */
+  | { readonly ask: "exec"; readonly target: string; readonly argv: readonly string[] }
+  /** This request's earlier stream is not wanted any more. */
+  | { readonly ask: "cancel"; readonly cancel: number }
+  | { readonly ask: "quit" }
+);
+
+export type LogQuery = {
+  readonly hosts: readonly string[] | null;
+  readonly ranks: readonly number[] | null;
+  readonly streams: readonly LogStream[];
+  readonly attempt: number | null; // null: the latest
+  /** ms since epoch; null: from the beginning. */
+  readonly since: number | null;
+  /** Last n lines before following; null: all. */
+  readonly last: number | null;
+  readonly follow: boolean;
+  /** A JavaScript regular expression, or null. */
+  readonly grep: string | null;
+};
+
+export type LogStream = "out" | "err" | "nccl" | "launcher";
+
+export type LogLine = {
+  readonly host: string;
+  /** null: of the launcher. */
+  readonly rank: number | null;
+  readonly stream: LogStream;
+  readonly attempt: number;
+  /** When it reached the controller, ms since epoch. */
+  readonly at: number;
+  readonly text: string;
+};
+
+export type Answer =
+  | { readonly id: number; readonly item: Item }
+  | { readonly id: number; readonly end: unknown }
+  | { readonly id: number; readonly problem: Problem };
+
+export type Item =
+  | { readonly kind: "event"; readonly index: number; readonly event: RunEvent }
+  | { readonly kind: "line"; readonly line: LogLine }
+  /** Words for the person: a banner, a fingerprint, a wait; and per-host progress while coming up. */
+  | { readonly kind: "notice"; readonly host: string | null; readonly text: string }
+  | { readonly kind: "output"; readonly fd: 1 | 2; readonly data: string /* base64 */ };
+
+export type Pong = { readonly protocol: number; readonly version: string; readonly pid: number; readonly startedAt: number; readonly stateDir: string };
+export type RunSummary = {
+  readonly run: string;
+  readonly name: string;
+  readonly phase: RunState["phase"];
+  readonly hosts: number;
+  readonly ranks: number;
+  readonly attempt: number;
+  readonly requestedAt: number;
+  readonly endedAt: number | null;
+  readonly file: string | null;
+  readonly by: string;
+  readonly failure: string | null;
+};
