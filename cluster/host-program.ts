@@ -1,0 +1,36 @@
+/** The host helper as one program text, and the fixed command that runs it from stdin on a host where nothing of ours is installed. */
+
+/** Files of python/, each after those it imports; the last one is the program. */
+export const HOST_PARTS = ["host_wire", "host_net", "host_facts", "host_store", "host_agent", "host_clean", "host"] as const;
+export type HostPart = (typeof HOST_PARTS)[number];
+
+/** Exit status of HOST_COMMAND when no Python of 3.9 or newer is there. */
+export const NO_PYTHON = 97;
+
+/**
+ * Valid in sh, csh and fish; holds no data. stdin: base64 of `hostProgram`, a newline, the request as one line of JSON, the payload.
+ * The version check stands before stdin is touched, so that the next Python can be tried.
+ */
+export const HOST_COMMAND = [
+  "exec sh -c 'for p in python3 /usr/bin/python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9; do ",
+  "command -v $p >/dev/null 2>&1 || continue; ",
+  `$p -I -S -c "import sys;sys.version_info<(3,9) and sys.exit(${NO_PYTHON});import base64;`,
+  'exec(compile(base64.b64decode(sys.stdin.buffer.readline()),chr(104),chr(101)+chr(120)+chr(101)+chr(99)))"; ',
+  `r=$?; test $r -eq ${NO_PYTHON} || exit $r; done; exit ${NO_PYTHON}'`,
+].join("");
+
+/** Python text that makes a module of each part, then runs the last as the program. */
+export function hostProgram(sources: Readonly<Record<HostPart, string>>): string {
+  const parts = JSON.stringify(HOST_PARTS.map((name) => [name, sources[name]]));
+  // JSON without non-ASCII characters is a Python literal, surrogate pairs aside; those cannot be in our sources (a test looks).
+  const literal = JSON.stringify(parts).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return [
+    "import json, sys, types",
+    `parts = json.loads(${literal})`,
+    "for name, text in parts[:-1]:",
+    "    module = types.ModuleType(name)",
+    "    sys.modules[name] = module",
+    '    exec(compile(text, name + ".py", "exec"), module.__dict__)',
+    'exec(compile(parts[-1][1], parts[-1][0] + ".py", "exec"), {"__name__": "__main__"})',
+  ].join("\n");
+}

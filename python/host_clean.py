@@ -1,0 +1,227 @@
+"""Ends agents and takes back everything that nexadist put on this host, but not what the user's program wrote."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import time
+from typing import Any, Dict, List
+
+from host_agent import end_agent, identity, ours
+from host_wire import Failure, read_json, runtime_bases
+
+Json = Dict[str, Any]
+SHIM_END_S = 20.0
+
+
+def stop_agents(request: Json) -> Json:
+    """All agents of this user here, or the one of `key`; shims and ranks stay."""
+    ended: List[str] = []
+    stuck: List[str] = []
+    for base in runtime_bases():
+        for runtime in ours(base):
+            if request.get("key") in (None, os.path.basename(runtime)) and os.path.exists(os.path.join(runtime, "agent.lock")):
+                (ended if end_agent(runtime) else stuck).append(os.path.basename(runtime))
+    return {"ended": ended, "stuck": stuck}
+
+
+def is_held(lock: str) -> bool:
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False
+    except OSError:
+        return True
+    finally:
+        os.close(fd)
+
+
+def live_attempts(state: str) -> List[str]:
+    """Directories of attempts whose shim lives."""
+    found: List[str] = []
+    runs = os.path.join(state, "runs")
+    for run in sorted(os.listdir(runs)) if os.path.isdir(runs) else []:
+        for name in sorted(os.listdir(os.path.join(runs, run))):
+            attempt = os.path.join(runs, run, name)
+            if is_held(os.path.join(attempt, "lock")):
+                found.append(attempt)
+    return found
+
+
+def end_attempt(attempt: str) -> bool:
+    """Asks the shim to end its attempt now; True when it let go of its lock."""
+    path = read_json(os.path.join(attempt, "arm.json")).get("socket", "")
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as link:
+            link.settimeout(5)
+            link.connect(path)
+            for line in ({"hello": "agent", "from": 0}, {"do": "stop", "graceMs": 0, "why": "uninstall"}):
+                link.sendall(json.dumps(line).encode() + b"\n")
+            deadline = time.monotonic() + SHIM_END_S
+            link.settimeout(0.2)
+            while time.monotonic() < deadline and is_held(os.path.join(attempt, "lock")):
+                try:
+                    if not link.recv(65536):
+                        time.sleep(0.05)
+                except socket.timeout:
+                    pass
+    except OSError:
+        pass
+    return not is_held(os.path.join(attempt, "lock"))
+
+
+def is_unchanged(path: str, entry: Json) -> bool:
+    """Still the file that we copied there."""
+    try:
+        if os.path.islink(path):
+            return os.readlink(path) == entry.get("link")
+        if os.lstat(path).st_size != entry.get("size"):
+            return False
+        digest = hashlib.sha256()
+        with open(path, "rb") as file:
+            for data in iter(lambda: file.read(1 << 20), b""):
+                digest.update(data)
+        return digest.hexdigest() == entry.get("sha256")
+    except OSError:
+        return False
+
+
+def prune(top: str) -> None:
+    """Removes empty directories, deepest first."""
+    for directory, _, _ in os.walk(top, topdown=False):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            pass
+
+
+def clear_code(run: str, left: List[str]) -> None:
+    """The run's copy of the code: ours where unchanged, the user's where written."""
+    code = os.path.join(run, "code")
+    known = {entry["path"]: entry for entry in read_json(os.path.join(run, "code.json")).get("entries", [])}
+    for directory, folders, files in os.walk(code):
+        for name in files + [folder for folder in folders if os.path.islink(os.path.join(directory, folder))]:
+            path = os.path.join(directory, name)
+            entry = known.get(os.path.relpath(path, code))
+            # Bytecode is made from what we copied.
+            if (entry and is_unchanged(path, entry)) or os.path.basename(directory) == "__pycache__":
+                os.unlink(path)
+            else:
+                left.append(path)
+    prune(code)
+
+
+def clear_run(run: str, purge: bool, left: List[str]) -> None:
+    for scratch in read_json(os.path.join(run, "made.json")).get("dirs", []):
+        if purge:
+            shutil.rmtree(scratch, ignore_errors=True)
+        elif os.path.isdir(scratch):
+            prune(scratch)
+            if os.path.isdir(scratch):
+                left.append(scratch)
+            else:
+                prune_parent(scratch)
+    if not purge:
+        clear_code(run, left)
+    for name in os.listdir(run):
+        path = os.path.join(run, name)
+        if name == "code" and not purge:
+            continue
+        if os.path.isdir(path) and not os.path.islink(path):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            os.unlink(path)
+    prune(run)
+
+
+def prune_parent(path: str) -> None:
+    try:
+        os.rmdir(os.path.dirname(path))
+    except OSError:
+        pass
+
+
+def is_of_this_host(state: str) -> bool:
+    """This boot and namespaces, or an earlier boot of this machine; a directory of another host on a shared home is not."""
+    mine, theirs = identity(""), read_json(os.path.join(state, "host.json"))
+    if theirs.get("bootId") == mine["bootId"]:
+        return (theirs.get("pidNs"), theirs.get("netNs")) == (mine["pidNs"], mine["netNs"])
+    return (theirs.get("hostname"), theirs.get("machineId")) == (mine["hostname"], mine["machineId"])
+
+
+def uninstall(request: Json) -> Json:
+    root = str(request["stateDir"])
+    agents = os.path.join(root, "agents")
+    names = sorted(os.listdir(agents)) if os.path.isdir(agents) else []
+    states = [os.path.join(agents, name) for name in names if is_of_this_host(os.path.join(agents, name))]
+    live = [attempt for state in states for attempt in live_attempts(state)]
+    if live and not request.get("force"):
+        runs = sorted({os.path.basename(os.path.dirname(attempt)) for attempt in live})
+        raise Failure("RUNS_LIVE", f"still running here: {', '.join(runs)}; stop them first")
+    stuck = [attempt for attempt in live if not end_attempt(attempt)]
+    if stuck:
+        raise Failure("RUNS_LIVE", f"could not be ended: {', '.join(stuck)}")
+    stopped = stop_agents({})
+    if stopped["stuck"]:
+        raise Failure("AGENT_STUCK", f"agents that do not leave: {', '.join(stopped['stuck'])}")
+    left: List[str] = []
+    removed: List[str] = []
+    for state in states:
+        clear_state(state, bool(request.get("purge")), left)
+        removed.append(state)
+    for base in runtime_bases():
+        for runtime in ours(base):
+            shutil.rmtree(runtime, ignore_errors=True)
+            removed.append(runtime)
+        clear_base(base, [os.path.basename(state) for state in states])
+    others = [name for name in names if os.path.join(agents, name) not in states]
+    if not others:
+        removed.extend(clear_root(root))
+    return {"removed": removed, "left": left[:100], "leftCount": len(left), "otherHosts": others, "agents": stopped["ended"]}
+
+
+def clear_state(state: str, purge: bool, left: List[str]) -> None:
+    runs = os.path.join(state, "runs")
+    for name in os.listdir(runs) if os.path.isdir(runs) else []:
+        clear_run(os.path.join(runs, name), purge, left)
+    for name in os.listdir(state):
+        path = os.path.join(state, name)
+        if name != "runs":
+            shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+    prune(state)
+
+
+def clear_base(base: str, keys: List[str]) -> None:
+    """Secrets of those keys, the port locks, and the base when nothing else lives in it."""
+    if not os.path.isdir(base) or os.lstat(base).st_uid != os.getuid():
+        return
+    for key in keys:
+        shutil.rmtree(os.path.join(base, key), ignore_errors=True)
+    if not [name for name in os.listdir(base) if name != "ports"]:
+        shutil.rmtree(base, ignore_errors=True)
+
+
+def clear_root(root: str) -> List[str]:
+    removed: List[str] = []
+    parents = read_json(os.path.join(root, "made.json")).get("dirs", [])
+    for name in ("bundles", "node", "blobs"):
+        path = os.path.join(root, name)
+        if os.path.isdir(path):
+            shutil.rmtree(path, ignore_errors=True)
+            removed.append(path)
+    if os.path.exists(os.path.join(root, "made.json")):
+        os.unlink(os.path.join(root, "made.json"))
+    prune(root)
+    for parent in parents:
+        try:
+            os.rmdir(parent)
+        except OSError:
+            pass
+    return removed

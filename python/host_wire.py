@@ -1,0 +1,152 @@
+"""What every part of the host helper shares: its failures, its directories and the reading of /proc."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from typing import Any, Dict, List, NoReturn, Optional, Tuple
+
+Json = Dict[str, Any]
+
+
+class Failure(Exception):
+    """An expected failure: travels as {"ok": false, "code", "text"}."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+def raise_os(error: OSError, path: str) -> NoReturn:
+    """Names a full disk, a read-only file system and a refusal as such."""
+    where = str(error.filename or path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        raise Failure("DISK_FULL", f"no space left at {where}") from error
+    if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
+        raise Failure("NOT_WRITABLE", f"{where}: {error.strerror}") from error
+    raise Failure("HOST_IO", f"{where}: {error.strerror}") from error
+
+
+def read_text(path: str) -> str:
+    """Empty when it cannot be read: absence is an answer in /proc."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+def start_ticks(pid: int) -> Optional[int]:
+    """Field 22 of /proc/PID/stat, or None when there is no such process or it is a zombie."""
+    text = read_text(f"/proc/{pid}/stat")
+    if not text:
+        return None
+    fields = text.rpartition(")")[2].split()
+    return None if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def boot_id() -> str:
+    return read_text("/proc/sys/kernel/random/boot_id").strip()
+
+
+def namespaces() -> Tuple[int, int]:
+    """Inodes of the PID and the network namespace; 0 where /proc does not tell."""
+    found: List[int] = []
+    for name in ("pid", "net"):
+        try:
+            found.append(os.stat(f"/proc/self/ns/{name}").st_ino)
+        except OSError:
+            found.append(0)
+    return found[0], found[1]
+
+
+def make_private(path: str) -> str:
+    """Makes or checks a directory that is ours alone: a real directory, our uid, mode 0700."""
+    try:
+        os.mkdir(path, 0o700)
+    except FileExistsError:
+        pass
+    found = os.lstat(path)
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise Failure("RUNTIME_DIR", f"{path} is not a directory of user {os.getuid()}")
+    if found.st_mode & 0o077:
+        if os.listdir(path):
+            raise Failure("RUNTIME_DIR", f"{path} is open to other users (mode {stat.S_IMODE(found.st_mode):o})")
+        os.chmod(path, 0o700)
+    return path
+
+
+def runtime_bases() -> List[str]:
+    """Where sockets, locks and tokens may live: local disk first, so that one NFS home serves many hosts."""
+    uid = os.getuid()
+    return [f"/tmp/nexadist-{uid}", f"/dev/shm/nexadist-{uid}"]
+
+
+def runtime_base() -> str:
+    problems: List[str] = []
+    for base in runtime_bases():
+        try:
+            return make_private(base)
+        except Failure as failure:
+            problems.append(failure.text)
+        except OSError as error:
+            problems.append(f"{base}: {error.strerror}")
+    raise Failure("RUNTIME_DIR", "; ".join(problems))
+
+
+def secrets_base() -> str:
+    """Memory, so that a secret never reaches a disk; the runtime directory where there is none."""
+    try:
+        if os.path.ismount("/dev/shm"):
+            return make_private(f"/dev/shm/nexadist-{os.getuid()}")
+    except (Failure, OSError):
+        pass
+    return runtime_base()
+
+
+def write_private(path: str, text: str) -> None:
+    """A 0600 file that is whole or absent."""
+    temporary = f"{path}.{os.getpid()}.new"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(fd, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(temporary, path)
+    except BaseException:
+        try:
+            os.unlink(temporary)
+        except OSError:
+            pass
+        raise
+
+
+def read_json(path: str) -> Json:
+    try:
+        value = json.loads(read_text(path) or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def make_state(state_dir: str) -> str:
+    """Makes the state directory and remembers which of its parents did not exist, so that uninstall leaves none of them."""
+    if not os.path.isabs(state_dir):
+        raise Failure("STATE_DIR", f"{state_dir} is not an absolute path")
+    if os.path.isdir(state_dir):
+        return state_dir
+    made: List[str] = []
+    parent = state_dir
+    while not os.path.isdir(parent):
+        made.append(parent)
+        parent = os.path.dirname(parent)
+    try:
+        os.makedirs(state_dir, 0o700, exist_ok=True)
+        write_private(os.path.join(state_dir, "made.json"), json.dumps({"dirs": made}))
+    except OSError as error:
+        raise_os(error, state_dir)
+    return state_dir
