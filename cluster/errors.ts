@@ -1,43 +1,9 @@
-/** Every failure a person can meet: its code, exit status, sentence and cure. Docs and exit codes are made from this table. */
+/** Every failure a person can meet is a NexaError with a code of the table; all else is a bug. */
 
-export const EXIT = {
-  ok: 0,
-  runFailed: 1,
-  usage: 2,
-  config: 3,
-  unreachable: 4,
-  preflight: 5,
-  version: 6,
-  controllerLost: 7,
-  timedOut: 8,
-  stopped: 9,
-  bug: 70,
-} as const;
+import { type Entry, ERRORS, type ErrorData, fill } from "./error-table.ts";
 
-export type ErrorData = Readonly<Record<string, string | number | boolean | undefined>>;
-
-type Entry = {
-  readonly exit: number;
-  /** What failed, in one line. */
-  readonly title: (d: ErrorData) => string;
-  /** What to do about it; a command where one exists. */
-  readonly hint: (d: ErrorData) => string;
-};
-
-const entry = (exit: number, title: Entry["title"], hint: Entry["hint"]): Entry => ({ exit, title, hint });
-
-export const ERRORS = {
-  BUG: entry(
-    EXIT.bug,
-    (d) => `internal error: ${d.what}`,
-    () => "this is a bug in nexadist; please report it with the log named above",
-  ),
-  USAGE: entry(
-    EXIT.usage,
-    (d) => `${d.what}`,
-    (d) => `${d.fix ?? "nexadist --help"}`,
-  ),
-} as const satisfies Record<string, Entry>;
+export { EXIT } from "./exit.ts";
+export { ERRORS, type ErrorData };
 
 export type ErrorCode = keyof typeof ERRORS;
 
@@ -51,12 +17,12 @@ export class NexaError extends Error {
   readonly data: ErrorData;
 
   constructor(code: ErrorCode, data: ErrorData, cause?: unknown) {
-    const { title, hint, exit } = ERRORS[code];
-    super(title(data), cause === undefined ? undefined : { cause });
+    const { title, hint, exit }: Entry = ERRORS[code];
+    super(fill(title, data), cause === undefined ? undefined : { cause });
     this.name = "NexaError";
     this.code = code;
     this.exit = exit;
-    this.hint = hint(data);
+    this.hint = fill(hint, data);
     this.data = data;
   }
 }

@@ -1,0 +1,45 @@
+/** Where the built pieces are that travel to hosts: beside the built CLI, or in dist/ of a checkout. */
+
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { basename, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fail } from "../cluster/errors.ts";
+
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** In dist/ every module is in that directory itself; in a checkout this file is in controller/. */
+export const distDir = basename(here) === "controller" ? join(here, "..", "dist") : here.endsWith("chunks") ? dirname(here) : here;
+
+export type BundleFile = { readonly name: string; readonly path: string; readonly size: number; readonly sha256: string };
+export type Manifest = { readonly version: string; readonly agentBundle: { readonly hash: string; readonly files: readonly BundleFile[] } };
+
+let manifest: Promise<Manifest> | undefined;
+
+/** Errors: NOT_BUILT when dist/ is not there. */
+export function readManifest(): Promise<Manifest> {
+  manifest ??= readFile(join(distDir, "manifest.json"), "utf8").then(
+    (text) => JSON.parse(text) as Manifest,
+    (cause: unknown) => {
+      throw fail("NOT_BUILT", { path: distDir }, cause);
+    },
+  );
+  return manifest;
+}
+
+let helper: Promise<string> | undefined;
+
+/** The text of python/host.py, which runs on hosts without being installed there. */
+export function readHelperProgram(): Promise<string> {
+  helper ??= readFile(join(distDir, "python", "host.py"), "utf8");
+  return helper;
+}
+
+/** Path of the Node that the npm package for `arch` holds on this machine, or null. */
+export function packagedNode(arch: "x64" | "arm64"): string | null {
+  try {
+    return join(dirname(createRequire(import.meta.url).resolve(`node-linux-${arch}/package.json`)), "bin", "node");
+  } catch {
+    return null;
+  }
+}

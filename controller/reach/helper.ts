@@ -1,0 +1,111 @@
+/** Runs one operation of python/host.py on a host: a fixed remote command, all data on stdin, the answer framed by a nonce. */
+
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { fail } from "../../cluster/errors.ts";
+import { readHelperProgram } from "../assets.ts";
+import type { RemoteProcess, Transport } from "./transport.ts";
+
+const PYTHONS = "python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python";
+const NO_PYTHON = "nexadist-no-python";
+/** Valid in sh, csh and fish: one single-quoted word for sh. Finds a Python >= 3.9 and lets it read its program from stdin. */
+const COMMAND =
+  `exec sh -c 'for p in ${PYTHONS}; do if "$p" -I -S -c "import sys; sys.exit(sys.version_info < (3, 9))" 2>/dev/null </dev/null; then ` +
+  `exec "$p" -I -S -c "import base64, sys; exec(compile(base64.b64decode(sys.stdin.buffer.readline()), chr(104), chr(101) + chr(120) + chr(101) + chr(99)))"; fi; done; echo ${NO_PYTHON}'`;
+
+/** Output of rc files that is kept for an error text, in bytes. */
+const NOISE = 64 * 1024;
+
+export type HelperRequest = Readonly<Record<string, unknown>> & { readonly op: string };
+
+/** Errors: NO_PYTHON, HELPER_SILENT (the host ran something else), HELPER_TIMEOUT, and the helper's own refusals as HELPER_REFUSED or a code of the table. */
+export async function callHelper(
+  transport: Transport,
+  host: string,
+  request: HelperRequest,
+  payload: AsyncIterable<Uint8Array> | null = null,
+  timeoutMs = 30_000,
+): Promise<unknown> {
+  const { child, nonce } = await startHelper(transport, request);
+  const timer = setTimeout(() => child.kill(), timeoutMs);
+  try {
+    const answer = readAnswer(child, nonce);
+    if (payload !== null) await pump(payload, child, answer);
+    child.stdin.end();
+    const found = await answer;
+    if (found.json === null) throw silence(host, found.noise, timeoutMs, await child.exit);
+    return unwrap(host, found.json);
+  } finally {
+    clearTimeout(timer);
+    child.kill();
+  }
+}
+
+/** The helper becomes a pipe to the unix socket at `path`: for hosts whose sshd forwards no sockets. */
+export async function proxyThroughHelper(transport: Transport, host: string, path: string): Promise<RemoteProcess> {
+  const { child, nonce } = await startHelper(transport, { op: "proxy", socket: path });
+  const found = await readAnswer(child, nonce);
+  if (found.json === null) throw silence(host, found.noise, 0, await child.exit);
+  unwrap(host, found.json);
+  if (found.rest.length > 0) child.stdout.unshift(found.rest);
+  return child;
+}
+
+async function startHelper(transport: Transport, request: HelperRequest): Promise<{ child: RemoteProcess; nonce: string }> {
+  const program = Buffer.from(await readHelperProgram()).toString("base64");
+  const nonce = randomBytes(12).toString("hex");
+  const child = await transport.exec(COMMAND);
+  child.stdin.on("error", () => undefined); // its end is told by `exit`
+  child.stderr.resume();
+  child.stdin.write(`${program}\n${JSON.stringify({ nonce, ...request })}\n`);
+  return { child, nonce };
+}
+
+async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, answer: Promise<unknown>): Promise<void> {
+  let answered = false;
+  const settle = answer.then(
+    () => (answered = true),
+    () => (answered = true),
+  );
+  for await (const chunk of payload) {
+    if (answered) return; // refused early: the answer says why
+    if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, "drain"), once(child.stdin, "close"), settle]);
+  }
+}
+
+type Found = { readonly json: string | null; readonly noise: string; readonly rest: Buffer };
+
+function readAnswer(child: RemoteProcess, nonce: string): Promise<Found> {
+  return new Promise((resolve) => {
+    let buffer = Buffer.alloc(0);
+    const mark = Buffer.from(`\n${nonce} `);
+    const end = (): void => resolve({ json: null, noise: buffer.toString("utf8"), rest: Buffer.alloc(0) });
+    const take = (chunk: Buffer): void => {
+      buffer = Buffer.concat([buffer, chunk]);
+      const from = buffer.indexOf(mark);
+      const to = from < 0 ? -1 : buffer.indexOf(10, from + mark.length);
+      if (to >= 0) {
+        child.stdout.off("data", take).off("end", end).off("close", end);
+        child.stdout.pause();
+        resolve({ json: buffer.toString("utf8", from + mark.length, to), noise: buffer.toString("utf8", 0, from), rest: buffer.subarray(to + 1) });
+      } else if (from < 0 && buffer.length > NOISE) {
+        buffer = buffer.subarray(buffer.length - NOISE);
+      }
+    };
+    child.stdout.on("data", take).on("end", end).on("close", end);
+  });
+}
+
+function silence(host: string, noise: string, timeoutMs: number, exit: { code: number | null }): Error {
+  const said = noise.trim().split("\n").slice(-3).join(" | ").slice(0, 300);
+  if (noise.includes(NO_PYTHON)) return fail("NO_PYTHON", { host });
+  if (exit.code === null) return fail("HELPER_TIMEOUT", { host, seconds: Math.round(timeoutMs / 1000) });
+  return fail("HELPER_SILENT", { host, said, code: exit.code });
+}
+
+function unwrap(host: string, json: string): unknown {
+  const answer = JSON.parse(json) as { ok: boolean; value?: unknown; code?: string; text?: string };
+  if (answer.ok) return answer.value;
+  if (answer.code === "DISK_FULL") throw fail("DISK_FULL", { host, text: answer.text });
+  throw fail("HELPER_REFUSED", { host, code: answer.code, text: answer.text });
+}

@@ -1,0 +1,145 @@
+/** One WebSocket to one agent: hello, commands and their replies, frames both ways, beats. Knows nothing of runs. */
+
+import type { Duplex } from "node:stream";
+import { WebSocket } from "ws";
+import { fail, type NexaError, type Problem } from "../../cluster/errors.ts";
+import {
+  type AgentEvent,
+  BEAT_MS,
+  type BinaryHeader,
+  CLOSE,
+  type Command,
+  type FromAgent,
+  fromAgentSchema,
+  MAX_FRAME,
+  PROTOCOL,
+  SILENCE_MS,
+  type ToAgent,
+  unpackFrame,
+} from "../../cluster/protocol.ts";
+
+export type Welcome = FromAgent & { type: "welcome" };
+
+export type LinkHandlers = {
+  readonly onEvent: (run: string, event: AgentEvent) => void;
+  readonly onFrame: (header: BinaryHeader, data: Uint8Array) => void;
+};
+
+type Asked = { readonly resolve: (value: unknown) => void; readonly reject: (error: Error) => void };
+
+export type AgentLink = {
+  readonly welcome: Welcome;
+  /** Errors: what the agent refused with, LINK_LOST when the link went before the reply. */
+  readonly command: (command: Command) => Promise<unknown>;
+  /** Resolves when the socket can take more. */
+  readonly send: (frame: Uint8Array) => Promise<void>;
+  readonly ack: (run: string, events: number | undefined, cursors: Record<string, number> | undefined) => void;
+  readonly closed: Promise<string>;
+  readonly close: () => void;
+};
+
+/** Agents on a slow link may hold this many bytes of ours before `send` waits. */
+const SEND_HIGH = 1024 * 1024;
+
+/** Errors: VERSION_MISMATCH, TOKEN_REFUSED, LINK_LOST. `stream` is a connection to the agent's unix socket. */
+export function openLink(host: string, stream: Duplex, token: string, controller: string, handlers: LinkHandlers): Promise<AgentLink> {
+  const socket = new WebSocket("ws://agent/", {
+    createConnection: () => asSocket(stream),
+    perMessageDeflate: false,
+    maxPayload: MAX_FRAME,
+    handshakeTimeout: 10_000,
+  });
+  const waiting = new Map<number, Asked>();
+  let ids = 0;
+  let heard = Date.now();
+  let reason = "the link broke";
+  const say = (message: ToAgent): void => socket.send(JSON.stringify(message));
+  const { promise: closed, resolve: settle } = Promise.withResolvers<string>();
+
+  return new Promise((resolve, reject) => {
+    const beat = setInterval(() => {
+      if (Date.now() - heard > SILENCE_MS) {
+        reason = `nothing heard for ${SILENCE_MS / 1000} s`;
+        socket.terminate();
+      } else if (socket.readyState === WebSocket.OPEN) say({ type: "beat" });
+    }, BEAT_MS);
+
+    socket.on("open", () => say({ type: "hello", protocol: PROTOCOL, token, controller }));
+    socket.on("error", (error) => (reason = error.message));
+    socket.on("close", (code, text) => {
+      clearInterval(beat);
+      if (text.length > 0) reason = text.toString();
+      const error = closeError(host, code, reason);
+      for (const { reject: refuse } of waiting.values()) refuse(error);
+      waiting.clear();
+      stream.destroy();
+      reject(error);
+      settle(reason);
+    });
+    socket.on("message", (data, isBinary) => {
+      heard = Date.now();
+      const bytes = data as Buffer;
+      try {
+        if (isBinary) {
+          const { header, data: body } = unpackFrame(bytes);
+          handlers.onFrame(header, body);
+        } else take(fromAgentSchema.parse(JSON.parse(bytes.toString("utf8"))));
+      } catch (error) {
+        reason = `the agent sent what cannot be read: ${error instanceof Error ? error.message : ""}`;
+        socket.close(CLOSE.malformed);
+      }
+    });
+
+    const take = (message: FromAgent): void => {
+      if (message.type === "welcome") resolve({ welcome: message, command, send, ack, closed, close: () => socket.close(CLOSE.bye) });
+      else if (message.type === "event") handlers.onEvent(message.run, message.event);
+      else if (message.type === "reply") settleCommand(message.id, (asked) => asked.resolve(message.value));
+      else if (message.type === "refused") settleCommand(message.id, (asked) => asked.reject(fromProblem(message.problem)));
+    };
+    const settleCommand = (id: number, how: (asked: Asked) => void): void => {
+      const asked = waiting.get(id);
+      waiting.delete(id);
+      if (asked !== undefined) how(asked);
+    };
+
+    const command = (order: Command): Promise<unknown> =>
+      new Promise((done, refuse) => {
+        if (socket.readyState !== WebSocket.OPEN) return refuse(fail("LINK_LOST", { host, why: reason }));
+        const id = ++ids;
+        waiting.set(id, { resolve: done, reject: refuse });
+        say({ type: "command", id, command: order });
+      });
+    const send = (frame: Uint8Array): Promise<void> =>
+      new Promise((done, refuse) => {
+        if (socket.readyState !== WebSocket.OPEN) return refuse(fail("LINK_LOST", { host, why: reason }));
+        const flushed = (error?: Error | null): void => (error ? refuse(fail("LINK_LOST", { host, why: error.message })) : done());
+        socket.send(frame, { binary: true }, socket.bufferedAmount > SEND_HIGH ? flushed : undefined);
+        if (socket.bufferedAmount <= SEND_HIGH) done();
+      });
+    const ack: AgentLink["ack"] = (run, events, cursors) => {
+      if (socket.readyState !== WebSocket.OPEN) return;
+      say({ type: "ack", run, ...(events === undefined ? {} : { events }), ...(cursors === undefined ? {} : { cursors }) });
+    };
+  });
+}
+
+function closeError(host: string, code: number, reason: string): NexaError {
+  if (code === CLOSE.protocol) return fail("VERSION_MISMATCH", { host, why: reason });
+  if (code === CLOSE.token) return fail("TOKEN_REFUSED", { host });
+  return fail("LINK_LOST", { host, why: reason });
+}
+
+/** An agent's problem as the error it was there. */
+function fromProblem(problem: Problem): NexaError {
+  const error = fail(problem.code, {});
+  error.message = problem.message;
+  return Object.assign(error, { hint: problem.hint, exit: problem.exit });
+}
+
+/** ws wants a net.Socket; an SSH channel is a Duplex that lacks its knobs. */
+function asSocket(stream: Duplex): Duplex {
+  const socket = stream as Duplex & Record<string, unknown>;
+  for (const knob of ["setNoDelay", "setTimeout", "setKeepAlive", "ref", "unref"]) socket[knob] ??= () => socket;
+  process.nextTick(() => stream.emit("connect"));
+  return stream;
+}
