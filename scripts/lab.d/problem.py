@@ -1,0 +1,5 @@
+"""An expected failure: one sentence for the user, no traceback."""
+
+
+class Problem(Exception):
+    pass
