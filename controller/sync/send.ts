@@ -1,0 +1,69 @@
+/** Puts a snapshot on one host over its link: asks what is missing, streams those files, commits the tree. */
+
+import { createHash } from "node:crypto";
+import { constants } from "node:fs";
+import { open } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { fail } from "../../cluster/errors.ts";
+import { type Authority, type Command, FRAME_DATA, packFrame, type SnapshotEntry } from "../../cluster/protocol.ts";
+import type { Snapshot } from "./snapshot.ts";
+
+export type SyncLink = { readonly command: (command: Command) => Promise<unknown>; readonly send: (frame: Uint8Array) => Promise<void> };
+export type SyncProgress = (sentBytes: number, totalBytes: number) => void;
+
+const offerReply = z.object({ missing: z.array(z.string()) });
+const commitReply = z.object({ dir: z.string() });
+
+/** `send` resolves when the link can take more. Errors: CODE_CHANGED, and the host's own refusals. */
+export async function syncHost(
+  link: SyncLink,
+  authority: Authority & { readonly run: string },
+  snapshot: Snapshot,
+  progress: SyncProgress = () => undefined,
+): Promise<{ dir: string }> {
+  const { run, epoch, controller } = authority;
+  const fence = { run, epoch, controller };
+  const byHash = new Map<string, SnapshotEntry>();
+  for (const entry of snapshot.entries) if (entry.sha256 !== undefined && !byHash.has(entry.sha256)) byHash.set(entry.sha256, entry);
+  const { missing } = offerReply.parse(await link.command({ do: "sync-offer", ...fence, hashes: [...byHash.keys()] }));
+  const wanted = missing.map((sha256) => byHash.get(sha256)).filter((entry) => entry !== undefined);
+  const total = wanted.reduce((sum, entry) => sum + entry.size, 0);
+  let sent = 0;
+  progress(sent, total);
+  for (const entry of wanted) {
+    await sendFile(link, run, snapshot.root, entry, (bytes) => {
+      sent += bytes;
+      progress(sent, total);
+    });
+  }
+  const reply = await link.command({ do: "sync-commit", ...fence, entries: [...snapshot.entries], tree: snapshot.tree });
+  return { dir: commitReply.parse(reply).dir };
+}
+
+/** One blob in frames of FRAME_DATA; an empty file is one empty frame. Never sends a last byte that makes a wrong blob complete. */
+async function sendFile(link: SyncLink, run: string, root: string, entry: SnapshotEntry, sent: (bytes: number) => void): Promise<void> {
+  const { path, size, sha256 } = entry;
+  if (sha256 === undefined) return;
+  const changed = (cause?: unknown): Error => fail("CODE_CHANGED", { path, root }, cause);
+  const file = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+    throw changed(cause);
+  });
+  try {
+    const hash = createHash("sha256");
+    const buffer = Buffer.allocUnsafe(FRAME_DATA);
+    let offset = 0;
+    do {
+      const { bytesRead } = await file.read(buffer, 0, Math.min(FRAME_DATA, size - offset), offset);
+      if (bytesRead === 0 && size > 0) throw changed();
+      const data = buffer.subarray(0, bytesRead);
+      hash.update(data);
+      if (offset + bytesRead === size && hash.copy().digest("hex") !== sha256) throw changed();
+      await link.send(packFrame({ t: "blob", run, sha256, offset, size }, data)); // packFrame copies: the buffer is free again
+      offset += bytesRead;
+      sent(bytesRead);
+    } while (offset < size);
+  } finally {
+    await file.close();
+  }
+}
