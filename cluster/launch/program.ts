@@ -1,0 +1,67 @@
+/** The user's program as a rank runs it, with and without our prologue. */
+
+import { fail } from "../errors.ts";
+import type { Job } from "../spec.ts";
+import { quote, type ShellText } from "./quote.ts";
+import type { LaunchContext } from "./types.ts";
+
+/** Where a dry run cannot know our directory on a host, the person who pastes names it. */
+const SMOKE_HERE: ShellText = { shell: '"$NEXADIST_BUNDLE"/smoke_train.py' };
+
+const smokePath = (c: LaunchContext): string | ShellText => (c.at.dirs.bundle === null ? SMOKE_HERE : `${c.at.dirs.bundle}/smoke_train.py`);
+
+/** argv of one rank. */
+export function programArgv(c: LaunchContext): (string | ShellText)[] {
+  const { job } = c.input.spec;
+  switch (job.kind) {
+    case "smoke":
+      return [c.python, "-u", smokePath(c), ...job.args];
+    case "script":
+      return [c.python, "-u", job.script, ...job.args];
+    case "module":
+      return [c.python, "-u", "-m", job.module, ...job.args];
+    case "command":
+      return [...job.argv];
+  }
+}
+
+/** The program as torchrun's and accelerate's own command lines name it; `noPython` and `module` are their spellings of the two options. */
+export function programOptions(c: LaunchContext, options: { readonly noPython: string; readonly module: string }): (string | ShellText)[] {
+  const { job } = c.input.spec;
+  switch (job.kind) {
+    case "smoke":
+      return [smokePath(c), ...job.args];
+    case "script":
+      return [job.script, ...job.args];
+    case "module":
+      return [options.module, job.module, ...job.args];
+    case "command":
+      return [options.noPython, ...job.argv];
+  }
+}
+
+/** The prologue and behind it the program; the prologue needs no torch, so any python does: the one of our helper where known. */
+export function withPrologue(c: LaunchContext): string[] {
+  const interpreter = c.at.facts?.helperPython.path ?? c.python;
+  return inFull([interpreter, "-I", "-S", `${c.at.dirs.bundle}/prologue.py`, "--", ...programArgv(c)]);
+}
+
+/** Real runs know every path; only dry runs leave something to the shell. */
+export const inFull = (argv: readonly (string | ShellText)[]): string[] => argv.map((word) => (typeof word === "string" ? word : word.shell));
+
+/** The python of the ranks. A job that is a command under `direct` or `command` needs none. */
+export function pythonOf(at: LaunchContext["at"], job: Job, needsPython: boolean): string | ShellText {
+  const known = at.python ?? at.facts?.python?.path;
+  if (known !== undefined) return known;
+  if (at.facts === null) return guessedPython(at.host.python);
+  if (!needsPython && job.kind === "command") return at.facts.helperPython.path;
+  throw fail("PYTHON_MISSING", { host: at.host.name, why: at.facts.pythonProblem || "no python found" });
+}
+
+/** `python` of the file may be an environment's directory, and starts at the home there; a look at the host would tell. */
+function guessedPython(named: string | undefined): string | ShellText {
+  if (named === undefined) return "python";
+  const program = /(^|\/)python[\d.]*$/.test(named) ? named : `${named.replace(/\/$/, "")}/bin/python`;
+  if (program.startsWith("/") || !program.includes("/")) return program;
+  return { shell: `"$HOME"/${quote(program.replace(/^~\//, ""))}` };
+}
