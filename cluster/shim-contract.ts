@@ -8,7 +8,14 @@
  *     rank3.nccl                    NCCL_DEBUG_FILE of that rank, when NCCL_DEBUG is on
  *     launcher.out launcher.err     of torchrun, accelerate or the supervisor itself
  *     error/rank3.json              TORCHELASTIC_ERROR_FILE
+ *     pids.jsonl                    everything started or found, before it may run: {pid,start,role,rank}, {cgroup}, {stopGraceMs}; for a sweep without the shim
+ *     shim.log                      the shim's own words
  *     lock                          flock held by the shim for as long as it lives
+ *
+ * `python3 -I -S shim.py ARM_JSON_PATH` returns when the shim is armed (or cannot be): it prints the `armed` or `arm-failed` event, exit 0 or 1. The other modules
+ * shim_*.py lie beside it. LOCKED (and DIR) appear only there: the living shim's files are not touched, and its socket answers. No `ended` follows an `arm-failed`.
+ * `python3 -I -S shim.py --sweep ARM_JSON_PATH [GRACE_MS]` ends what a lost shim left (grace: as launched; SIGTERM to it: none any more) and prints a Receipt;
+ * exit 1 and no receipt when the shim lives.
  *
  * Socket (unix, stream, 0600, path in ArmSpec.socket): JSON lines. Anyone who connects sends first
  *   {"hello":"agent","from":N}   → shim replays events N.. and then pushes each new one as it happens, and takes ShimCommand lines
@@ -64,7 +71,7 @@ export type ShimEvent = { readonly index: number; readonly at: number /* ms sinc
     }
   | { readonly type: "launch-failed"; readonly text: string; readonly rank: number | null }
   | { readonly type: "rank-started"; readonly rank: number; readonly localRank: number; readonly pid: number; readonly start: number }
-  /** code: exit status, or null when it was a signal or is unknown; signal: "SIGKILL" or null; source: how it is known. */
+  /** code: exit status, or null when it was a signal or is unknown; signal: "SIGKILL" or null; source: how it is known ("stat": asked of the kernel). */
   | {
       readonly type: "rank-exited";
       readonly rank: number;

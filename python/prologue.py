@@ -1,0 +1,89 @@
+"""Runs as a rank in place of the user's program, sets up what belongs to this rank, and becomes the program: prologue.py -- PROGRAM ARGS…"""
+
+import os
+import signal
+import socket
+import sys
+
+# The shim answers in about a millisecond; a rank is never lost to a shim that does not.
+_ANSWER_S = 2.0
+
+
+def open_logs(directory: str, rank: str) -> None:
+    """The rank's own files become its stdout and stderr."""
+    for fd, ending in ((1, "out"), (2, "err")):
+        opened = os.open(os.path.join(directory, f"rank{rank}.{ending}"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        os.dup2(opened, fd)
+        os.close(opened)
+
+
+def set_variables(env: "dict[str, str]", directory: str, rank: str) -> None:
+    """Those that differ from rank to rank, and MASTER_PORT, which torchrun would pick at random."""
+    if "NCCL_DEBUG" in env and "NCCL_DEBUG_FILE" not in env:
+        env["NCCL_DEBUG_FILE"] = os.path.join(directory, f"rank{rank}.nccl")
+    if env.get("NEXADIST_SCRATCH_BASE"):
+        env["NEXA_SCRATCH"] = os.path.join(env["NEXADIST_SCRATCH_BASE"], f"rank_{rank}")
+    if env.get("NEXADIST_MASTER_PORT"):
+        env["MASTER_PORT"] = env["NEXADIST_MASTER_PORT"]
+    ours = os.path.join(directory, "error", f"rank{rank}.json")
+    theirs = env.setdefault("TORCHELASTIC_ERROR_FILE", ours)
+    if theirs != ours:
+        try:
+            os.symlink(ours, theirs)  # torchrun reads its own path; the text lands where the agent looks
+        except OSError:
+            pass
+
+
+def tell_shim(path: str, rank: str, local_rank: str) -> None:
+    """Who this process is, so that its end is seen at once."""
+    with open("/proc/self/stat", "rb") as f:
+        start = int(f.read().rpartition(b")")[2].split()[19])
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+        s.settimeout(_ANSWER_S)
+        s.connect(path)
+        s.sendall(b'{"hello":"rank","rank":%d,"localRank":%d,"pid":%d,"start":%d}\n' % (int(rank), int(local_rank), os.getpid(), start))
+        s.recv(64)
+
+
+def given_environment() -> "dict[str, str]":
+    """As it was handed over: in the C locale Python adds an LC_CTYPE of its own (PEP 538), which is not the user's."""
+    env = dict(os.environ)
+    try:
+        with open("/proc/self/environ", "rb") as f:
+            if b"\0LC_CTYPE=" not in b"\0" + f.read():
+                env.pop("LC_CTYPE", None)
+    except OSError:
+        pass
+    return env
+
+
+def main() -> None:
+    """Problems of ours go to stderr and never stop the rank."""
+    if len(sys.argv) < 3 or sys.argv[1] != "--":
+        sys.exit("usage: prologue.py -- PROGRAM ARGS...")
+    program = sys.argv[2:]
+    env = given_environment()
+    directory, path = env.get("NEXADIST_DIR"), env.get("NEXADIST_SOCKET")
+    rank, local_rank = env.get("RANK", ""), env.get("LOCAL_RANK", "0")
+    try:
+        if directory and rank:
+            open_logs(directory, rank)
+            set_variables(env, directory, rank)
+        if path and rank:
+            tell_shim(path, rank, local_rank)
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"nexadist: {error}\n")
+        sys.stderr.flush()
+    for name in ("NEXADIST_SOCKET", "NEXADIST_DIR", "NEXADIST_MASTER_PORT", "NEXADIST_SCRATCH_BASE"):
+        env.pop(name, None)
+    for signum in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(signum, signal.SIG_DFL)  # Python ignores them, and an exec keeps what is ignored
+    try:
+        os.execvpe(program[0], program, env)
+    except OSError as error:
+        sys.stderr.write(f"nexadist: cannot run {program[0]}: {error.strerror}\n")
+        sys.stderr.flush()
+        os._exit(126 if isinstance(error, PermissionError) else 127)
+
+
+main()
