@@ -1,0 +1,63 @@
+/** Transport to this machine without SSH, for `transport: local`: same interface, real processes and sockets. */
+
+import { spawn } from "node:child_process";
+import { connect } from "node:net";
+import { homedir } from "node:os";
+import type { Duplex } from "node:stream";
+import { fail } from "../../cluster/errors.ts";
+import type { ReachOptions, RemoteExit, RemoteProcess, Transport } from "./transport.ts";
+
+/** `name` is the entry's name in the cluster file; it appears in errors. */
+export function openLocal(name: string, options: Pick<ReachOptions, "env">): Transport {
+  const processes = new Set<RemoteProcess>();
+  let isClosed = false;
+  let settle: (reason: string) => void = () => {};
+  const closed = new Promise<string>((resolve) => {
+    settle = resolve;
+  });
+  const gone = () => fail("CONNECTION_LOST", { host: name, user: options.env.USER ?? "?", address: "this machine", port: 0, driver: "local", cause: "closed" });
+
+  const exec: Transport["exec"] = async (command) => {
+    if (isClosed) throw gone();
+    const process = await startLocal(command, options.env);
+    processes.add(process);
+    process.exit.then(() => processes.delete(process));
+    return process;
+  };
+
+  const openSocket: Transport["openSocket"] = (path) =>
+    new Promise<Duplex>((resolve, reject) => {
+      const socket = connect(path);
+      socket.once("error", (error) => reject(fail("SOCKET_ABSENT", { host: name, path, driver: "local" }, error)));
+      socket.once("connect", () => {
+        socket.removeAllListeners("error");
+        resolve(socket);
+      });
+    });
+
+  const close = (): void => {
+    isClosed = true;
+    // As when an SSH connection goes: processes lose their pipes, not their lives.
+    for (const { stdin, stdout, stderr } of processes) for (const stream of [stdin, stdout, stderr]) stream.destroy();
+    settle("closed by nexadist");
+  };
+
+  return { driver: "local", why: "transport: local", exec, openSocket, closed, close };
+}
+
+async function startLocal(command: string, env: ReachOptions["env"]): Promise<RemoteProcess> {
+  // A group of its own, so that a Ctrl-C at the viewer's terminal does not reach it.
+  const child = spawn("sh", ["-c", command], { env: { ...env }, cwd: env.HOME ?? homedir(), detached: true, stdio: ["pipe", "pipe", "pipe"] });
+  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
+  const exit = new Promise<RemoteExit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  child.stdin.on("error", () => {}); // EPIPE of a process that ended; `exit` tells
+  const kill = (): void => {
+    if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    try {
+      process.kill(-child.pid, "SIGTERM");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    }
+  };
+  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit, resize: () => {}, kill };
+}
