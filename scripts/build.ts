@@ -2,7 +2,7 @@
  * Builds dist/: Node strips no types under node_modules and hosts have no node_modules, so what ships is bundled JavaScript.
  *
  * Files are renamed into place one by one, the stamp last, so that a running CLI never meets half a file; a chunk's name holds its hash, so the old ones may
- * stay for programs that run. `--clean` (a package's build) starts from nothing.
+ * stay for programs that run. `--clean` (a package's build) removes what this build did not make.
  */
 
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
@@ -88,8 +88,9 @@ async function main(isClean: boolean): Promise<void> {
       writeFileSync(join(outdir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
       const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
       writeFileSync(join(outdir, "THIRD-PARTY.txt"), collectNotices(root, inputs));
-      if (isClean) rmSync(dist, { recursive: true, force: true });
+      const built = new Set(filesUnder(outdir));
       moveIntoPlace(outdir);
+      if (isClean) for (const path of [...filesUnder(dist)].filter((old) => !built.has(old))) rmSync(join(dist, path));
     } finally {
       rmSync(outdir, { recursive: true, force: true });
     }

@@ -18,5 +18,6 @@ is_fit() {
   node_major=${node_version%%.*}
   node_minor=${node_version#*.}
   node_minor=${node_minor%%.*}
-  [ "$node_major" -gt 22 ] || { [ "$node_major" -eq 22 ] && [ "$node_minor" -ge 18 ]; }
+  # What is no number is no Node.
+  { [ "$node_major" -gt 22 ] || { [ "$node_major" -eq 22 ] && [ "$node_minor" -ge 18 ]; }; } 2>/dev/null
 }
