@@ -14,6 +14,8 @@ export const fill = (sentence: Sentence, data: ErrorData): string =>
 // biome-ignore format: one line an entry
 export const ERRORS = {
   BUG: entry(EXIT.bug, "internal error: {what}", "this is a bug in nexadist; please report it with the log named above"),
+  CONFIG: entry(EXIT.config, "{what}", (d) => `${d.fix ?? "nexadist config validate FILE shows every problem; nexadist config schema lists the keys"}`),
+  PASTED_LAUNCHER: entry(EXIT.usage, "{what} starts ranks, and so does nexadist: one inside the other would start them twice", (d) => `the same, here:\n  ${d.command}${d.remarks ? `\n  (${d.remarks})` : ""}`),
   USAGE: entry(EXIT.usage, "{what}", (d) => `${d.fix ?? "nexadist --help"}`),
   NOT_BUILT: entry(EXIT.bug, "the built files are missing in {path}", "node scripts/build.ts"),
   DIR_NOT_OURS: entry(EXIT.preflight, "{path} belongs to somebody else or is open to others, so it cannot hold sockets of ours", "remove it, or set NEXADIST_STATE_DIR to a directory of your own"),
@@ -32,7 +34,6 @@ export const ERRORS = {
   CONTROLLER_VERSION: entry(EXIT.version, "the controller that runs is of another version ({there}, this is {here})", "when no run is live: kill {pid} and try again"),
   NO_RUN: entry(EXIT.usage, "there is no run {run}", "nexadist runs"),
   RUN_NAME_TAKEN: entry(EXIT.usage, "{name} is running already as {run}", "nexadist attach {run}   or: nexadist stop {run}   or give another --name"),
-  LAUNCH_FAILED: entry(EXIT.runFailed, "{host} could not start the ranks: {text}", "nexadist logs --stream launcher --host {host}"),
   CODE_DIFFERS: entry(EXIT.preflight, "the script is not the same on all hosts: {what}", "bring the shared directory in step, or drop --no-sync"),
   NO_LINK: entry(EXIT.unreachable, "the controller holds no link to {host}", "nexadist hosts"),
   CODE_ROOT: entry(EXIT.config, "the code directory {root} cannot be read or is no directory", "set workdir in the cluster file, or run nexadist where the code is"),

@@ -30,11 +30,22 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly python: string | null;
       readonly scratch: string | null;
       readonly notes: readonly string[];
+      /** Variables that the session or `setup` has set there. */
+      readonly sessionNames: readonly string[];
+      /** Of the script under --no-sync: equal on all hosts, or the run does not start. */
+      readonly scriptSha256: string | null;
     }
   | { readonly type: "host-failed"; readonly host: string; readonly during: "prepare" | "arm" | "launch"; readonly problem: Problem }
   /** Ids and ports of a new attempt; randomness enters the run here. Ports of 0 are chosen by the shim of the host that holds them. */
   | { readonly type: "attempt-begun"; readonly attempt: number; readonly rdzvId: string; readonly world: number }
-  | { readonly type: "host-armed"; readonly host: string; readonly attempt: number; readonly ports: readonly number[] }
+  | {
+      readonly type: "host-armed";
+      readonly host: string;
+      readonly attempt: number;
+      readonly ports: readonly number[];
+      readonly dir: string;
+      readonly socket: string;
+    }
   | { readonly type: "host-launched"; readonly host: string; readonly attempt: number }
   | { readonly type: "rank-started"; readonly host: string; readonly attempt: number; readonly rank: number; readonly pid: number; readonly start: number }
   | {

@@ -22,7 +22,9 @@ const newHost = (name: string): HostState => ({
   python: null,
   scratch: null,
   notes: [],
-  ports: [],
+  sessionNames: [],
+  scriptSha256: null,
+  armed: null,
   problem: null,
   launcherExit: null,
   mayRun: false,
@@ -92,14 +94,10 @@ function apply(state: RunState, event: RunEvent): RunState {
       return patch(state, event.host, () => ({ seen: false, unseenWhy: event.why }));
     case "host-seen":
       return patch(state, event.host, () => ({ seen: true, unseenWhy: "" }));
-    case "host-prepared":
-      return patch(state, event.host, (h) => ({
-        dir: event.dir,
-        python: event.python,
-        scratch: event.scratch,
-        notes: event.notes,
-        stage: later(h.stage, "prepared"),
-      }));
+    case "host-prepared": {
+      const { dir, python, scratch, notes, sessionNames, scriptSha256 } = event;
+      return patch(state, event.host, (h) => ({ dir, python, scratch, notes, sessionNames, scriptSha256, stage: later(h.stage, "prepared") }));
+    }
     case "host-failed":
       return failed(
         patch(state, event.host, () => ({ problem: event.problem })),
@@ -115,7 +113,7 @@ function apply(state: RunState, event: RunEvent): RunState {
           }))
         : state;
     case "host-armed":
-      return patch(state, event.host, (h) => ({ ports: event.ports, stage: later(h.stage, "armed") }));
+      return patch(state, event.host, (h) => ({ armed: { ports: event.ports, dir: event.dir, socket: event.socket }, stage: later(h.stage, "armed") }));
     case "host-launched":
       return patch(state, event.host, (h) => ({ stage: later(h.stage, "launched") }));
     case "rank-started":

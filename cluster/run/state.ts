@@ -31,7 +31,10 @@ export type HostState = {
   readonly python: string | null;
   readonly scratch: string | null;
   readonly notes: readonly string[];
-  readonly ports: readonly number[];
+  readonly sessionNames: readonly string[];
+  readonly scriptSha256: string | null;
+  /** What the shim of the attempt holds and where it is. */
+  readonly armed: { readonly ports: readonly number[]; readonly dir: string; readonly socket: string } | null;
   readonly problem: Problem | null;
   readonly launcherExit: { readonly code: number | null; readonly signal: string | null } | null;
   /** A launch may have reached the host: from then on only a receipt says that nothing is alive there. */

@@ -33,6 +33,8 @@ export type AgentLink = {
   readonly command: (command: Command) => Promise<unknown>;
   /** Resolves when the socket can take more. */
   readonly send: (frame: Uint8Array) => Promise<void>;
+  /** Runs `argv` there; resolves with {code, signal} at its end. */
+  readonly exec: (argv: string[], output: (fd: 1 | 2, data: Buffer) => void, onCancel: (cancel: () => void) => void) => Promise<unknown>;
   readonly ack: (run: string, events: number | undefined, cursors: Record<string, number> | undefined) => void;
   readonly closed: Promise<string>;
   readonly close: () => void;
@@ -50,6 +52,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
     handshakeTimeout: 10_000,
   });
   const waiting = new Map<number, Asked>();
+  const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => void>();
   let ids = 0;
   let heard = Date.now();
   let reason = "the link broke";
@@ -82,7 +85,8 @@ export function openLink(host: string, stream: Duplex, token: string, controller
       try {
         if (isBinary) {
           const { header, data: body } = unpackFrame(bytes);
-          handlers.onFrame(header, body);
+          if (header.t === "exec") outputs.get(header.id)?.(header.fd, Buffer.from(body));
+          else handlers.onFrame(header, body);
         } else take(fromAgentSchema.parse(JSON.parse(bytes.toString("utf8"))));
       } catch (error) {
         reason = `the agent sent what cannot be read: ${error instanceof Error ? error.message : ""}`;
@@ -91,7 +95,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
     });
 
     const take = (message: FromAgent): void => {
-      if (message.type === "welcome") resolve({ welcome: message, command, send, ack, closed, close: () => socket.close(CLOSE.bye) });
+      if (message.type === "welcome") resolve({ welcome: message, command, exec, send, ack, closed, close: () => socket.close(CLOSE.bye) });
       else if (message.type === "event") handlers.onEvent(message.run, message.event);
       else if (message.type === "reply") settleCommand(message.id, (asked) => asked.resolve(message.value));
       else if (message.type === "refused") settleCommand(message.id, (asked) => asked.reject(fromProblem(message.problem)));
@@ -109,6 +113,13 @@ export function openLink(host: string, stream: Duplex, token: string, controller
         waiting.set(id, { resolve: done, reject: refuse });
         say({ type: "command", id, command: order });
       });
+    const exec: AgentLink["exec"] = (argv, output, onCancel) => {
+      const done = command({ do: "exec", argv, cwd: null, env: {} });
+      const id = ids; // what `command` has just taken
+      outputs.set(id, output);
+      onCancel(() => void command({ do: "exec-kill", target: id }).catch(() => undefined));
+      return done.finally(() => outputs.delete(id));
+    };
     const send = (frame: Uint8Array): Promise<void> =>
       new Promise((done, refuse) => {
         if (socket.readyState !== WebSocket.OPEN) return refuse(fail("LINK_LOST", { host, why: reason }));

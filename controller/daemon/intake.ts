@@ -1,0 +1,161 @@
+/** One host of one run: takes over what its agent says, events and log bytes, exactly once, and acknowledges what is on disk. */
+
+import { NexaError, toProblem } from "../../cluster/errors.ts";
+import type { AgentEvent, BinaryHeader, RunRecord } from "../../cluster/protocol.ts";
+import type { HostStage } from "../../cluster/run/state.ts";
+import type { HostSpec } from "../../cluster/spec.ts";
+import type { Lent } from "../../cluster/viewer.ts";
+import type { Entry } from "./driver.ts";
+import type { Keeper, Linked } from "./keeper.ts";
+import type { LogStore } from "./log-store.ts";
+import { translate } from "./translate.ts";
+
+export type IntakeDeps = {
+  readonly host: HostSpec;
+  readonly run: string;
+  readonly keeper: Keeper;
+  readonly connectMs: number;
+  readonly lent: Lent;
+  readonly logs: LogStore;
+  /** Index of the first agent event that the journal lacks. */
+  readonly from: number;
+  readonly record: () => RunRecord;
+  readonly apply: (...entries: readonly Entry[]) => void;
+  readonly onBytes: (host: string, stream: string, data: Uint8Array, at: number) => void;
+  readonly notice: (text: string) => void;
+  readonly stage: () => HostStage;
+  readonly isDrained: () => boolean;
+  readonly attempt: () => number;
+  /** The host can take commands. */
+  readonly ready: () => void;
+};
+
+export type HostIntake = {
+  /** The link, once the agent has taken the run on; null while there is none. */
+  readonly linked: () => Linked | null;
+  /** Events before this are journaled: the agent may forget them. */
+  readonly acknowledge: () => void;
+  readonly dispose: () => void;
+};
+
+/** Log acknowledgements: at the latest after this many bytes or milliseconds. */
+const ACK_BYTES = 512 * 1024;
+const ACK_MS = 100;
+
+export function takeHost(deps: IntakeDeps): HostIntake {
+  const { host, run, logs } = deps;
+  let linked: Linked | null = null;
+  let next = deps.from;
+  let acknowledged = deps.from;
+  let unacked = 0;
+  let ackTimer: NodeJS.Timeout | undefined;
+  let dirty = new Set<string>();
+  /** Final sizes that the agent told, until the disk has them. */
+  let expected: { readonly index: number; readonly attempt: number; readonly sizes: Readonly<Record<string, number>> } | null = null;
+
+  const onLinked = async (found: Linked): Promise<void> => {
+    const { link } = found;
+    const record = deps.record();
+    const fence = { run, epoch: record.epoch, controller: record.controller };
+    try {
+      await link.command({ do: "adopt", ...fence, record });
+      await link.command({ do: "subscribe", ...fence, eventsFrom: next, cursors: logs.cursors(host.name) });
+    } catch (error) {
+      if (error instanceof NexaError && error.code === "LINK_LOST") return;
+      if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem: toProblem(error, host.name) } });
+      else deps.notice(toProblem(error).message);
+      return;
+    }
+    linked = found;
+    if (deps.stage() === "waiting") {
+      const { facts, agent, transport } = found;
+      deps.apply({
+        event: { at: Date.now(), type: "host-connected", host: host.name, facts, dirs: link.welcome.dirs, agent, driver: transport.driver, why: transport.why },
+      });
+    } else deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
+    deps.ready();
+  };
+
+  const onEvent = (from: string, event: AgentEvent): void => {
+    if (from !== run || event.index < next) return; // another run, or sent twice
+    next = event.index + 1;
+    if (event.event.type === "drained") {
+      expected = { index: event.index, attempt: event.attempt, sizes: event.event.sizes };
+      return checkDrained();
+    }
+    const made = translate(host.name, event, Date.now());
+    if (made !== null) deps.apply({ event: made, cursor: { host: host.name, index: event.index } });
+  };
+
+  const onFrame = (header: BinaryHeader, data: Uint8Array): void => {
+    if ((header.t !== "log" && header.t !== "gap") || header.run !== run) return;
+    const at = Date.now();
+    try {
+      if (header.t === "gap") logs.gap(host.name, header.stream, header.offset, header.to, header.why);
+      else {
+        const fresh = logs.write(host.name, header.stream, header.offset, data, at);
+        if (fresh.length > 0) deps.onBytes(host.name, header.stream, fresh, at);
+      }
+    } catch (error) {
+      deps.notice(`logs cannot be written here: ${error instanceof Error ? error.message : String(error)}`);
+      linked?.link.close(); // what was not acknowledged comes again when there is room
+      return;
+    }
+    dirty.add(header.stream);
+    unacked += data.length;
+    if (unacked >= ACK_BYTES) ackLogs();
+    else ackTimer ??= setTimeout(ackLogs, ACK_MS);
+    checkDrained();
+  };
+
+  const ackLogs = (): void => {
+    clearTimeout(ackTimer);
+    ackTimer = undefined;
+    unacked = 0;
+    const cursors = Object.fromEntries([...dirty].map((stream) => [stream, logs.size(host.name, stream)]));
+    dirty = new Set();
+    linked?.link.ack(run, undefined, cursors);
+  };
+
+  const checkDrained = (): void => {
+    if (expected === null || deps.isDrained()) return;
+    const { attempt, sizes } = expected;
+    if (Object.entries(sizes).every(([stream, size]) => size === 0 || logs.size(host.name, stream) >= size)) {
+      expected = null;
+      deps.apply({ event: { at: Date.now(), type: "host-drained", host: host.name, attempt } });
+    }
+  };
+
+  const leave = deps.keeper.listen(
+    {
+      linked: (found) => void onLinked(found),
+      refused: (problem) => {
+        if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
+      },
+      lost: (why) => {
+        const was = linked;
+        linked = null;
+        if (was !== null && deps.stage() !== "waiting") deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why } });
+      },
+      event: onEvent,
+      frame: onFrame,
+      notice: deps.notice,
+    },
+    deps.connectMs,
+    deps.lent,
+  );
+
+  return {
+    linked: () => linked,
+    acknowledge: () => {
+      const safe = expected === null ? next : Math.min(next, expected.index); // an undrained end must be told again after a restart
+      if (acknowledged >= safe || linked === null) return;
+      acknowledged = safe;
+      linked.link.ack(run, safe, undefined);
+    },
+    dispose: () => {
+      clearTimeout(ackTimer);
+      leave();
+    },
+  };
+}

@@ -1,0 +1,168 @@
+/** Keeps one host linked: connect, look, bring the agent up, link; again with backoff when it breaks. Serves all runs on that host. */
+
+import type { Duplex } from "node:stream";
+import { NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
+import type { AgentEvent, BinaryHeader } from "../../cluster/protocol.ts";
+import type { HostFacts, HostSpec } from "../../cluster/spec.ts";
+import type { Lent } from "../../cluster/viewer.ts";
+import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
+import { connectHost } from "../reach/connect-host.ts";
+import { proxyThroughHelper } from "../reach/helper.ts";
+import { type AgentLink, openLink } from "../reach/link.ts";
+import type { Transport } from "../reach/transport.ts";
+import { asDuplex } from "./proxy-stream.ts";
+
+export type Linked = {
+  readonly transport: Transport;
+  readonly link: AgentLink;
+  readonly facts: HostFacts;
+  readonly agent: { key: string; bundle: string; pid: number };
+};
+
+/** What a run hears of one of its hosts. */
+export type HostListener = {
+  readonly linked: (linked: Linked) => void;
+  /** Not reached within the connect time; the keeper goes on trying. */
+  readonly refused: (problem: Problem) => void;
+  readonly lost: (why: string) => void;
+  readonly event: (run: string, event: AgentEvent) => void;
+  readonly frame: (header: BinaryHeader, data: Uint8Array) => void;
+  readonly notice: (text: string) => void;
+};
+
+export type Keeper = {
+  readonly current: () => Linked | null;
+  readonly listen: (listener: HostListener, connectMs: number, lent: Lent) => () => void;
+  readonly close: () => void;
+};
+
+/** Retries: 0.5 s, doubling to 15 s, with up to a quarter of jitter. */
+const backoff = (tries: number): number => Math.min(15_000, 500 * 2 ** tries) * (1 + Math.random() / 4);
+/** A link that no run uses stays warm for this long. */
+const IDLE_MS = 10 * 60_000;
+/** No retry mends these: the person must act. */
+const FINAL: ReadonlySet<string> = new Set([
+  "HOST_KEY_UNKNOWN",
+  "HOST_KEY_CHANGED",
+  "HOST_KEY_REVOKED",
+  "AUTH_FAILED",
+  "NO_PYTHON",
+  "FOREIGN_HOST",
+  "HELPER_SILENT",
+  "HELPER_REFUSED",
+  "DISK_FULL",
+  "VERSION_MISMATCH",
+]);
+
+export function keepHost(host: HostSpec, controller: string, onIdle: () => void): Keeper {
+  const listeners = new Set<HostListener>();
+  let linked: Linked | null = null;
+  let lent: Lent = { env: {}, agentSocket: null, acceptNewHostKeys: false };
+  let connectMs = 30_000;
+  let tries = 0;
+  let since = Date.now();
+  let closed = false;
+  let dialling = false;
+  let retry: NodeJS.Timeout | undefined;
+  let idle: NodeJS.Timeout | undefined;
+  const tell = (say: (listener: HostListener) => void): void => [...listeners].forEach(say);
+  const notice = (text: string): void => tell((l) => l.notice(text));
+
+  const dial = async (): Promise<void> => {
+    if (dialling || linked !== null || closed) return;
+    dialling = true;
+    let transport: Transport | undefined;
+    try {
+      notice(tries === 0 ? "connecting" : "connecting again");
+      transport = await connectHost(
+        { ...host, host: host.name },
+        { connectMs, acceptNewHostKeys: lent.acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env: lent.env, notice },
+      );
+      notice("looking");
+      const facts = await lookAt(transport, host);
+      const agent = await bringUpAgent(transport, host, facts, notice);
+      const stream = await reachSocket(transport, host.name, agent.socket);
+      const link = await openLink(host.name, stream, agent.token, controller, {
+        onEvent: (run, event) => tell((l) => l.event(run, event)),
+        onFrame: (header, data) => tell((l) => l.frame(header, data)),
+      });
+      linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
+      tries = 0;
+      void Promise.race([link.closed, transport.closed]).then(drop);
+      const now = linked;
+      tell((l) => l.linked(now));
+    } catch (error) {
+      transport?.close();
+      again(error);
+    } finally {
+      dialling = false;
+    }
+  };
+
+  const drop = (why: string): void => {
+    if (linked === null) return;
+    linked.link.close();
+    linked.transport.close();
+    linked = null;
+    since = Date.now();
+    tell((l) => l.lost(why));
+    schedule();
+  };
+
+  const again = (error: unknown): void => {
+    if (!(error instanceof NexaError)) console.error(error);
+    const problem = toProblem(error, host.name);
+    tries += 1;
+    if (FINAL.has(problem.code) || problem.code === "BUG" || Date.now() - since >= connectMs) {
+      tell((l) => l.refused(problem));
+    } else notice(`${problem.message}; trying again`);
+    schedule();
+  };
+
+  const schedule = (): void => {
+    clearTimeout(retry);
+    if (!closed && listeners.size > 0) retry = setTimeout(() => void dial(), backoff(tries));
+  };
+
+  const listen: Keeper["listen"] = (listener, withinMs, lends) => {
+    listeners.add(listener);
+    clearTimeout(idle);
+    lent = lends;
+    connectMs = withinMs;
+    if (linked !== null) {
+      const now = linked;
+      queueMicrotask(() => listeners.has(listener) && listener.linked(now));
+    } else {
+      since = Date.now();
+      tries = 0;
+      clearTimeout(retry);
+      void dial();
+    }
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0 && !closed) idle = setTimeout(close, linked === null ? 0 : IDLE_MS);
+    };
+  };
+
+  const close = (): void => {
+    closed = true;
+    clearTimeout(retry);
+    clearTimeout(idle);
+    linked?.link.close();
+    linked?.transport.close();
+    linked = null;
+    onIdle();
+  };
+
+  return { current: () => linked, listen, close };
+}
+
+/** The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. */
+async function reachSocket(transport: Transport, host: string, path: string): Promise<Duplex> {
+  try {
+    return await transport.openSocket(path);
+  } catch (error) {
+    if (!(error instanceof NexaError) || error.code !== "STREAMLOCAL_REFUSED") throw error;
+    return asDuplex(await proxyThroughHelper(transport, host, path));
+  }
+}

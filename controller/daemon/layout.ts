@@ -1,0 +1,58 @@
+/** Who takes part with how many ranks: from the run's state once its hosts are known. Pure. */
+
+import { isIP } from "node:net";
+import type { Problem } from "../../cluster/errors.ts";
+import { chooseGpus } from "../../cluster/launch/gpus.ts";
+import { planAttempt } from "../../cluster/launch/plan.ts";
+import { portsToHold } from "../../cluster/launch/ports.ts";
+import type { AttemptPlan, PlanHost } from "../../cluster/launch/types.ts";
+import { assignRanks, type RankAssignment } from "../../cluster/ranks.ts";
+import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import type { HostSpec } from "../../cluster/spec.ts";
+
+export type Layout =
+  | { readonly ok: true; readonly places: readonly RankAssignment[]; readonly world: number }
+  | { readonly ok: false; readonly host: string; readonly problem: Problem };
+
+export const memberSpecs = (state: RunState): HostSpec[] => state.spec.hosts.filter((host) => state.members.includes(host.name));
+
+export function layOut(state: RunState): Layout {
+  const counted: { name: string; nproc: number }[] = [];
+  for (const host of memberSpecs(state)) {
+    const choice = chooseGpus(host.gpus, state.hosts[host.name]?.facts ?? null, host.name);
+    if (!choice.ok) return { ok: false, host: host.name, problem: choice.problem };
+    counted.push({ name: host.name, nproc: state.spec.launcher === "command" && state.spec.per === "host" ? 1 : choice.nproc });
+  }
+  const places = assignRanks(counted);
+  return { ok: true, places, world: places.reduce((sum, place) => sum + place.nproc, 0) };
+}
+
+/** The plan of the present attempt; all hosts must be armed. `addresses`: host → numeric addresses of its `address`. */
+export function planOf(state: RunState, addresses: Readonly<Record<string, readonly string[]>>): AttemptPlan {
+  const hosts = memberSpecs(state).map((host): PlanHost => {
+    const at = state.hosts[host.name];
+    return {
+      host,
+      facts: at?.facts ?? null,
+      dirs: {
+        bundle: at?.dirs?.bundle ?? null,
+        attempt: at?.armed?.dir ?? "",
+        socket: at?.armed?.socket ?? "",
+        job: at?.dir ?? null,
+        scratch: at?.scratch ?? null,
+      },
+      python: at?.python ?? null,
+      addresses: isIP(host.address) > 0 ? [host.address] : (addresses[host.name] ?? []),
+      sessionNames: at?.sessionNames ?? [],
+    };
+  });
+  const held = membersOf(state).flatMap((h) => portsOf(state, h.name));
+  const port = (use: "rdzv" | "master"): number => held.find((p) => p.use === use)?.port ?? 0;
+  const cpuOnly = hosts.every(({ host }) => host.gpus.kind === "none");
+  return planAttempt({ spec: state.spec, hosts, attempt: state.attempt, rdzvId: state.rdzvId, ports: { rdzv: port("rdzv"), master: port("master") }, cpuOnly });
+}
+
+function portsOf(state: RunState, host: string): { use: "rdzv" | "master"; port: number }[] {
+  const asked = portsToHold(state.spec, memberSpecs(state), host).ports;
+  return asked.map(({ use }, k) => ({ use, port: state.hosts[host]?.armed?.ports[k] ?? 0 }));
+}

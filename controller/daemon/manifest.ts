@@ -1,0 +1,51 @@
+/** manifest.json of a run: the fields of the users' own schema, from the run's state. */
+
+import { renameSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import type { Job } from "../../cluster/spec.ts";
+
+export function manifestOf(state: RunState, logs: string): Record<string, unknown> {
+  const { spec } = state;
+  return {
+    schema: 1,
+    run_id: spec.run,
+    stage: spec.run.replace(/_\d{8}_\d{6}.*$/, ""),
+    status: state.phase,
+    model: null,
+    dataset: null,
+    checkpoint: spec.paths.checkpoints ?? null,
+    logs,
+    eval_report: null,
+    hardware: membersOf(state).map((h) => ({
+      host: h.name,
+      gpus: h.facts?.gpus?.map((gpu) => gpu.name) ?? [],
+      cpus: h.facts?.cpus ?? null,
+      memory_bytes: h.facts?.memoryBytes ?? null,
+    })),
+    cost_usd: null,
+    tags: spec.tags,
+    name: spec.name,
+    file: spec.file,
+    launcher: spec.launcher,
+    job: describeJob(spec.job),
+    world_size: state.world,
+    requested_at: new Date(state.requestedAt).toISOString(),
+    ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
+    failure: state.failure === null ? null : { text: state.failure.text, host: state.failure.host, rank: state.failure.rank },
+    receipts: Object.fromEntries(membersOf(state).map((h) => [h.name, h.receipt])),
+    logs_incomplete: state.logsIncomplete,
+  };
+}
+
+export function describeJob(job: Job): string {
+  if (job.kind === "smoke") return "the bundled smoke trainer";
+  if (job.kind === "command") return job.argv.join(" ");
+  return [job.kind === "script" ? job.script : `-m ${job.module}`, ...job.args].join(" ");
+}
+
+export function writeManifest(dir: string, state: RunState): void {
+  const path = join(dir, "manifest.json");
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs")), null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
+}

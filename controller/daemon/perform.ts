@@ -1,0 +1,134 @@
+/** Does the effects that need a host: prepare, arm, launch, stop, forget. Each tells what happened as events; none decides. */
+
+import { z } from "zod";
+import { portsToHold } from "../../cluster/launch/ports.ts";
+import type { AttemptPlan } from "../../cluster/launch/types.ts";
+import type { PrepareReply, RunRecord } from "../../cluster/protocol.ts";
+import { ranksOf } from "../../cluster/ranks.ts";
+import type { RunEvent } from "../../cluster/run/events.ts";
+import type { RunState } from "../../cluster/run/state.ts";
+import type { Effect } from "../../cluster/run/wanted.ts";
+import type { HostSpec } from "../../cluster/spec.ts";
+import type { Lent } from "../../cluster/viewer.ts";
+import { callHelper } from "../reach/helper.ts";
+import { syncHost } from "../sync/send.ts";
+import type { Snapshot } from "../sync/snapshot.ts";
+import type { Linked } from "./keeper.ts";
+import { layOut, memberSpecs } from "./layout.ts";
+import { secretsOf } from "./secrets.ts";
+
+export type HostEffect = Effect & { readonly host: string };
+
+/** What doing an effect on a host needs to know. */
+export type Work = {
+  readonly state: RunState;
+  readonly host: HostSpec;
+  readonly linked: Linked;
+  readonly record: RunRecord;
+  readonly lent: Lent;
+  readonly snapshot: () => Promise<Snapshot | null>;
+  readonly plan: () => Promise<AttemptPlan>;
+  readonly notice: (text: string) => void;
+  readonly now: () => number;
+};
+
+const armReply = z.object({ ports: z.array(z.int()), dir: z.string(), socket: z.string() });
+
+export async function perform(effect: HostEffect, work: Work): Promise<readonly RunEvent[]> {
+  switch (effect.do) {
+    case "prepare":
+      return [await prepare(work)];
+    case "arm":
+      return [await arm(work, effect.attempt)];
+    case "launch":
+      return [await launch(work, effect.attempt)];
+    case "stop":
+      await work.linked.link.command({ do: "stop", ...fence(work), attempt: effect.attempt, graceMs: effect.graceMs, why: effect.why });
+      return []; // the receipt comes as an event
+    case "forget":
+      await work.linked.link.command({ do: "forget", ...fence(work) });
+      return [{ at: work.now(), type: "host-forgot", host: effect.host }];
+    default:
+      return [];
+  }
+}
+
+const fence = ({ record }: Work): { run: string; epoch: number; controller: string } => ({
+  run: record.run,
+  epoch: record.epoch,
+  controller: record.controller,
+});
+
+async function prepare(work: Work): Promise<RunEvent> {
+  const { state, host, linked } = work;
+  const { spec } = state;
+  const [, sessionEnv] = await Promise.all([sendCode(work), captureSession(work)]);
+  const layout = layOut(state);
+  const place = layout.ok ? layout.places.find((p) => p.host === host.name) : undefined;
+  const secrets = secretsOf(spec.run);
+  const inPlace = spec.code.kind === "in-place" ? (host.workdir ?? spec.code.dir) : null;
+  work.notice(host.setup === undefined ? "preparing" : "preparing: setup");
+  const reply = (await linked.link.command({
+    do: "prepare",
+    ...fence(work),
+    python: host.python ?? null,
+    setup: host.setup ?? null,
+    sessionEnv: sessionEnv ?? null,
+    secrets: { ...secrets["*"], ...secrets[host.name] },
+    scratch: spec.paths.scratch ?? null,
+    ranks: place === undefined ? [] : ranksOf(place).map(({ rank }) => rank),
+    inPlace,
+    hashScript: spec.code.kind === "in-place" && spec.job.kind === "script" ? spec.job.script : null,
+  })) as PrepareReply;
+  return { at: work.now(), type: "host-prepared", host: host.name, ...reply, sessionNames: reply.sessionNames ?? [], notes: reply.notes ?? [] };
+}
+
+async function sendCode(work: Work): Promise<void> {
+  const snapshot = await work.snapshot();
+  if (snapshot === null) return;
+  const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
+  await syncHost(work.linked.link, fence(work), snapshot, (sent, total) => total > 0 && work.notice(`sending code, ${mb(sent)} of ${mb(total)} MB`));
+}
+
+/** The environment of a fresh session of the user: left on the host by the helper, or, for a local host, that of who asked. */
+async function captureSession({ host, linked, lent, state }: Work): Promise<Record<string, string> | undefined> {
+  if (host.transport === "local") return { ...lent.env };
+  await callHelper(linked.transport, host.name, { op: "env", stateDir: linked.facts.stateDir, key: linked.agent.key, run: state.spec.run });
+  return undefined;
+}
+
+async function arm(work: Work, attempt: number): Promise<RunEvent> {
+  const { state, host } = work;
+  const { ports, range } = portsToHold(state.spec, memberSpecs(state), host.name);
+  const reply = armReply.parse(
+    await work.linked.link.command({
+      do: "arm",
+      ...fence(work),
+      record: work.record,
+      attempt,
+      host: host.name,
+      ports: ports.map(({ port }) => port),
+      portRange: [...range],
+      mark: `${work.record.controller}/${state.spec.run}/${attempt}/${host.name}`,
+      quotaBytes: state.spec.logs.quotaBytes,
+    }),
+  );
+  return { at: work.now(), type: "host-armed", host: host.name, attempt, ...reply };
+}
+
+async function launch(work: Work, attempt: number): Promise<RunEvent> {
+  const plan = await work.plan();
+  const here = plan.hosts.find((h) => h.name === work.host.name);
+  if (here === undefined) throw new RangeError(`the plan lacks ${work.host.name}`);
+  await work.linked.link.command({
+    do: "launch",
+    ...fence(work),
+    record: work.record,
+    attempt,
+    spawns: here.spawns.map((spawn) => ({ ...spawn, argv: [...spawn.argv], env: { ...spawn.env } })),
+    unset: here.unset.map(({ pattern }) => pattern),
+    ranks: here.ranks.length,
+    stopGraceMs: work.state.spec.timeouts.stopGraceMs,
+  });
+  return { at: work.now(), type: "host-launched", host: work.host.name, attempt };
+}

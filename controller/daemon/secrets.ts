@@ -1,0 +1,35 @@
+/** Secret values of live runs: in memory, and on a tmpfs where there is one so that a controller that was killed can still launch. */
+
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { SecretValues } from "../../cluster/spec.ts";
+import { secretsDir } from "../paths.ts";
+
+const held = new Map<string, SecretValues>();
+const pathOf = (run: string): string | null => {
+  const dir = secretsDir();
+  return dir === null ? null : join(dir, `${run}.json`);
+};
+
+export function keepSecrets(run: string, values: SecretValues): void {
+  held.set(run, values);
+  const path = pathOf(run);
+  if (path !== null && Object.keys(values).length > 0) writeFileSync(path, JSON.stringify(values), { mode: 0o600 });
+}
+
+export function secretsOf(run: string): SecretValues {
+  const known = held.get(run);
+  if (known !== undefined) return known;
+  const path = pathOf(run);
+  try {
+    return path === null ? {} : (JSON.parse(readFileSync(path, "utf8")) as SecretValues);
+  } catch {
+    return {};
+  }
+}
+
+export function forgetSecrets(run: string): void {
+  held.delete(run);
+  const path = pathOf(run);
+  if (path !== null) rmSync(path, { force: true });
+}
