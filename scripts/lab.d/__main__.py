@@ -10,9 +10,9 @@ import sys
 import lifecycle
 import state
 from cluster_file import cluster_yaml
-from controller import execute
 from host import boot_all, freeze, is_up, power_off, thaw
 from inside import run_inside
+from keeper import execute
 from network import apply_blocks, set_link
 from options import describe
 from problem import Problem
@@ -63,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("a")
         one.add_argument("b")
         one.add_argument("oneway", nargs="?", choices=["oneway"], help="only from a to b")
+    add(commands, "pid", "PID of a host's first process on this machine, 0 while it is off", host=True)
     commands.add_parser("list", help="labs of this user")
     return top
 
@@ -147,6 +148,9 @@ def main(args: argparse.Namespace, argv: list[str]) -> int:
         return run_inside(host_of(state.load(args.name), args.host), argv, args.user)
     elif command == "env":
         print("\n".join(environment_lines(state.load(args.name))))
+    elif command == "pid":
+        host = host_of(state.load(args.name), args.host)
+        print(host["pid"] if is_up(host) else 0)
     elif command == "ssh-config":
         print(f"{state.load(args.name)['dir']}/home/.ssh/config")
     elif command == "cluster":

@@ -85,4 +85,3 @@ def run_background(name: str, log: str, says: int, hears: int, prepare: Callable
     os.write(says, b"ready")
     os.close(says)
     live()
-

@@ -14,10 +14,10 @@ from state import Host, Lab
 
 # Copied from this machine's /etc; anything else of it (keys, mail, proxies, a user's settings) is not a host's business.
 ETC = (
-    "bash.bashrc bash_completion.d csh.cshrc csh.login csh.logout debian_version environment fish gai.conf host.conf inputrc iproute2 "
+    "bash.bashrc bash_completion.d csh.cshrc csh.login csh.logout debian_version fish gai.conf host.conf inputrc iproute2 "
     "ld.so.cache ld.so.conf ld.so.conf.d localtime login.defs networks nsswitch.conf os-release profile protocols python3.11 rpc security "
     "services shells skel terminfo timezone"
-).split()
+)
 
 VAR = ("log", "tmp", "lib", "cache", "empty", "spool")
 
@@ -28,7 +28,7 @@ def write_disk(lab: Lab, host: Host) -> None:
     for path in ("etc/ssh", "usr-local/bin", "usr-local/sbin", "usr-local/lib", "usr-local/share", "opt", *[f"var/{name}" for name in VAR]):
         os.makedirs(os.path.join(disk, path), exist_ok=True)
     os.chmod(os.path.join(disk, "var/tmp"), 0o1777)
-    for name in ETC:
+    for name in ETC.split():
         copy_etc(name, etc)
     write_accounts(host, etc)
     write_names(host, etc)
@@ -41,7 +41,7 @@ def write_disk(lab: Lab, host: Host) -> None:
 
 def copy_etc(name: str, etc: str) -> None:
     source, target = f"/etc/{name}", os.path.join(etc, name)
-    if name == "environment" or not os.path.exists(source):
+    if not os.path.exists(source):
         return
     if os.path.isdir(source):
         shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)

@@ -74,4 +74,3 @@ def freeze(host: Host) -> None:
 
 def thaw(host: Host) -> None:
     signal_all(host, signal.SIGCONT)
-

@@ -14,9 +14,9 @@ from typing import Any
 import python_env
 import state
 import unprivileged
-from controller import make_home, start_keeper, write_ssh_files
 from disk import make_host_key, write_disk
 from host import boot_all
+from keeper import make_home, start_keeper, write_ssh_files
 from network import controller_addresses
 from options import parse_all
 from problem import Problem
@@ -53,6 +53,8 @@ def describe(args: argparse.Namespace, directory: str) -> Lab:
     """The lab as data; nothing is made yet."""
     if not args.unprivileged and os.getuid() != 0:
         raise Problem("needs root for namespaces: sudo scripts/lab …, or scripts/lab up --unprivileged")
+    if args.unprivileged and os.getuid() == 0:
+        raise Problem("--unprivileged is for ordinary users (sshd of root wants the machine's own /run/sshd); as root leave it out")
     addresses = args.addresses.split(",") if args.addresses else [f"100.66.164.{18 + index}" for index in range(args.hosts or 2)]
     count = args.hosts or len(addresses)
     if len(addresses) != count or len(set(addresses)) != count:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Dict
 
 from problem import Problem
 
-Options = Dict[str, str]
+Options = dict[str, str]
 
 SHELLS = {"bash": "/bin/bash", "fish": "/usr/bin/fish", "csh": "/usr/bin/csh", "sh": "/bin/sh"}
 

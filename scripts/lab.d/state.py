@@ -8,13 +8,14 @@ import json
 import os
 import re
 import stat
-from typing import Any, Dict, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 from problem import Problem
 
 # Everything that is known of a lab or a host is plain JSON, so that `down` works after any crash.
-Lab = Dict[str, Any]
-Host = Dict[str, Any]
+Lab = dict[str, Any]
+Host = dict[str, Any]
 
 
 def base_dir() -> str:

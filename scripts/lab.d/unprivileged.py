@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import socket
 import subprocess
 
-from controller import write_ssh_files
 from disk import make_key
+from keeper import write_ssh_files
 from problem import Problem
 from process import start_of, wait_until
 from state import Host, Lab
@@ -37,7 +38,7 @@ def start_host(lab: Lab, host: Host, sshd: str) -> str:
     os.makedirs(home, mode=0o700)
     shutil.copy(os.path.join(lab["dir"], "home/.ssh/id_ed25519.pub"), os.path.join(disk, "authorized_keys"))
     key = make_key(os.path.join(disk, "host_key"), host["name"])
-    host.update(address="127.0.0.1", port=free_port(), user=os.environ.get("USER") or user_name(), gpus=0, train=(lab["python"] or {}).get("venv", ""))
+    host.update(address="127.0.0.1", port=free_port(), user=pwd.getpwuid(os.getuid()).pw_name, gpus=0, train=(lab["python"] or {}).get("venv", ""))
     lines = [
         f"Port {host['port']}",
         "ListenAddress 127.0.0.1",
@@ -71,8 +72,3 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
-
-def user_name() -> str:
-    import pwd
-
-    return pwd.getpwuid(os.getuid()).pw_name
