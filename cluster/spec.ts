@@ -10,6 +10,8 @@ export type GpuRequest =
 export type HostSpec = {
   /** The name people use: the `host` of the file, unique in a run. */
   readonly name: string;
+  /** What SSH is given, when two entries are one machine (other user or port) and `name` had to tell them apart; absent: `name`. */
+  readonly sshHost?: string;
   readonly transport: "ssh" | "local";
   readonly user?: string;
   readonly port?: number;
@@ -48,7 +50,7 @@ export type RunSpec = {
   readonly launcher: Launcher;
   /** `command` only: one process per host or one per GPU/slot. */
   readonly per: "host" | "gpu";
-  /** Rendezvous that the file names: a host of the cluster (by name or address) and a port; null: host 0 and a fresh port. */
+  /** Rendezvous that the file names: a host of the cluster (its `name`) and a port (0: a fresh one); null: host 0 and a fresh port. */
   readonly rdzv: { readonly host: string; readonly port: number } | null;
   /** Inclusive range to take fresh ports from; null: 20000 to 29999 (below every ephemeral range). */
   readonly rdzvPorts: readonly [number, number] | null;
