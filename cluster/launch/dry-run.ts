@@ -64,7 +64,10 @@ export function formatHost(plan: AttemptPlan, host: HostPlan): string {
   return [...lines, "(", ...body.map((line) => `  ${line}`), ")", ""].join("\n");
 }
 
-/** For `--json`: the same without anything of ours. */
+/** A plan for a file or a script. */
+export const formatPlanJson = (plan: AttemptPlan): string => `${JSON.stringify(dryRunJson(plan), null, 2)}\n`;
+
+/** For `--json`: `command` is what a person would type, `argv` what the shim starts (null in a dry run). */
 export function dryRunJson(plan: AttemptPlan): unknown {
   return {
     schema: 1,
@@ -78,7 +81,13 @@ export function dryRunJson(plan: AttemptPlan): unknown {
       cwd: host.cwd,
       unset: host.unset,
       env: host.vars.map(shown),
-      processes: host.processes.map((each) => ({ rank: each.rank, localRank: each.localRank, env: visible(each).map(shown), command: commandOf(each) })),
+      processes: host.processes.map((each, k) => ({
+        rank: each.rank,
+        localRank: each.localRank,
+        env: visible(each).map(shown),
+        command: commandOf(each),
+        argv: host.spawns[k]?.argv ?? null,
+      })),
       files: host.pasted === null ? [] : [host.pasted],
       notes: host.notes,
       shell: formatHost(plan, host),

@@ -4,18 +4,18 @@ import { fail } from "../errors.ts";
 import { assignRanks, type RankAssignment, ranksOf } from "../ranks.ts";
 import type { Spawn } from "../shim-contract.ts";
 import { cpusFor, defaultVars, pathVars, userVars } from "./environment.ts";
-import { chooseGpus, type GpuChoice, gpuVars } from "./gpus.ts";
+import { type GpuPick, gpuVars, pickGpus } from "./gpus.ts";
 import { chooseInterface, type InterfaceChoice, isLoopback } from "./interface.ts";
 import { LAUNCHERS, startsThroughPrologue } from "./launchers.ts";
 import { UNSET } from "./owned.ts";
 import { rdzvIndex } from "./ports.ts";
 import { pythonOf } from "./program.ts";
-import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, PlanVar } from "./types.ts";
+import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, PlannedProcess, PlanVar } from "./types.ts";
 
 /** Errors: what the request and the hosts cannot have together (GPUs, interface, rendezvous, launcher), as NexaError. */
 export function planAttempt(input: PlanInput): AttemptPlan {
   const { spec, hosts } = input;
-  const choices = hosts.map((at) => gpusOf(at));
+  const choices = hosts.map((at) => pickGpus(at.host.gpus, at.facts, at.host.name));
   const places = assignRanks(hosts.map((at, index) => ({ name: at.host.name, nproc: ranksPerHost(input, choices[index]) })));
   refuseMixedLoopback(hosts);
   const store = rdzvIndex(
@@ -42,7 +42,7 @@ export function planAttempt(input: PlanInput): AttemptPlan {
   return { run: spec.run, attempt: input.attempt, launcher: spec.launcher, worldSize: places[0]?.worldSize ?? 0, hosts: plans };
 }
 
-function planHost(c: LaunchContext, choice: GpusChosen, places: readonly RankAssignment[]): HostPlan {
+function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssignment[]): HostPlan {
   const { input, at, place } = c;
   const { spec, hosts } = input;
   const part = LAUNCHERS[spec.launcher](c);
@@ -69,32 +69,16 @@ function planHost(c: LaunchContext, choice: GpusChosen, places: readonly RankAss
     vars,
     unset: UNSET,
     processes,
-    spawns: processes.map(
-      (each): Spawn => ({
-        role: each.role,
-        rank: each.rank,
-        localRank: each.localRank,
-        argv: each.argv,
-        env: valuesOf([...vars, ...each.vars]),
-        cwd: cwd ?? ".",
-      }),
-    ),
+    // A dry run knows no directory of ours there, so nothing that could be started.
+    spawns: at.dirs.bundle === null ? [] : processes.map((each) => spawnOf(each, vars, cwd ?? at.dirs.attempt)),
     cwd,
     pasted: part.pasted,
     notes: [...unknownNotes(at), ...notes, ...part.notes],
   };
 }
 
-type GpusChosen = Extract<GpuChoice, { ok: true }>;
-
-function gpusOf(at: PlanHost): GpusChosen {
-  const choice = chooseGpus(at.host.gpus, at.facts, at.host.name);
-  if (choice.ok) return choice;
-  throw choice.error;
-}
-
 /** `command` with one process per host has one rank per host, whatever its GPUs. */
-const ranksPerHost = ({ spec }: PlanInput, choice: GpusChosen | undefined): number =>
+const ranksPerHost = ({ spec }: PlanInput, choice: GpuPick | undefined): number =>
   spec.launcher === "command" && spec.per === "host" ? 1 : (choice?.nproc ?? 0);
 
 /** Our own marks. A dry run has none of them: what it prints must work where nothing of ours is. */
@@ -138,6 +122,15 @@ function unknownNotes(at: PlanHost): string[] {
   const network = at.host.interface === undefined ? "which interface (no *_SOCKET_IFNAME here), " : "";
   return [`not asked, so unknown: ${python}${network}whether its GPUs are there, its CPUs (no OMP_NUM_THREADS here)`];
 }
+
+const spawnOf = ({ role, rank, localRank, argv, vars }: PlannedProcess, shared: readonly PlanVar[], cwd: string): Spawn => ({
+  role,
+  rank,
+  localRank,
+  argv,
+  env: valuesOf([...shared, ...vars]),
+  cwd,
+});
 
 /** Later ones win, as in a shell; secrets are put in by the agent. */
 const valuesOf = (vars: readonly PlanVar[]): Record<string, string> =>
