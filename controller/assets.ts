@@ -5,12 +5,14 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail } from "../cluster/errors.ts";
+import { HOST_PARTS, type HostPart, hostProgram } from "../cluster/host-program.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
 /** In dist/ every module is in that directory itself; in a checkout this file is in controller/. */
 export const distDir = basename(here) === "controller" ? join(here, "..", "dist") : here.endsWith("chunks") ? dirname(here) : here;
 
+/** `path` is relative to dist/. */
 export type BundleFile = { readonly name: string; readonly path: string; readonly size: number; readonly sha256: string };
 export type Manifest = { readonly version: string; readonly agentBundle: { readonly hash: string; readonly files: readonly BundleFile[] } };
 
@@ -31,7 +33,9 @@ let helper: Promise<string> | undefined;
 
 /** The text of python/host.py, which runs on hosts without being installed there. */
 export function readHelperProgram(): Promise<string> {
-  helper ??= readFile(join(distDir, "python", "host.py"), "utf8");
+  helper ??= Promise.all(HOST_PARTS.map(async (name) => [name, await readFile(join(distDir, "python", `${name}.py`), "utf8")] as const)).then((parts) =>
+    hostProgram(Object.fromEntries(parts) as Record<HostPart, string>),
+  );
   return helper;
 }
 

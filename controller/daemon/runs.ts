@@ -45,7 +45,10 @@ export function openRuns(controller: string) {
     const logs = openLogStore(join(dir, "logs"));
     const watchers = new Set<Watcher>();
     let feed: LineFeed | null = null;
-    const tellLine = (line: LogLine): void => watchers.forEach((w) => w.log?.(line));
+    const each = (tell: (watcher: Watcher) => void): void => {
+      for (const watcher of watchers) tell(watcher);
+    };
+    const tellLine = (line: LogLine): void => each((w) => w.log?.(line));
     const driver = driveRun({
       dir,
       journal,
@@ -54,16 +57,19 @@ export function openRuns(controller: string) {
       controller,
       lent,
       snapshot,
-      onLine: (line, state) => watchers.forEach((w) => w.line(line, state)),
+      onLine: (line, state) => each((w) => w.line(line, state)),
       onBytes: (host, stream, data, at) => {
         if (![...watchers].some((w) => w.log !== null)) feed = null;
-        else (feed ??= feedLines(tellLine)).push(host, stream, data, at);
+        else {
+          feed ??= feedLines(tellLine);
+          feed.push(host, stream, data, at);
+        }
       },
-      notice: (host, text) => watchers.forEach((w) => w.notice(host, text)),
+      notice: (host, text) => each((w) => w.notice(host, text)),
       onDone: () => {
         feed?.flush(Date.now());
         live.delete(run);
-        watchers.forEach((w) => w.done());
+        each((w) => w.done());
         journal.close();
         logs.close();
       },
@@ -95,7 +101,11 @@ export function openRuns(controller: string) {
       if (state === null || isOver(state)) continue;
       const lent = { env: definedEnv(), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
       let taken: Promise<Snapshot | null> | undefined;
-      const { driver } = drive(run, lent, () => (taken ??= snapshotOf(state.spec)));
+      const snapshot = (): Promise<Snapshot | null> => {
+        taken ??= snapshotOf(state.spec);
+        return taken;
+      };
+      const { driver } = drive(run, lent, snapshot);
       driver.apply({ at: Date.now(), type: "controller-started", controller, epoch: Math.max(1, state.epoch) });
     }
   };

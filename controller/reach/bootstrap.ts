@@ -2,9 +2,10 @@
 
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import { join } from "node:path";
 import { z } from "zod";
 import type { HostFacts } from "../../cluster/spec.ts";
-import { readManifest } from "../assets.ts";
+import { distDir, readManifest } from "../assets.ts";
 import { callHelper } from "./helper.ts";
 import { missingNode, nodeRuntime } from "./node-runtime.ts";
 import type { Transport } from "./transport.ts";
@@ -49,7 +50,7 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
   if (!there.bundles.includes(agentBundle.hash)) {
     const size = agentBundle.files.reduce((sum, file) => sum + file.size, 0);
     const files = agentBundle.files.map(({ name, size: bytes, sha256 }) => ({ name, mode: 0o644, size: bytes, sha256 }));
-    const paths = agentBundle.files.map((file) => file.path);
+    const paths = agentBundle.files.map((file) => join(distDir, file.path));
     await put(
       transport,
       host.name,

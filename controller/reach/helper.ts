@@ -3,15 +3,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { fail } from "../../cluster/errors.ts";
+import { HOST_COMMAND, NO_PYTHON } from "../../cluster/host-program.ts";
 import { readHelperProgram } from "../assets.ts";
 import type { RemoteProcess, Transport } from "./transport.ts";
-
-const PYTHONS = "python3 python3.14 python3.13 python3.12 python3.11 python3.10 python3.9 python";
-const NO_PYTHON = "nexadist-no-python";
-/** Valid in sh, csh and fish: one single-quoted word for sh. Finds a Python >= 3.9 and lets it read its program from stdin. */
-const COMMAND =
-  `exec sh -c 'for p in ${PYTHONS}; do if "$p" -I -S -c "import sys; sys.exit(sys.version_info < (3, 9))" 2>/dev/null </dev/null; then ` +
-  `exec "$p" -I -S -c "import base64, sys; exec(compile(base64.b64decode(sys.stdin.buffer.readline()), chr(104), chr(101) + chr(120) + chr(101) + chr(99)))"; fi; done; echo ${NO_PYTHON}'`;
 
 /** Output of rc files that is kept for an error text, in bytes. */
 const NOISE = 64 * 1024;
@@ -54,7 +48,7 @@ export async function proxyThroughHelper(transport: Transport, host: string, pat
 async function startHelper(transport: Transport, request: HelperRequest): Promise<{ child: RemoteProcess; nonce: string }> {
   const program = Buffer.from(await readHelperProgram()).toString("base64");
   const nonce = randomBytes(12).toString("hex");
-  const child = await transport.exec(COMMAND);
+  const child = await transport.exec(HOST_COMMAND);
   child.stdin.on("error", () => undefined); // its end is told by `exit`
   child.stderr.resume();
   child.stdin.write(`${program}\n${JSON.stringify({ nonce, ...request })}\n`);
@@ -98,7 +92,7 @@ function readAnswer(child: RemoteProcess, nonce: string): Promise<Found> {
 
 function silence(host: string, noise: string, timeoutMs: number, exit: { code: number | null }): Error {
   const said = noise.trim().split("\n").slice(-3).join(" | ").slice(0, 300);
-  if (noise.includes(NO_PYTHON)) return fail("NO_PYTHON", { host });
+  if (exit.code === NO_PYTHON) return fail("NO_PYTHON", { host });
   if (exit.code === null) return fail("HELPER_TIMEOUT", { host, seconds: Math.round(timeoutMs / 1000) });
   return fail("HELPER_SILENT", { host, said, code: exit.code });
 }
