@@ -1,0 +1,109 @@
+/** What runs, and which code must reach the hosts for it. */
+
+import { quoteAll } from "../launch/quote.ts";
+import type { Job, Launcher, RunSpec } from "../spec.ts";
+import { jobFromArgv } from "./command-line.ts";
+import { inside, isAbsolute, resolvePath } from "./controller-paths.ts";
+import type { Files } from "./files.ts";
+import { type Positions, problemIn } from "./located.ts";
+import { type ConfigProblem, type Path, problemAt } from "./problem.ts";
+import { readYaml } from "./read-yaml.ts";
+import type { ClusterFile, JobKeys } from "./schema.ts";
+import { splitCommand } from "./words.ts";
+
+export type JobInputs = {
+  readonly file: ClusterFile;
+  readonly at: Positions;
+  /** The cluster file as typed. */
+  readonly fileName: string;
+  readonly launcher: Launcher;
+  /** After `--`; empty: the file's job, else the smoke test. */
+  readonly argv: readonly string[];
+  /** The one workdir of all chosen hosts, absolute unless `noSync`. */
+  readonly workdir: string | undefined;
+  readonly noSync: boolean;
+  readonly cwd: string;
+  readonly home: string;
+  readonly files: Files;
+};
+
+export type ResolvedJob = { readonly job: Job; readonly code: RunSpec["code"]; readonly problems: readonly ConfigProblem[] };
+
+export function resolveJob(inputs: JobInputs): ResolvedJob {
+  const { argv, launcher, file, at } = inputs;
+  const typed = argv.length > 0;
+  const asked = typed ? jobFromArgv(argv, inputs.fileName) : jobFromFile(file.job);
+  // With backend command the words are the program as they stand, an interpreter included.
+  const job: Job = typed && launcher === "command" ? { kind: "command", argv } : asked;
+  const problems: ConfigProblem[] = [];
+  const report = (key: string, message: string, hint?: string): void => {
+    const path: Path = ["job", key];
+    problems.push(
+      typed
+        ? problemAt({ name: "after --", text: quoteAll(argv).join(" ") }, 0, [], message, hint)
+        : problemIn(at, path, message, hint === undefined ? {} : { hint }),
+    );
+  };
+  if (launcher === "command" && job.kind === "smoke") {
+    problems.push(
+      problemIn(at, [file.launcher === undefined ? "backend" : "launcher"], "backend command has nothing to run", {
+        hint: "name it under `job: {command: …}` or after `--`",
+      }),
+    );
+  }
+  if (launcher === "command" && typed && /\.py$/.test(argv[0] ?? "") && !(argv[0] ?? "").includes("/")) {
+    report("command", `backend command runs programs, and ${argv[0]} is a script`, `-- python ${quoteAll(argv).join(" ")}`);
+  }
+  if (inputs.noSync) {
+    return { job, code: job.kind === "smoke" ? { kind: "none" } : { kind: "in-place", dir: inputs.workdir ?? inputs.cwd }, problems };
+  }
+  const root = inputs.workdir ?? inputs.cwd;
+  if (job.kind === "smoke") return { job, code: { kind: "none" }, problems };
+  if (job.kind === "module") return { job, code: { kind: "snapshot", root }, problems };
+  if (job.kind === "command") {
+    const travels =
+      inputs.workdir !== undefined ||
+      job.argv.some(
+        (word) =>
+          !isAbsolute(word) && word !== "" && inside(root, resolvePath(root, word, root)) !== null && inputs.files.isFile(resolvePath(root, word, root)),
+      );
+    if (/^\.\//.test(job.argv[0] ?? "") && !inputs.files.isFile(resolvePath(root, job.argv[0] ?? "", root)))
+      report("command", `no such file in ${root}: ${job.argv[0]}`);
+    return { job, code: travels ? { kind: "snapshot", root } : { kind: "none" }, problems };
+  }
+  const places = typed ? [root, inputs.cwd] : [root];
+  const found = places.map((base) => resolvePath(base, job.script, inputs.home)).find(inputs.files.isFile);
+  const script = found === undefined ? null : inside(root, found);
+  if (found === undefined)
+    report(
+      "script",
+      `no such file: ${job.script} (looked in ${[...new Set(places)].join(" and ")})`,
+      inputs.workdir === undefined ? "run nexadist where the code is, or set workdir" : undefined,
+    );
+  else if (script === null)
+    report("script", `${found} lies outside of ${root}, the directory that travels to the hosts`, "run nexadist where the code is, or set workdir");
+  return { job: { ...job, script: script ?? job.script }, code: { kind: "snapshot", root }, problems };
+}
+
+function jobFromFile(job: JobKeys | undefined): Job {
+  const args = job?.args ?? [];
+  if (job?.script !== undefined) return { kind: "script", script: job.script, args };
+  if (job?.module !== undefined) return { kind: "module", module: job.module, args };
+  if (job?.command === undefined) return { kind: "smoke", args: [] };
+  const words = typeof job.command === "string" ? splitCommand(job.command) : { ok: true as const, words: job.command };
+  return { kind: "command", argv: [...(words.ok ? words.words : []), ...args] };
+}
+
+export type AccelerateRead = { readonly config: Readonly<Record<string, unknown>> | null; readonly problems: readonly ConfigProblem[] };
+
+export function readAccelerateConfig(file: ClusterFile, at: Positions, files: Files): AccelerateRead {
+  const path = file.job?.accelerate_config;
+  if (path === undefined) return { config: null, problems: [] };
+  const text = files.read(path);
+  if (!text.ok) return { config: null, problems: [problemIn(at, ["job", "accelerate_config"], `cannot read ${path}: ${text.why}`)] };
+  const read = readYaml({ name: path, text: text.text }, { free: true });
+  if (!read.ok) return { config: null, problems: read.problems };
+  const { value } = read.located;
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { config: value as Readonly<Record<string, unknown>>, problems: [] };
+  return { config: null, problems: [problemIn(read.located.at, [], "an accelerate configuration is a map of keys")] };
+}

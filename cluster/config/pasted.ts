@@ -1,0 +1,103 @@
+/** `torchrun …`, `accelerate launch …`, `deepspeed …` pasted from notes: never nested, answered with the command that does the same here. */
+
+import { fail } from "../errors.ts";
+import { quote, quoteAll } from "../launch/quote.ts";
+
+type Kind = "torchrun" | "accelerate" | "deepspeed";
+
+/** Options that take no value, `_` for `-`: torch 2.13, accelerate 1.15, DeepSpeed 0.19. Every other option takes the next word. */
+const FLAGS: Readonly<Record<Kind, ReadonlySet<string>>> = {
+  torchrun: new Set("m module no_python run_path standalone virtual_local_rank use_env h help".split(" ")),
+  accelerate: new Set(
+    "m module no_python cpu debug downcast_bf16 dynamo_use_dynamic dynamo_use_fullgraph dynamo_use_regional_compilation enable_cpu_affinity fp8_use_autocast_during_eval multi_gpu no_tpu_cluster q quiet same_network tpu tpu_cluster tpu_use_sudo use_deepspeed use_fsdp use_megatron_lm use_parallelism_config h help".split(
+      " ",
+    ),
+  ),
+  deepspeed: new Set(
+    "module no_python no_ssh no_ssh_check no_local_rank force_multi elastic_training save_pid enable_each_rank_log_file bind_cores_to_rank h help".split(" "),
+  ),
+};
+
+const COUNTS = new Set("nproc_per_node num_processes num_gpus".split(" "));
+const MACHINES = new Set("nnodes num_machines num_nodes".split(" "));
+/** What the ranks compute with: kept as a remark, since nexadist does not set it. */
+const ABOUT_TRAINING =
+  /^(mixed_precision|use_fsdp|fsdp_|use_deepspeed|deepspeed_config|zero|offload|gradient|dynamo|use_parallelism|parallelism|fp8|use_megatron|megatron|downcast|zero3|debug|enable_cpu_affinity|mpirun|bind_cores)/;
+
+type Option = { readonly name: string; readonly words: readonly string[]; readonly value: string | null };
+type Pasted = { readonly kind: Kind; readonly what: string; readonly rest: readonly string[] };
+
+function recognise(argv: readonly string[]): Pasted | null {
+  const base = (word: string | undefined): string => (word ?? "").replace(/^.*\//, "");
+  const [first, second, third, fourth] = argv;
+  const name = base(first);
+  if (name === "torchrun") return { kind: "torchrun", what: "torchrun", rest: argv.slice(1) };
+  if (name === "deepspeed") return { kind: "deepspeed", what: "deepspeed", rest: argv.slice(1) };
+  if (name === "accelerate-launch") return { kind: "accelerate", what: name, rest: argv.slice(1) };
+  if (name === "accelerate" && second === "launch") return { kind: "accelerate", what: "accelerate launch", rest: argv.slice(2) };
+  if (!/^python(3(\.\d+)?)?$/.test(name)) return null;
+  if (second === "-u") return recognise([first ?? "", ...argv.slice(2)]);
+  if (second !== "-m") return null;
+  const what = `${name} -m ${third}`;
+  if (third === "torch.distributed.run" || third === "torch.distributed.launch") return { kind: "torchrun", what, rest: argv.slice(3) };
+  if (third === "accelerate.commands.launch") return { kind: "accelerate", what, rest: argv.slice(3) };
+  if (third === "accelerate.commands.accelerate_cli" && fourth === "launch") return { kind: "accelerate", what: `${what} launch`, rest: argv.slice(4) };
+  if (third === "deepspeed" || third === "deepspeed.launcher.runner") return { kind: "deepspeed", what, rest: argv.slice(3) };
+  return null;
+}
+
+/** `up` is the start of the command to paste back. Errors: PASTED_LAUNCHER. */
+export function refusePastedLauncher(argv: readonly string[], up: string): void {
+  const pasted = recognise(argv);
+  if (pasted === null) return;
+  const { options, rest } = splitOptions(pasted);
+  const has = (...names: string[]): boolean => options.some(({ name }) => names.includes(name));
+  const value = (name: string): string | null => options.findLast((option) => option.name === name)?.value ?? null;
+  const set = pasted.kind === "accelerate" ? [" --set backend=accelerate"] : [];
+  const config = pasted.kind === "accelerate" ? value("config_file") : null;
+  if (config !== null) set.push(` --set ${quote(`job.accelerate_config=${config}`)}`);
+  const job = has("m", "module")
+    ? ["-m", ...rest]
+    : has("no_python", "run_path") || /\.py$/.test(rest[0] ?? "") || rest.length === 0
+      ? rest
+      : ["python", ...rest];
+  const command = `${up}${set.join("")}${job.length === 0 ? "" : ` -- ${quoteAll(job).join(" ")}`}`;
+  throw fail("PASTED_LAUNCHER", { what: pasted.what, command, remarks: remarks(pasted, options).join("; ") });
+}
+
+function remarks({ kind }: Pasted, options: readonly Option[]): string[] {
+  const text = ({ words }: Option): string => quoteAll(words).join(" ");
+  const counts = options.filter(({ name }) => COUNTS.has(name));
+  const machines = options.filter(({ name }) => MACHINES.has(name));
+  const training = options.filter(({ name }) => ABOUT_TRAINING.test(name));
+  const special = new Set(["config_file", "m", "module", "no_python", "run_path"]);
+  const dropped = options.filter((option) => !COUNTS.has(option.name) && !MACHINES.has(option.name) && !special.has(option.name) && !training.includes(option));
+  const said: string[] = [];
+  if (counts.length > 0)
+    said.push(`${counts.map(text).join(" ")} is \`gpus:\` of each host${kind === "accelerate" ? " (accelerate counts all hosts together)" : ""}`);
+  if (machines.length > 0) said.push(`${machines.map(text).join(" ")} is the number of hosts under \`cluster:\``);
+  if (dropped.length > 0) said.push(`nexadist sets itself: ${dropped.map(text).join(" ")}`);
+  if (training.length > 0)
+    said.push(
+      `not carried over: ${training.map(text).join(" ")} (${kind === "accelerate" ? "put it in the file that job.accelerate_config names" : "pass it to the script"})`,
+    );
+  if (kind === "deepspeed") said.push("deepspeed also passes --local_rank to the script; here LOCAL_RANK is set instead");
+  return said;
+}
+
+function splitOptions({ kind, rest }: Pasted): { readonly options: readonly Option[]; readonly rest: readonly string[] } {
+  const options: Option[] = [];
+  let i = 0;
+  for (; i < rest.length; i++) {
+    const word = rest[i] ?? "";
+    if (word === "--") return { options, rest: rest.slice(i + 1) };
+    const match = /^--?([A-Za-z][\w-]*)(?:=(.*))?$/s.exec(word);
+    if (match === null) break;
+    const name = (match[1] ?? "").replaceAll("-", "_");
+    const next = rest[i + 1];
+    if (match[2] !== undefined) options.push({ name, words: [word], value: match[2] });
+    else if (FLAGS[kind].has(name) || next === undefined) options.push({ name, words: [word], value: null });
+    else options.push({ name, words: [word, rest[++i] ?? ""], value: next });
+  }
+  return { options, rest: rest.slice(i) };
+}

@@ -1,0 +1,177 @@
+/** A cluster file and everything laid over it to the run that was asked for. */
+
+import type { RunSpec, SecretValues } from "../spec.ts";
+import { foldLauncher } from "./backends.ts";
+import { parseDotenv } from "./dotenv.ts";
+import { type Effective, effective } from "./effective.ts";
+import type { Files } from "./files.ts";
+import { chooseHosts, hostSpecs, namedEntries } from "./hosts.ts";
+import { readAccelerateConfig, resolveJob } from "./job.ts";
+import { layer } from "./layers.ts";
+import { loadClusterFile, loadUserFile, type SourceFile } from "./load.ts";
+import { type Located, type Positions, problemIn } from "./located.ts";
+import { checkCluster } from "./parse.ts";
+import type { ConfigProblem } from "./problem.ts";
+import { parseEndpoint, parsePorts } from "./rendezvous.ts";
+import type { ClusterFile } from "./schema.ts";
+import { type Surroundings, sortVariables } from "./secrets.ts";
+import { durationMs, sizeBytes } from "./units.ts";
+import { inOrder } from "./validate.ts";
+
+export type RunInputs = {
+  /** The run's id; it may use the resolved name. */
+  readonly runFor: (name: string) => string;
+  /** Words after `--`; empty: none. */
+  readonly argv: readonly string[];
+  readonly name?: string | undefined;
+  readonly set: readonly string[];
+  readonly hosts: readonly string[];
+  readonly exclude: readonly string[];
+  readonly noSync: boolean;
+  /** Of the command: NEXADIST_* keys and `env:` references come from here. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** $XDG_CONFIG_HOME/nexadist/config.yaml, where there is one. */
+  readonly userFile: SourceFile | null;
+  readonly cwd: string;
+  readonly home: string;
+  readonly files: Files;
+};
+
+export type Resolved =
+  | { readonly ok: true; readonly spec: RunSpec; readonly secrets: SecretValues; readonly effective: Effective }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+type Layers =
+  | { readonly ok: true; readonly file: ClusterFile; readonly located: Located }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
+
+/** The layers merged and checked, nothing resolved yet: enough for `config show`. */
+export function mergeLayers(
+  source: SourceFile,
+  inputs: Pick<RunInputs, "set" | "name" | "environment" | "userFile" | "cwd" | "home" | "noSync" | "files">,
+): Layers {
+  const { home, noSync, files } = inputs;
+  const file = loadClusterFile(source, { files, home, noSync });
+  const user = inputs.userFile === null ? null : loadUserFile(inputs.userFile, { files, home, noSync });
+  const broken = [...(file.ok ? [] : file.problems), ...(user === null || user.ok ? [] : user.problems)];
+  if (!file.ok || user?.ok === false) return { ok: false, problems: broken };
+  const layered = layer(user === null ? null : user.located, file.located, {
+    set: inputs.set,
+    name: inputs.name,
+    environment: inputs.environment,
+    anchor: { dir: inputs.cwd, home, noSync },
+  });
+  const checked = checkCluster(layered.located);
+  const problems = [...layered.problems, ...(checked.ok ? [] : checked.problems)];
+  return !checked.ok || problems.length > 0 ? { ok: false, problems: inOrder(problems) } : { ok: true, file: checked.file, located: checked.located };
+}
+
+/** Errors: PASTED_LAUNCHER and USAGE for the words after `--`; all else is in `problems`. */
+export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
+  const layers = mergeLayers(source, inputs);
+  if (!layers.ok) return layers;
+  const { file, located } = layers;
+  const { at } = located;
+  const problems: ConfigProblem[] = [];
+  const surroundings: Surroundings = { files: inputs.files, environment: inputs.environment };
+
+  const chosen = chooseHosts(namedEntries(file), { hosts: inputs.hosts, exclude: inputs.exclude });
+  const hosts = hostSpecs(chosen.entries, file, at, surroundings);
+  const global = globalVariables(file, at, surroundings);
+  const launcher = foldLauncher(file.backend, file.launcher) ?? "torchrun";
+  const workdirs = new Set(hosts.hosts.map((host) => host.workdir));
+  if (workdirs.size > 1 && !inputs.noSync)
+    problems.push(
+      problemIn(at, ["cluster"], "hosts differ in workdir, but one snapshot of the code goes to all", { hint: "put workdir under defaults, or use --no-sync" }),
+    );
+  const [workdir] = workdirs;
+  const job = resolveJob({ ...inputs, file, at, fileName: source.name, launcher, workdir });
+  const accelerate = readAccelerateConfig(file, at, inputs.files);
+  problems.push(...chosen.problems, ...hosts.problems, ...global.problems, ...job.problems, ...accelerate.problems);
+
+  const minHosts = file.min_hosts ?? hosts.hosts.length;
+  if (chosen.problems.length === 0 && minHosts > hosts.hosts.length) {
+    problems.push(
+      problemIn(at, ["min_hosts"], `${minHosts} hosts are required, and --host and --exclude leave ${hosts.hosts.length}`, {
+        hint: `--set min_hosts=${hosts.hosts.length}`,
+      }),
+    );
+  }
+  const rdzv = rendezvous(file, chosen.entries);
+  if (rdzv === "excluded" && chosen.problems.length === 0)
+    problems.push(
+      problemIn(at, ["rdzv"], `${file.rdzv} is not among the hosts that --host and --exclude leave`, { hint: "--set rdzv=HOST:PORT names another" }),
+    );
+  if (problems.length > 0 || rdzv === "excluded") return { ok: false, problems: inOrder(problems) };
+
+  const name = file.name ?? defaultName(source.path);
+  const ports = file.rdzv_ports === undefined ? null : parsePorts(file.rdzv_ports);
+  const secrets: SecretValues = { ...(Object.keys(global.secret).length > 0 ? { "*": global.secret } : {}), ...hosts.secrets };
+  const { connect = "30s", start = "10m", stop_grace = "30s", run = "none" } = file.timeouts ?? {};
+  const spec: RunSpec = {
+    schema: 1,
+    run: inputs.runFor(name),
+    name,
+    file: source.path,
+    hosts: hosts.hosts,
+    minHosts,
+    launcher,
+    per: file.job?.per ?? (launcher === "command" ? "host" : "gpu"),
+    rdzv,
+    rdzvPorts: ports?.ok ? ports.value : null,
+    job: job.job,
+    accelerateConfig: accelerate.config,
+    env: global.plain,
+    secretNames: Object.fromEntries(Object.entries(secrets).map(([scope, values]) => [scope, Object.keys(values).toSorted()])),
+    timeouts: {
+      connectMs: durationMs(connect) ?? 0,
+      startMs: durationMs(start) ?? 0,
+      stopGraceMs: durationMs(stop_grace) ?? 0,
+      runMs: run === "none" ? null : durationMs(run),
+    },
+    logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
+    paths: definedPaths(file.paths ?? {}),
+    tags: file.tags ?? [],
+    code: job.code,
+  };
+  return { ok: true, spec, secrets, effective: effective(located, { name, launcher, min_hosts: minHosts }) };
+}
+
+/** env_file below env: a name in both has the value of env. */
+function globalVariables(file: ClusterFile, at: Positions, surroundings: Surroundings): ReturnType<typeof sortVariables> {
+  const env = sortVariables(file.env ?? {}, (name) => ["env", name], at, surroundings);
+  if (file.env_file === undefined) return env;
+  const text = surroundings.files.read(file.env_file);
+  if (!text.ok) return { ...env, problems: [...env.problems, problemIn(at, ["env_file"], `cannot read ${file.env_file}: ${text.why}`)] };
+  const parsed = parseDotenv(text.text, file.env_file);
+  if (!parsed.ok) return { ...env, problems: [...env.problems, ...parsed.problems] };
+  const hidden = [...parsed.values].filter(([name]) => env.plain[name] === undefined);
+  return { ...env, secret: { ...Object.fromEntries(hidden), ...env.secret } };
+}
+
+function rendezvous(file: ClusterFile, entries: ReturnType<typeof chooseHosts>["entries"]): RunSpec["rdzv"] | "excluded" {
+  const endpoint = file.rdzv === undefined ? null : parseEndpoint(file.rdzv);
+  if (endpoint === null || !endpoint.ok) return null;
+  const { host, port } = endpoint.value;
+  const entry = entries.find((one) => one.host === host || one.address === host);
+  return entry === undefined ? "excluded" : { host: entry.name, port };
+}
+
+function defaultName(path: string): string {
+  const base = (path.split("/").at(-1) ?? "").replace(/\.ya?ml$/i, "");
+  return (
+    base
+      .replace(/[^A-Za-z0-9._-]+/g, "-")
+      .replace(/^[^A-Za-z0-9]+/, "")
+      .slice(0, 64) || "run"
+  );
+}
+
+function definedPaths({ scratch, durable, shared, checkpoints }: NonNullable<ClusterFile["paths"]>): RunSpec["paths"] {
+  return {
+    ...(scratch === undefined ? {} : { scratch }),
+    ...(durable === undefined ? {} : { durable }),
+    ...(shared === undefined ? {} : { shared }),
+    ...(checkpoints === undefined ? {} : { checkpoints }),
+  };
+}

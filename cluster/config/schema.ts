@@ -1,0 +1,109 @@
+/** The cluster file. One strict schema: what it does not name is an error. The editors' JSON schema and `config schema` are made from it. */
+
+import * as z from "zod";
+import { BACKENDS, LAUNCHERS } from "./backends.ts";
+import * as f from "./fields.ts";
+
+const map = (what: string) => ({ error: (issue: { readonly code?: string }) => (issue.code === "invalid_type" ? `expected ${what}` : undefined) });
+
+/** What `defaults:` and every entry of `cluster:` may say. */
+const hostKeys = {
+  user: f.user.describe("who logs in there; absent: what ssh_config says").optional(),
+  port: f.port.describe("of its SSH server; absent: what ssh_config says").optional(),
+  identity: f.text("the path of a private key").describe("private key on this machine, relative to this file").optional(),
+  transport: f.choice(["ssh", "local"]).describe("local: a directory of this machine stands for the host; default ssh").optional(),
+  address: f.host.describe("what the other hosts use to reach it, when it is not `host`").optional(),
+  interface: f.networkInterface.describe("network interface for the ranks; absent: the one that holds the address").optional(),
+  python: f
+    .text("a path")
+    .describe("a python, or a virtual or conda environment, relative to the home there; absent: python, else python3, on its PATH")
+    .optional(),
+  setup: f.lines.describe("a file of this machine, or lines, for `bash -l` there before the ranks; what it exports reaches them").optional(),
+  workdir: f.text("a directory").describe("root of the code that travels, relative to this file; with --no-sync the directory on the hosts").optional(),
+  env: f.env.describe("environment of the ranks; a value env:NAME or file:PATH is read on this machine and is secret").optional(),
+  gpus: f.gpus.describe("a count, a list of indices or UUIDs, auto (default: all), or 0 with `slots`").optional(),
+  slots: f.whole(1, 1024).describe("CPU ranks of a host with gpus: 0").optional(),
+};
+
+const entry = z.strictObject({ host: f.host.describe("name or address; gpu[01-16] is sixteen hosts"), ...hostKeys }, map("a host: `- host: NAME`"));
+const defaults = z.strictObject(hostKeys, map("a map of host keys"));
+const cluster = z
+  .union([f.text("a list of hosts, or a file that holds it"), z.array(entry).min(1, "expected at least one host")])
+  .describe("the hosts in the order of their ranks, or the path of a file that holds them");
+
+const job = z.strictObject(
+  {
+    script: f.text("the path of a script").describe("Python file, relative to workdir, else to where `up` runs").optional(),
+    module: f.moduleName.describe("Python module, as for python -m").optional(),
+    command: z
+      .union([f.text("a command"), z.array(z.string()).min(1)], { error: "expected a command: one line, or a list of words" })
+      .describe("any program: a line without shell syntax, or a list of words")
+      .optional(),
+    args: z.array(z.string("expected text"), "expected a list of words").describe("arguments of the script, module or command").optional(),
+    accelerate_config: f.text("a path").describe("Hugging Face accelerate configuration, relative to this file").optional(),
+    per: f.choice(["host", "gpu"]).describe("launcher command: one process per host (default) or per GPU or slot").optional(),
+  },
+  map("a map with script, module or command"),
+);
+
+const settings = {
+  name: f.runName.describe("of the runs; default: the file's name").optional(),
+  min_hosts: f.whole(1, 1024).describe("start with this many when others cannot be reached; default: all").optional(),
+  defaults: defaults.describe("what every host has unless its entry says otherwise").optional(),
+  backend: f.choice(BACKENDS).describe("what runs the ranks; default torch.distributed").optional(),
+  launcher: f.choice(LAUNCHERS).describe("finer choice within the backend").optional(),
+  rdzv: f.endpoint.describe("host or host:port where the ranks meet; default: the first host, a fresh port").optional(),
+  rdzv_ports: f.ports.describe("range that fresh ports are taken from, such as 20000-20100").optional(),
+  env: f.env.describe("environment of all ranks; a value env:NAME or file:PATH is read on this machine and is secret").optional(),
+  env_file: f.text("a path").describe("file of KEY=VALUE lines, all secret, relative to this file").optional(),
+  timeouts: z
+    .strictObject(
+      {
+        connect: f.positiveDuration.describe("to reach a host; default 30s").optional(),
+        start: f.positiveDuration.describe("until all ranks have met; default 10m").optional(),
+        stop_grace: f.duration.describe("between SIGTERM and SIGKILL; default 30s").optional(),
+        run: z
+          .union([z.literal("none"), f.positiveDuration])
+          .describe("for the whole run; default none")
+          .optional(),
+      },
+      map("a map of durations"),
+    )
+    .optional(),
+  logs: z.strictObject({ quota: f.size.describe("kept per log file; default 2GiB").optional() }, map("a map")).optional(),
+  paths: z
+    .strictObject(
+      {
+        scratch: f.text("a path").describe("fast local disk on the hosts; {scratch}/{run}/rank_{n} is made, NEXA_SCRATCH names it").optional(),
+        durable: f.text("a path").describe("survives the run: NEXA_DURABLE").optional(),
+        shared: f.text("a path").describe("the same on all hosts: NEXA_SHARED").optional(),
+        checkpoints: f.text("a path").describe("where checkpoints go: NEXA_CHECKPOINTS").optional(),
+      },
+      map("a map of paths"),
+    )
+    .optional(),
+  tags: z.array(f.text("a word"), "expected a list of words").max(64).describe("words for the run's manifest").optional(),
+};
+
+export const clusterFileSchema = z.strictObject(
+  { cluster, ...settings, job: job.describe("what to run; absent: a bundled smoke test").optional() },
+  map("a map of keys, `cluster:` among them"),
+);
+export type ClusterFile = z.infer<typeof clusterFileSchema>;
+export type Entry = z.infer<typeof entry>;
+export type HostKeys = z.infer<typeof defaults>;
+export type JobKeys = z.infer<typeof job>;
+
+/** $XDG_CONFIG_HOME/nexadist/config.yaml: the person's own settings for every run. */
+export const userFileSchema = z.strictObject(settings, map("a map of keys"));
+
+/** The file that `cluster: ./other.yaml` names. */
+export const inventorySchema = z.strictObject(
+  { cluster: z.array(entry, "expected a list of hosts").min(1, "expected at least one host"), defaults: defaults.optional() },
+  map("a map with `cluster:`"),
+);
+
+/** JSON schema (2020-12) for editors. */
+export function clusterJsonSchema(): Record<string, unknown> {
+  return { title: "NexaDist cluster file", ...z.toJSONSchema(clusterFileSchema, { io: "input" }) };
+}
