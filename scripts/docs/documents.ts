@@ -1,11 +1,18 @@
-/** Which documents are generated, each with the text it should have. */
+/** Which documents are generated, whole or in blocks, each with the text it should have. */
 
-import { dirname } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { renderCommands, renderCommandTable } from "./commands.ts";
 import { renderErrors } from "./errors.ts";
+import { withBlock } from "./markdown.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export type Document = { readonly path: string; readonly text: string };
 
-export const documents = (): Document[] => [{ path: "docs/errors.md", text: renderErrors() }];
+export const documents = (): Document[] => [
+  { path: "docs/errors.md", text: renderErrors() },
+  { path: "docs/commands.md", text: renderCommands() },
+  { path: "README.md", text: withBlock(readFileSync(join(root, "README.md"), "utf8"), "commands", renderCommandTable()) },
+];
