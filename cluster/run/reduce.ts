@@ -104,7 +104,7 @@ function apply(state: RunState, event: RunEvent): RunState {
         { at: event.at, host: event.host, rank: null, text: event.problem.message, exit: exitOf(event.problem), problem: event.problem },
       );
     case "attempt-begun":
-      return event.attempt === state.attempt + 1 && state.phase === "arming"
+      return event.attempt === 1 && state.attempt === 0 && state.phase === "arming"
         ? mapMembers({ ...state, attempt: event.attempt, rdzvId: event.rdzvId, world: event.world, ranks: {} }, (h) => ({
             ...h,
             mayRun: true,
