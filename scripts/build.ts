@@ -29,8 +29,13 @@ const common: BuildOptions = {
   jsx: "automatic",
   // ssh2 tries both in a try block and does without: its own crypto binding and CPU detection are native.
   external: ["*.node", "cpu-features"],
-  // CommonJS packages inside an ES module still call require.
-  banner: { js: 'import { createRequire as makeRequire } from "node:module"; const require = makeRequire(import.meta.url);' },
+  // CommonJS packages inside an ES module still call require and look at __dirname.
+  banner: {
+    js: [
+      'import { createRequire as makeRequire } from "node:module";',
+      "const require = makeRequire(import.meta.url), __filename = import.meta.filename, __dirname = import.meta.dirname;",
+    ].join("\n"),
+  },
 };
 
 async function bundle(outdir: string, version: string): Promise<Metafile[]> {
@@ -99,4 +104,10 @@ async function main(isClean: boolean): Promise<void> {
   }
 }
 
-await main(process.argv.includes("--clean"));
+try {
+  await main(process.argv.includes("--clean"));
+} catch (error) {
+  // esbuild has printed what it could not build, with the lines.
+  if (!(error instanceof Error && "errors" in error)) throw error;
+  process.exitCode = 1;
+}
