@@ -45,7 +45,7 @@ export function makeSandbox(t: TestContext): Sandbox {
   };
 }
 
-function findTool(name: string): string {
+export function findTool(name: string): string {
   const dir = (process.env.PATH ?? "").split(delimiter).find((candidate) => existsSync(join(candidate, name)));
   if (dir === undefined) throw new Error(`this machine has no ${name}`);
   return join(dir, name);
