@@ -69,8 +69,11 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("subscribe"), ...authority, eventsFrom: z.int().nonnegative(), cursors: z.record(z.string(), z.int().nonnegative()) }),
   /** Which of these hashes the host lacks; reply {missing: string[]}. */
   z.object({ do: z.literal("sync-offer"), ...authority, hashes: z.array(z.string()) }),
-  /** All blobs are there: check, build the tree, give the run its writable copy; reply {dir, tree}. */
-  z.object({ do: z.literal("sync-commit"), ...authority, entries: z.array(snapshotEntry), tree: z.string() }),
+  /**
+   * All blobs are there: check, build the tree, give the run its writable copy; reply {dir, tree}. `manifest`: sha256 of a blob that holds the entries as JSON,
+   * for lists that do not fit MAX_FRAME (then `entries` is empty).
+   */
+  z.object({ do: z.literal("sync-commit"), ...authority, entries: z.array(snapshotEntry), tree: z.string(), manifest: z.string().optional() }),
   /** Secrets to tmpfs, scratch made, session environment and `setup` taken; reply PrepareReply. */
   z.object({
     do: z.literal("prepare"),
@@ -118,6 +121,7 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("forget"), ...authority }),
   /** Ad-hoc command; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
   z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment }),
+  /** `data` is base64. */
   z.object({ do: z.literal("exec-stdin"), target: z.int(), data: z.string(), end: z.boolean() }),
   z.object({ do: z.literal("exec-kill"), target: z.int() }),
   z.object({ do: z.literal("status") }),

@@ -15,7 +15,7 @@ import time
 from typing import Any, Dict, List, Optional
 
 from host_store import is_present, place
-from host_wire import Failure, boot_id, make_private, make_state, namespaces, raise_os, read_json, read_text, runtime_base, start_ticks, write_private
+from host_wire import Failure, boot_id, make_private, make_state, namespaces, raise_os, read_json, read_text, runtime_base, secrets_base, start_ticks, write_private
 
 Json = Dict[str, Any]
 ACCEPT_S = 10.0
@@ -199,7 +199,7 @@ def start(request: Json) -> Json:
             "stateDir": state,
             "rootDir": root,
             "runtimeDir": runtime,
-            "secretsDir": os.path.join(secrets_dir(key)),
+            "secretsDir": secrets_dir(key),
             "key": key,
             "bootId": boot_id(),
             "tokenFile": os.path.join(runtime, "token"),
@@ -222,8 +222,6 @@ def start(request: Json) -> Json:
 
 
 def secrets_dir(key: str) -> str:
-    from host_wire import secrets_base
-
     return make_private(os.path.join(secrets_base(), key))
 
 
@@ -251,12 +249,13 @@ def keep_session(request: Json) -> Json:
     return {"variables": len(kept), "dropped": dropped}
 
 
-def ours(base: str) -> List[str]:
-    """Runtime directories under `base` of agents in this boot and these namespaces."""
+def ours(base: str, root: Optional[str]) -> List[str]:
+    """Runtime directories under `base` of agents in this boot and these namespaces, whose state is under `root` (None: any)."""
     pid_ns, net_ns = namespaces()
     found: List[str] = []
     for name in sorted(os.listdir(base)) if os.path.isdir(base) and os.lstat(base).st_uid == os.getuid() else []:
         host = read_json(os.path.join(base, name, "host.json"))
-        if (host.get("bootId"), host.get("pidNs"), host.get("netNs")) == (boot_id(), pid_ns, net_ns):
+        is_here = (host.get("bootId"), host.get("pidNs"), host.get("netNs")) == (boot_id(), pid_ns, net_ns)
+        if is_here and root in (None, host.get("root")):
             found.append(os.path.join(base, name))
     return found

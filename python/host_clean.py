@@ -19,11 +19,11 @@ SHIM_END_S = 20.0
 
 
 def stop_agents(request: Json) -> Json:
-    """All agents of this user here, or the one of `key`; shims and ranks stay."""
+    """The agents of this user here with their state in `stateDir`, or the one of `key`; shims and ranks stay."""
     ended: List[str] = []
     stuck: List[str] = []
     for base in runtime_bases():
-        for runtime in ours(base):
+        for runtime in ours(base, request.get("stateDir")):
             if request.get("key") in (None, os.path.basename(runtime)) and os.path.exists(os.path.join(runtime, "agent.lock")):
                 (ended if end_agent(runtime) else stuck).append(os.path.basename(runtime))
     return {"ended": ended, "stuck": stuck}
@@ -119,15 +119,16 @@ def clear_code(run: str, left: List[str]) -> None:
 
 
 def clear_run(run: str, purge: bool, left: List[str]) -> None:
-    for scratch in read_json(os.path.join(run, "made.json")).get("dirs", []):
+    made = read_json(os.path.join(run, "made.json"))
+    for scratch in made.get("dirs", []):
         if purge:
             shutil.rmtree(scratch, ignore_errors=True)
         elif os.path.isdir(scratch):
             prune(scratch)
             if os.path.isdir(scratch):
                 left.append(scratch)
-            else:
-                prune_parent(scratch)
+    if made.get("base"):
+        remove_empty(made["base"])
     if not purge:
         clear_code(run, left)
     for name in os.listdir(run):
@@ -141,9 +142,9 @@ def clear_run(run: str, purge: bool, left: List[str]) -> None:
     prune(run)
 
 
-def prune_parent(path: str) -> None:
+def remove_empty(path: str) -> None:
     try:
-        os.rmdir(os.path.dirname(path))
+        os.rmdir(path)
     except OSError:
         pass
 
@@ -168,7 +169,7 @@ def uninstall(request: Json) -> Json:
     stuck = [attempt for attempt in live if not end_attempt(attempt)]
     if stuck:
         raise Failure("RUNS_LIVE", f"could not be ended: {', '.join(stuck)}")
-    stopped = stop_agents({})
+    stopped = stop_agents({"stateDir": root})
     if stopped["stuck"]:
         raise Failure("AGENT_STUCK", f"agents that do not leave: {', '.join(stopped['stuck'])}")
     left: List[str] = []
@@ -177,7 +178,7 @@ def uninstall(request: Json) -> Json:
         clear_state(state, bool(request.get("purge")), left)
         removed.append(state)
     for base in runtime_bases():
-        for runtime in ours(base):
+        for runtime in ours(base, root):
             shutil.rmtree(runtime, ignore_errors=True)
             removed.append(runtime)
         clear_base(base, [os.path.basename(state) for state in states])
@@ -204,7 +205,7 @@ def clear_base(base: str, keys: List[str]) -> None:
         return
     for key in keys:
         shutil.rmtree(os.path.join(base, key), ignore_errors=True)
-    if not [name for name in os.listdir(base) if name != "ports"]:
+    if not [name for name in os.listdir(base) if not name.startswith("ports")]:
         shutil.rmtree(base, ignore_errors=True)
 
 

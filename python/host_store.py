@@ -44,8 +44,7 @@ def have(request: Json) -> Json:
     state_dir = request["stateDir"]
     bundles = [digest for digest in request.get("bundles", []) if is_present(place(state_dir, "bundle", digest))]
     node = request.get("node")
-    node_dir = place(state_dir, "node", node) if node else None
-    return {"bundles": bundles, "node": node if node_dir and is_present(node_dir) else None, "nodeDir": node_dir}
+    return {"bundles": bundles, "node": bool(node) and is_present(place(state_dir, "node", str(node)))}
 
 
 def pieces(source: IO[bytes], encoding: str, total: int) -> Iterator[bytes]:

@@ -1,0 +1,121 @@
+/** What each command of a controller does. Fenced by the run's authority, idempotent, in the order they came where order matters. */
+
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { fail } from "../cluster/errors.ts";
+import { type Authority, type Command, type RunRecord, type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
+import type { Agent } from "./agent-state.ts";
+import { toStatus } from "./attempt-view.ts";
+import { arm, launch, stop } from "./attempts.ts";
+import type { BlobStore } from "./blob-store.ts";
+import { commitTree } from "./code-tree.ts";
+import { VERSION } from "./config.ts";
+import { admit } from "./fence.ts";
+import { forget } from "./forget.ts";
+import { completeSpawns, prepare } from "./prepare.ts";
+import { isLive, keepRecord, openRun, type Run } from "./run.ts";
+
+type Fenced = Extract<Command, Authority & { run: string }>;
+
+export type CommandContext = {
+  readonly agent: Agent;
+  readonly blobs: BlobStore;
+  /** Links of other authorities over this run are closed. */
+  readonly fenceOthers: (run: Run) => void;
+  /** Steps that must not overtake one another, by run. */
+  readonly queues: Map<string, Promise<unknown>>;
+};
+
+/** The run, when this authority may command it. Errors: FENCED, RUN_NOT_ADOPTED. */
+export function claim(context: CommandContext, command: Fenced): Run {
+  const { agent } = context;
+  const record = "record" in command ? (command.record as RunRecord) : null;
+  if (record !== null && (record.run !== command.run || record.epoch !== command.epoch || record.controller !== command.controller)) {
+    throw fail("USAGE", { what: "the record is not of this run and authority" });
+  }
+  const known = agent.runs.get(command.run);
+  const kept = known?.record ?? null;
+  const verdict = admit(kept, command, record !== null);
+  if (verdict === "fenced") throw fail("FENCED", { run: command.run, epoch: kept?.epoch, by: kept?.controller });
+  if (verdict === "unknown-run" || (known === undefined && record === null)) throw fail("RUN_NOT_ADOPTED", { run: command.run });
+  const run = known ?? openRun(join(agent.config.stateDir, "runs"), command.run, agent.log);
+  if (record !== null) keepRecord(run, record);
+  agent.runs.set(run.run, run);
+  if (verdict === "takes-over") context.fenceOthers(run);
+  return run;
+}
+
+/** Commands of a run, less those that need the link itself. */
+export async function perform(context: CommandContext, command: Exclude<Fenced, { do: "subscribe" }>): Promise<unknown> {
+  const { agent, blobs } = context;
+  const run = claim(context, command);
+  switch (command.do) {
+    case "adopt":
+      return { events: run.events.length, attempts: [...run.attempts.values()].map(toStatus) };
+    case "record":
+      return {};
+    case "sync-offer":
+      return { missing: blobs.missing(command.hashes) };
+    case "sync-commit":
+      return inTurn(context, run, async () => commitTree(run, blobs, await entriesOf(blobs, command), command.tree));
+    case "prepare":
+      return inTurn(context, run, () => prepare(agent.config, run, command));
+    case "arm":
+      return inTurn(context, run, () => arm(agent, run, command));
+    case "launch":
+      return inTurn(context, run, () =>
+        launch(agent, run, command.attempt, () => ({
+          spawns: completeSpawns(agent.config, run.run, command.spawns, command.unset),
+          ranks: command.ranks,
+          stopGraceMs: command.stopGraceMs,
+        })),
+      ).then(() => ({}));
+    case "stop":
+      stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
+      return {};
+    case "forget":
+      return inTurn(context, run, async () => {
+        if (isLive(run)) throw fail("USAGE", { what: `${run.run} is still alive on this host`, fix: `nexadist stop ${run.run}` });
+        forget(agent.config, run);
+        run.journal.close();
+        agent.runs.delete(run.run);
+        return {};
+      });
+    default:
+      return command satisfies never;
+  }
+}
+
+function inTurn<T>({ queues }: CommandContext, run: Run, step: () => Promise<T>): Promise<T> {
+  const turn = (queues.get(run.run) ?? Promise.resolve()).then(step, step);
+  const settled = turn.catch(() => undefined).finally(() => queues.get(run.run) === settled && queues.delete(run.run));
+  queues.set(run.run, settled);
+  return turn;
+}
+
+/** A list too long for one frame comes as a blob. */
+async function entriesOf(blobs: BlobStore, command: Extract<Command, { do: "sync-commit" }>): Promise<readonly SnapshotEntry[]> {
+  if (command.manifest === undefined) return command.entries;
+  const text = await readFile(blobs.pathOf(command.manifest), "utf8").catch(() => null);
+  if (text === null || !(await blobs.verify(command.manifest, Buffer.byteLength(text)))) throw fail("SYNC_INCOMPLETE", { missing: 1 });
+  return z.array(snapshotEntry).parse(JSON.parse(text));
+}
+
+export function status(agent: Agent, links: number): unknown {
+  return {
+    version: VERSION,
+    bundle: agent.config.bundle,
+    pid: process.pid,
+    rssBytes: process.memoryUsage.rss(),
+    uptimeMs: Math.round(process.uptime() * 1000),
+    links,
+    runs: [...agent.runs.values()].map((run) => ({
+      run: run.run,
+      epoch: run.record?.epoch ?? 0,
+      controller: run.record?.controller ?? "",
+      live: isLive(run),
+      attempts: [...run.attempts.values()].map((view) => ({ ...toStatus(view), shim: view.armed?.pid ?? null, processes: [...view.pids.keys()] })),
+    })),
+  };
+}

@@ -1,0 +1,86 @@
+/** Ad-hoc commands for one link: argv exactly as given, output in frames, gone when the link is. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Readable } from "node:stream";
+import { fail } from "../cluster/errors.ts";
+import { FRAME_DATA, packFrame } from "../cluster/protocol.ts";
+
+const GRACE_MS = 3000;
+
+export type ExecSink = { readonly sendFrame: (frame: Uint8Array) => void; readonly hasRoom: () => boolean; readonly whenRoom: (then: () => void) => void };
+export type ExecReply = { readonly code: number | null; readonly signal: string | null };
+type ExecRequest = { readonly argv: readonly string[]; readonly cwd: string | null; readonly env: Readonly<Record<string, string>> };
+
+export type Execs = {
+  readonly run: (id: number, request: ExecRequest) => Promise<ExecReply>;
+  readonly write: (target: number, data: string, end: boolean) => void;
+  readonly kill: (target: number) => void;
+  readonly killAll: () => void;
+};
+
+export function makeExecs(sink: ExecSink): Execs {
+  const live = new Map<number, ChildProcess>();
+
+  const run = (id: number, { argv, cwd, env }: ExecRequest): Promise<ExecReply> =>
+    new Promise((resolve, reject) => {
+      const [command, ...args] = argv;
+      if (command === undefined) return reject(fail("EXEC_FAILED", { command: "nothing", why: "no argv" }));
+      let child: ChildProcess;
+      try {
+        // A group of its own, so that a kill reaches what it started.
+        child = spawn(command, args, { cwd: cwd ?? process.env.HOME ?? "/", env: { ...process.env, ...env }, stdio: "pipe", detached: true });
+      } catch (error) {
+        return reject(fail("EXEC_FAILED", { command, why: (error as Error).message }, error));
+      }
+      live.set(id, child);
+      child.on("error", (error) => {
+        live.delete(id);
+        reject(fail("EXEC_FAILED", { command, why: error.message }, error));
+      });
+      child.on("close", (code, signal) => {
+        live.delete(id);
+        resolve({ code, signal });
+      });
+      child.stdin?.on("error", () => undefined);
+      if (child.stdout) forward(id, 1, child.stdout);
+      if (child.stderr) forward(id, 2, child.stderr);
+    });
+
+  const forward = (id: number, fd: 1 | 2, stream: Readable): void => {
+    stream.on("data", (data: Buffer) => {
+      for (let at = 0; at < data.length; at += FRAME_DATA) sink.sendFrame(packFrame({ t: "exec", id, fd }, data.subarray(at, at + FRAME_DATA)));
+      if (sink.hasRoom()) return;
+      stream.pause();
+      sink.whenRoom(() => stream.resume());
+    });
+  };
+
+  const kill = (target: number): void => {
+    const child = live.get(target);
+    if (child === undefined) return;
+    signalGroup(child, "SIGTERM");
+    setTimeout(() => live.get(target) === child && signalGroup(child, "SIGKILL"), GRACE_MS).unref();
+  };
+
+  return {
+    run,
+    write: (target, data, end) => {
+      const stdin = live.get(target)?.stdin;
+      if (data !== "") stdin?.write(Buffer.from(data, "base64"));
+      if (end) stdin?.end();
+    },
+    kill,
+    killAll: () => {
+      for (const target of live.keys()) kill(target);
+    },
+  };
+}
+
+/** The group exists as long as "close" has not come: its leader is not reaped, or a member still holds the pipes. */
+function signalGroup(child: ChildProcess, signal: "SIGTERM" | "SIGKILL"): void {
+  try {
+    if (child.pid !== undefined) process.kill(-child.pid, signal);
+  } catch {
+    // Gone by itself.
+  }
+}

@@ -1,0 +1,178 @@
+/** One controller's WebSocket after its hello: commands in, replies, events and logs out, a pulse both ways. */
+
+import type { RawData, WebSocket } from "ws";
+import { toProblem } from "../cluster/errors.ts";
+import { BEAT_MS, CLOSE, type Command, type FromAgent, SILENCE_MS, toAgentSchema, unpackFrame } from "../cluster/protocol.ts";
+import type { BlobReceiver } from "./blob-store.ts";
+import { type CommandContext, claim, perform, status } from "./commands.ts";
+import { type Execs, makeExecs } from "./exec.ts";
+import { type LogTail, tailLogs } from "./log-tail.ts";
+import type { Run } from "./run.ts";
+
+/** Logs and command output wait beyond this; a peer that lets the rest grow to the limit is closed. */
+const ROOM_BYTES = 1024 * 1024;
+const LIMIT_BYTES = 32 * 1024 * 1024;
+/** A loop that stalled this long must not blame the peer for its silence. */
+const STALL_MS = 1000;
+
+type Subscription = { readonly run: Run; readonly close: () => void; readonly tail: LogTail };
+
+export type Link = {
+  readonly controller: string;
+  readonly onMessage: (data: RawData, isBinary: boolean) => void;
+  readonly onClose: () => void;
+  readonly send: (message: FromAgent) => void;
+  readonly close: (code: number, reason: string) => void;
+  /** Whether this link has commanded the run. */
+  readonly holds: (run: Run) => boolean;
+};
+
+export type LinkContext = CommandContext & { readonly countLinks: () => number; readonly quit: () => void };
+
+export function openLink(context: LinkContext, socket: WebSocket, controller: string): Link {
+  const { agent } = context;
+  const subscriptions = new Map<string, Subscription>();
+  const claimed = new Set<string>();
+  const roomWaiters = new Set<() => void>();
+  const blobs: BlobReceiver = context.blobs.receive();
+  let heardAt = Date.now();
+  let tickedAt = Date.now();
+  let isClosed = false;
+
+  const close = (code: number, reason: string): void => {
+    if (isClosed) return;
+    socket.close(code, reason.slice(0, 120));
+    // A peer that does not even answer the close.
+    setTimeout(() => socket.terminate(), 1000).unref();
+  };
+  const hasRoom = (): boolean => !isClosed && socket.bufferedAmount < ROOM_BYTES;
+  const sent = (): void => {
+    if (roomWaiters.size === 0 || !hasRoom()) return;
+    const waiters = [...roomWaiters];
+    roomWaiters.clear();
+    for (const tell of waiters) tell();
+  };
+  const push = (data: string | Uint8Array): void => {
+    if (isClosed || socket.readyState !== socket.OPEN) return;
+    if (socket.bufferedAmount > LIMIT_BYTES) return close(CLOSE.slow, "this link takes less than it asks for");
+    socket.send(data, { binary: typeof data !== "string" }, sent);
+  };
+  const send = (message: FromAgent): void => push(JSON.stringify(message));
+  const whenRoom = (then: () => void): void => {
+    roomWaiters.add(then);
+  };
+  const execs: Execs = makeExecs({ sendFrame: push, hasRoom, whenRoom });
+
+  const subscribe = (run: Run, from: number, cursors: Readonly<Record<string, number>>): void => {
+    subscriptions.get(run.run)?.close();
+    let next = from;
+    const tell = (): void => {
+      for (; next < run.durable && !isClosed; next++) {
+        const event = run.events[next];
+        if (event !== undefined) send({ type: "event", run: run.run, event });
+      }
+    };
+    run.listeners.add(tell);
+    tell();
+    const tail = tailLogs(run, cursors, { hasRoom, sendFrame: push }, agent.log);
+    const stopAll = (): void => {
+      run.listeners.delete(tell);
+      tail.close();
+      subscriptions.delete(run.run);
+    };
+    subscriptions.set(run.run, { run, tail, close: stopAll });
+  };
+
+  const dispatch = async (id: number, command: Command): Promise<unknown> => {
+    switch (command.do) {
+      case "exec":
+        return execs.run(id, command);
+      case "exec-stdin":
+        execs.write(command.target, command.data, command.end);
+        return {};
+      case "exec-kill":
+        execs.kill(command.target);
+        return {};
+      case "status":
+        return status(agent, context.countLinks());
+      case "quit":
+        setImmediate(context.quit);
+        return {};
+      case "subscribe": {
+        const run = claim(context, command);
+        claimed.add(run.run);
+        setImmediate(() => !isClosed && subscribe(run, command.eventsFrom, command.cursors)); // the reply goes first
+        return {};
+      }
+      default: {
+        if (command.do === "forget") subscriptions.get(command.run)?.close();
+        const reply = perform(context, command);
+        if (agent.runs.get(command.run)?.record?.controller === controller) claimed.add(command.run);
+        return reply;
+      }
+    }
+  };
+
+  const onText = (text: string): void => {
+    const message = toAgentSchema.parse(JSON.parse(text));
+    if (message.type === "command") {
+      const { id, command } = message;
+      dispatch(id, command).then(
+        (value) => send({ type: "reply", id, ok: true, value: value ?? null }),
+        (error) => {
+          const problem = toProblem(error);
+          if (problem.code === "BUG") agent.log(`command ${command.do}: ${error instanceof Error ? error.stack : String(error)}`);
+          send({ type: "refused", id, ok: false, problem });
+        },
+      );
+    } else if (message.type === "ack") {
+      if (message.cursors !== undefined) subscriptions.get(message.run)?.tail.ack(message.cursors);
+    }
+  };
+
+  const onBinary = (data: Buffer): void => {
+    const { header, data: body } = unpackFrame(data);
+    if (header.t !== "blob") throw new RangeError(`a controller sends no ${header.t} frames`);
+    if (!claimed.has(header.run)) return; // fenced meanwhile, or never its own
+    try {
+      blobs.take(header.sha256, header.offset, header.size, body);
+    } catch (error) {
+      agent.log(String(error)); // sync-commit will miss it
+    }
+  };
+
+  const pulse = setInterval(() => {
+    const now = Date.now();
+    const lagMs = Math.max(0, now - tickedAt - BEAT_MS);
+    tickedAt = now;
+    if (lagMs > STALL_MS) heardAt = Math.max(heardAt, now - SILENCE_MS / 2);
+    if (now - heardAt > SILENCE_MS) return close(CLOSE.silent, `nothing heard for ${SILENCE_MS / 1000} s`);
+    send({ type: "beat", lagMs });
+  }, BEAT_MS);
+
+  return {
+    controller,
+    send,
+    close,
+    holds: (run) => claimed.has(run.run),
+    onMessage: (data, isBinary) => {
+      heardAt = Date.now();
+      try {
+        const bytes = data as Buffer;
+        if (isBinary) onBinary(bytes);
+        else onText(bytes.toString("utf8"));
+      } catch {
+        close(CLOSE.malformed, "a frame that cannot be read");
+      }
+    },
+    onClose: () => {
+      isClosed = true;
+      clearInterval(pulse);
+      for (const subscription of [...subscriptions.values()]) subscription.close();
+      for (const tell of roomWaiters) tell();
+      roomWaiters.clear();
+      execs.killAll();
+      blobs.close();
+    },
+  };
+}

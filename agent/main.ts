@@ -1,0 +1,111 @@
+/** The agent of one host: started by host.py with the path of its configuration, ends on SIGTERM, `quit`, or a day without work. */
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { CLOSE, PROTOCOL } from "../cluster/protocol.ts";
+import type { Agent } from "./agent-state.ts";
+import { readopt } from "./attempts.ts";
+import { openBlobStore } from "./blob-store.ts";
+import { readConfig, VERSION } from "./config.ts";
+import { type Link, type LinkContext, openLink } from "./link.ts";
+import { listen } from "./listen.ts";
+import { isLive, loadRuns, type Run } from "./run.ts";
+
+const IDLE_EXIT_MS = 24 * 3600_000;
+const IDLE_LOOK_MS = 60_000;
+
+const log = (text: string): void => {
+  process.stderr.write(`${new Date().toISOString()} ${text}\n`);
+};
+
+async function main(configPath: string): Promise<void> {
+  // An agent that dies takes nothing with it, but while it lives it must not fall over one bad message.
+  process.on("uncaughtException", (error) => log(`bug: ${error.stack ?? String(error)}`));
+  process.on("unhandledRejection", (error) => log(`bug: ${error instanceof Error ? error.stack : String(error)}`));
+  process.umask(0o077);
+
+  const config = readConfig(configPath);
+  const runsDir = join(config.stateDir, "runs");
+  mkdirSync(runsDir, { recursive: true, mode: 0o700 });
+  const agent: Agent = { config, runs: loadRuns(runsDir, log), shims: new Map(), followed: new Map(), stopped: new Set(), log };
+  const links = new Set<Link>();
+  let busyAt = Date.now();
+
+  const leave = (why: string): void => {
+    log(`leaving: ${why}`);
+    for (const link of links) link.close(CLOSE.bye, why);
+    setTimeout(() => process.exit(0), 100); // for the close frames; shims and ranks stay
+  };
+  const context: LinkContext = {
+    agent,
+    blobs: openBlobStore(join(config.rootDir, "blobs")),
+    queues: new Map(),
+    countLinks: () => links.size,
+    quit: () => leave("asked to"),
+    fenceOthers: (run: Run) => {
+      for (const link of links)
+        if (link.controller !== run.record?.controller && link.holds(run)) link.close(CLOSE.fenced, "another controller has taken over");
+    },
+  };
+
+  process.on("SIGTERM", () => leave("SIGTERM"));
+  process.on("SIGINT", () => leave("SIGINT"));
+  process.on("SIGHUP", () => undefined);
+
+  readopt(agent);
+  const token = readFileSync(config.tokenFile, "utf8").trim();
+  await listen(
+    config.socket,
+    token,
+    (socket, { controller }) => {
+      const link = openLink(context, socket, controller);
+      links.add(link);
+      link.send(welcome(agent));
+      return {
+        onMessage: link.onMessage,
+        onClose: () => {
+          links.delete(link);
+          link.onClose();
+          busyAt = Date.now();
+        },
+      };
+    },
+    log,
+  );
+  log(`ready, pid ${process.pid}, bundle ${config.bundle}`);
+
+  setInterval(() => {
+    if (links.size > 0 || [...agent.runs.values()].some(isLive)) busyAt = Date.now();
+    else if (Date.now() - busyAt > IDLE_EXIT_MS) leave("idle for a day");
+  }, IDLE_LOOK_MS);
+}
+
+function welcome({ config, runs }: Agent) {
+  return {
+    type: "welcome" as const,
+    protocol: PROTOCOL,
+    version: VERSION,
+    bundle: config.bundle,
+    key: config.key,
+    bootId: config.bootId,
+    pid: process.pid,
+    dirs: { bundle: config.bundleDir, state: config.stateDir, runtime: config.runtimeDir },
+    runs: [...runs.values()].map((run) => ({
+      run: run.run,
+      epoch: run.record?.epoch ?? 0,
+      controller: run.record?.controller ?? "",
+      seq: run.record?.seq ?? 0,
+      live: isLive(run),
+    })),
+  };
+}
+
+const [configPath] = process.argv.slice(2);
+if (configPath === undefined) {
+  process.stderr.write("usage: agent CONFIG.json\n");
+  process.exit(2);
+}
+main(configPath).catch((error) => {
+  log(`cannot start: ${error instanceof Error ? error.stack : String(error)}`);
+  process.exit(1);
+});

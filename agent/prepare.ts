@@ -1,0 +1,115 @@
+/** Makes a host ready for a run's attempts: environment, secrets, scratch, python, the job's directory. */
+
+import { createHash } from "node:crypto";
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { delimiter, join, resolve } from "node:path";
+import { fail } from "../cluster/errors.ts";
+import type { Command, PrepareReply } from "../cluster/protocol.ts";
+import type { Spawn } from "../cluster/shim-contract.ts";
+import { codeDir } from "./code-tree.ts";
+import type { AgentConfig } from "./config.ts";
+import { writeDurable } from "./durable-file.ts";
+import type { Run } from "./run.ts";
+import { type Environment, readSecret, writeSecret } from "./secret-files.ts";
+import { runSetup } from "./setup.ts";
+
+type Prepare = Extract<Command, { do: "prepare" }>;
+
+/** Twice is the same as once. Errors: NOT_PREPARED, JOB_DIR, SETUP_FAILED, SETUP_TIMEOUT. */
+export async function prepare(config: AgentConfig, run: Run, asked: Prepare): Promise<PrepareReply> {
+  const session = asked.sessionEnv ?? readSecret(config.secretsDir, run.run, "session");
+  if (session === null) throw fail("NOT_PREPARED", { run: run.run });
+  const home = session.HOME ?? homedir();
+  const dir = jobDir(run, asked.inPlace, home);
+  writeSecret(config.secretsDir, run.run, "secrets", asked.secrets);
+  // Setup may need a secret (a token for a download) as much as a rank does.
+  const base = { ...session, ...asked.secrets };
+  const environment = asked.setup === null ? session : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run));
+  writeSecret(config.secretsDir, run.run, "environment", environment);
+  const notes: string[] = [];
+  return {
+    dir,
+    python: findPython(asked.python, environment, home),
+    scratch: asked.scratch === null ? null : makeScratch(run, resolve(home, asked.scratch), home, asked.ranks, notes),
+    notes,
+    sessionNames: Object.keys(environment).sort(),
+    scriptSha256: asked.hashScript === null ? null : hashFile(resolve(dir, asked.hashScript)),
+  };
+}
+
+function jobDir(run: Run, inPlace: string | null, home: string): string {
+  if (inPlace === null) return existsSync(codeDir(run)) ? codeDir(run) : home;
+  const dir = resolve(home, expandHome(inPlace, home));
+  if (!existsSync(dir) || !statSync(dir).isDirectory()) throw fail("JOB_DIR", { dir });
+  return dir;
+}
+
+const expandHome = (path: string, home: string): string => (path === "~" || path.startsWith("~/") ? join(home, path.slice(1)) : path);
+
+const isProgram = (path: string): boolean => {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+};
+
+/** The wish (a program, or the directory of an environment), else python, python3 on the PATH that setup left. null: none. */
+export function findPython(wish: string | null, environment: Environment, home: string): string | null {
+  const onPath = (name: string): string | undefined =>
+    (environment.PATH ?? "")
+      .split(delimiter)
+      .filter((dir) => dir.startsWith("/"))
+      .map((dir) => join(dir, name))
+      .find(isProgram);
+  if (wish === null) return onPath("python") ?? onPath("python3") ?? null;
+  const path = resolve(home, expandHome(wish, home));
+  const program = existsSync(path) && statSync(path).isDirectory() ? join(path, "bin/python") : path;
+  return isProgram(program) ? program : wish.includes("/") ? null : (onPath(wish) ?? null);
+}
+
+/** {scratch}/{run}/rank_{n}; a place under the home with a word where the wished one cannot be made. */
+function makeScratch(run: Run, wish: string, home: string, ranks: readonly number[], notes: string[]): string {
+  const make = (base: string): string => {
+    const dir = join(base, run.run);
+    for (const rank of ranks) mkdirSync(join(dir, `rank_${rank}`), { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.W_OK);
+    return dir;
+  };
+  let base = wish;
+  let isNew = !existsSync(base);
+  let dir: string;
+  try {
+    dir = make(base);
+  } catch (error) {
+    const fallback = join(home, "nexadist-scratch");
+    base = fallback;
+    isNew = !existsSync(base);
+    notes.push(`scratch ${wish} cannot be made (${(error as NodeJS.ErrnoException).code ?? String(error)}); using ${fallback}`);
+    dir = make(base);
+  }
+  writeDurable(join(run.dir, "made.json"), JSON.stringify({ dirs: [dir], base: isNew ? base : null }));
+  return dir;
+}
+
+function hashFile(path: string): string | null {
+  try {
+    return createHash("sha256").update(readFileSync(path)).digest("hex");
+  } catch {
+    return null;
+  }
+}
+
+/** A spawn with its whole environment: the session's (or setup's) less `unset`, then secrets, then its own. Errors: NOT_PREPARED. */
+export function completeSpawns(config: AgentConfig, run: string, spawns: readonly Spawn[], unset: readonly string[]): Spawn[] {
+  const environment = readSecret(config.secretsDir, run, "environment");
+  const secrets = readSecret(config.secretsDir, run, "secrets");
+  if (environment === null || secrets === null) throw fail("NOT_PREPARED", { run });
+  const base = Object.fromEntries(Object.entries(environment).filter(([name]) => !unset.some((pattern) => matches(name, pattern))));
+  return spawns.map((spawn) => ({ ...spawn, env: { ...base, ...secrets, ...spawn.env } }));
+}
+
+/** Exact, or a prefix that ends in "*". */
+export const matches = (name: string, pattern: string): boolean => (pattern.endsWith("*") ? name.startsWith(pattern.slice(0, -1)) : name === pattern);
