@@ -60,9 +60,7 @@ export const checkRunName: Check = (text) =>
 /** 15: IFNAMSIZ less its NUL. */
 export const checkInterface: Check = (text) => (/^[A-Za-z0-9_][A-Za-z0-9_.:@-]{0,14}$/.test(text) ? null : "is not the name of a network interface");
 
-export const checkModule: Check = (text) =>
-  /^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/.test(text)
-    ? null
-    : /\.py$|\//.test(text)
-      ? "is a file: put it under `script:`"
-      : "is not a module name such as pkg.train";
+export const checkModule: Check = (text) => {
+  if (/\.py$|\//.test(text)) return "is a file: put it under `script:`";
+  return /^[A-Za-z_][\w-]*(\.[A-Za-z_][\w-]*)*$/.test(text) ? null : "is not a module name such as pkg.train";
+};
