@@ -40,16 +40,18 @@ const common: BuildOptions = {
 
 async function bundle(outdir: string, version: string): Promise<Metafile[]> {
   const define = { "process.env.NEXADIST_VERSION": JSON.stringify(version) };
-  const bundleEntry = (name: string, entry: string, more: BuildOptions = {}) =>
-    existsSync(join(root, entry)) ? build({ ...common, define, outdir, entryPoints: { [name]: entry }, ...more }) : undefined; // TODO(build): fail once all exist
-  const results = await Promise.all([
+  const bundleEntry = (name: string, entry: string, more: BuildOptions = {}) => build({ ...common, define, outdir, entryPoints: { [name]: entry }, ...more });
+  const builds = [
     // Split, so that `version` loads nothing but its own chunk and the TUI only when it is shown.
     bundleEntry("cli", "controller/cli/entry.ts", { splitting: true, chunkNames: "chunks/[name]-[hash]" }),
     // One file each: a daemon or an agent outlives the files it was started from.
     bundleEntry("daemon", "controller/daemon/main.ts"),
     bundleEntry("agent", "agent/main.ts"),
-  ]);
-  return results.filter((result) => result !== undefined).flatMap((result) => (result.metafile === undefined ? [] : [result.metafile]));
+  ];
+  // All have ended before the first failure is thrown: one that still wrote would bring the directory back.
+  await Promise.allSettled(builds);
+  const results = await Promise.all(builds);
+  return results.flatMap((result) => (result.metafile === undefined ? [] : [result.metafile]));
 }
 
 function copyPython(outdir: string): string[] {
@@ -89,7 +91,7 @@ async function main(isClean: boolean): Promise<void> {
       // Its time is that of the start: a source saved while we build is newer.
       writeFileSync(join(outdir, ".stamp"), "");
       const metafiles = await bundle(outdir, version);
-      const manifest = describeBundle(version, outdir, [...(existsSync(join(outdir, "agent.mjs")) ? ["agent.mjs"] : []), ...copyPython(outdir)]);
+      const manifest = describeBundle(version, outdir, ["agent.mjs", ...copyPython(outdir)]);
       writeFileSync(join(outdir, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
       const inputs = metafiles.flatMap((metafile) => Object.keys(metafile.inputs));
       writeFileSync(join(outdir, "THIRD-PARTY.txt"), collectNotices(root, inputs));
