@@ -67,6 +67,7 @@ export const ERRORS = {
   RDZV_NOT_FIRST: entry(EXIT.config, "rdzv names {host}, but under the launcher {launcher} the store is where rank 0 is: on {first}, the first host", "put {host} first in `cluster`, or use `launcher: torchrun`"),
   ENV_RESERVED: entry(EXIT.config, "{where} sets {name}, which nexadist gives each rank itself", "remove {name}: ranks follow the order of the file, ports are `rdzv` and `rdzv_ports`"),
   PYTHON_MISSING: entry(EXIT.preflight, "{host}: {why}", "set `python` of {host} to a python, or to the directory of a virtual or conda environment"),
+  MODULE_MISSING: entry(EXIT.preflight, "{host}: {python} has no {module}", "install it there ({python} -m pip install {module}), or set `python` of {host} to an environment that has it"),
   ACCELERATE_UNEVEN: entry(EXIT.config, "accelerate needs as many ranks on every host: {host} has {nproc}, {other} has {otherNproc}", "give every host the same `gpus`, or use `backend: torch.distributed`, which takes uneven hosts"),
   ACCELERATE_CONFIG: entry(EXIT.config, "accelerate configuration: {key}: {why}", "change or remove `{key}` in the file that `job.accelerate_config` names"),
   FENCED: entry(EXIT.controllerLost, "another controller has taken over {run} (epoch {epoch}, {by})", "nexadist attach {run}   shows the run where it is led now"),
@@ -85,4 +86,6 @@ export const ERRORS = {
   SYNC_TREE: entry(EXIT.unreachable, "the code that arrived is not what was announced", "run the same command again"),
   HOST_WRITE: entry(EXIT.unreachable, "cannot write {path}: {why}", "free space or mend permissions there: df -h, ls -ld"),
   EXEC_FAILED: entry(EXIT.runFailed, "{command} cannot be started: {why}", "is it installed there, and on the PATH of a non-interactive session?"),
+  CONFIG_INVALID: entry(EXIT.config, (d) => `${d.count === 1 ? "a problem" : `${d.count} problems`} in the configuration\n${d.text}`, "nexadist config schema lists every key"),
+  NO_CLUSTER_FILE: entry(EXIT.config, "there is no cluster file {path}", (d) => `${d.fix ?? "name one: nexadist up FILE, or -c FILE; the smallest one is two lines: cluster: and below it - host: NAME"}`),
 } as const satisfies Record<string, Entry>;

@@ -49,11 +49,10 @@ export function formatHost(plan: AttemptPlan, host: HostPlan): string {
     ...host.notes.map((note) => `# ${oneLine(note)}`),
   ];
   const body: string[] = [];
-  if (host.cwd !== null) body.push(`cd ${host.cwd.startsWith("/") ? quote(host.cwd) : `"$HOME"/${quote(host.cwd.replace(/^~\//, ""))}`} || exit`);
-  else lines.push("# start it in a directory that holds the job's code; nexadist would send it");
+  if (host.cwd === null) lines.push("# start it in a directory that holds the job's code; nexadist would send it");
   const [first] = host.processes;
   if (host.processes.some((each) => quoteAll(each.plain).some((word) => word.includes("$NEXADIST_BUNDLE")))) {
-    body.push(': "$' + '{NEXADIST_BUNDLE:?set it to the directory of smoke_train.py, from python/ of nexadist}"');
+    body.push(`: "\${NEXADIST_BUNDLE:?set it to the directory of smoke_train.py, from python/ of nexadist}"`);
   }
   body.push(...unsetLines(host.unset));
   body.push(...exportLines(host.vars));
@@ -61,8 +60,16 @@ export function formatHost(plan: AttemptPlan, host: HostPlan): string {
   if (pasted !== null) body.push(`${pasted.variable}=$(mktemp -d)/${pasted.fileName}`, `printf %s ${quote(pasted.content)} >"$${pasted.variable}" || exit`);
   if (host.processes.length === 1 && first !== undefined) body.push(...exportLines(visible(first)), commandOf(first));
   else body.push(...together(host.processes));
-  return [...lines, "(", ...body.map((line) => `  ${line}`), ")", ""].join("\n");
+  // Verbatim: an indent would change a here-document.
+  const setup = host.setup === null ? [] : ["# setup of the file; nexadist runs it in `bash -l`", host.setup.trimEnd()];
+  const start = host.cwd === null ? [] : [`cd ${directory(host.cwd)} || exit`];
+  return [...lines, "(", ...indented(start), ...setup, ...indented(body), ")", ""].join("\n");
 }
+
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
+
+/** Relative ones start at the home there. */
+const directory = (path: string): string => (path.startsWith("/") ? quote(path) : `"$HOME"/${quote(path.replace(/^~\//, ""))}`);
 
 /** A plan for a file or a script. */
 export const formatPlanJson = (plan: AttemptPlan): string => `${JSON.stringify(dryRunJson(plan), null, 2)}\n`;
@@ -79,6 +86,7 @@ export function dryRunJson(plan: AttemptPlan): unknown {
       ranks: host.ranks.map(({ rank }) => rank),
       gpus: host.gpus,
       cwd: host.cwd,
+      setup: host.setup,
       unset: host.unset,
       env: host.vars.map(shown),
       processes: host.processes.map((each, k) => ({

@@ -15,6 +15,3 @@ export const LAUNCHERS: Readonly<Record<Launcher, LauncherPlanner>> = {
   direct: planDirect,
   command: planCommand,
 };
-
-/** True where ranks are children of the launcher, so that our prologue must run in them. */
-export const startsThroughPrologue = (launcher: Launcher): boolean => launcher !== "direct" && launcher !== "command";

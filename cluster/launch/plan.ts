@@ -3,13 +3,13 @@
 import { fail } from "../errors.ts";
 import { assignRanks, type RankAssignment, ranksOf } from "../ranks.ts";
 import type { Spawn } from "../shim-contract.ts";
-import { cpusFor, defaultVars, pathVars, userVars } from "./environment.ts";
+import { cpusFor, defaultVars, onHost, pathVars, userVars } from "./environment.ts";
 import { type GpuPick, gpuVars, pickGpus } from "./gpus.ts";
 import { chooseInterface, type InterfaceChoice, isLoopback } from "./interface.ts";
-import { LAUNCHERS, startsThroughPrologue } from "./launchers.ts";
+import { LAUNCHERS } from "./launchers.ts";
 import { UNSET } from "./owned.ts";
 import { rdzvIndex } from "./ports.ts";
-import { pythonOf } from "./program.ts";
+import { pythonOf, refuseMissing, startsThroughPrologue } from "./program.ts";
 import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, PlannedProcess, PlanVar } from "./types.ts";
 
 /** Errors: what the request and the hosts cannot have together (GPUs, interface, rendezvous, launcher), as NexaError. */
@@ -26,6 +26,7 @@ export function planAttempt(input: PlanInput): AttemptPlan {
   const plans = hosts.map((at, index) => {
     const [choice, place, first, rdzv] = [choices[index], places[index], hosts[0], hosts[store]];
     if (choice === undefined || place === undefined || first === undefined || rdzv === undefined) throw new Error("a host without its place");
+    refuseMissing(at, spec.job, spec.launcher);
     const context: LaunchContext = {
       input,
       at,
@@ -72,8 +73,9 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
     // A dry run knows no directory of ours there, so nothing that could be started.
     spawns: at.dirs.bundle === null ? [] : processes.map((each) => spawnOf(each, vars, cwd ?? at.dirs.attempt)),
     cwd,
+    setup: at.host.setup ?? null,
     pasted: part.pasted,
-    notes: [...unknownNotes(at), ...notes, ...part.notes],
+    notes: [...unknownNotes(at), ...scratchNotes(c), ...notes, ...part.notes],
   };
 }
 
@@ -131,6 +133,12 @@ const spawnOf = ({ role, rank, localRank, argv, vars }: PlannedProcess, shared: 
   env: valuesOf([...shared, ...vars]),
   cwd,
 });
+
+/** Only a prepared host has the directories. */
+const scratchNotes = ({ at, input }: LaunchContext): string[] =>
+  at.dirs.bundle === null && input.spec.paths.scratch !== undefined
+    ? [`nexadist makes ${onHost(input.spec.paths.scratch, at)}/${input.spec.run}/rank_N there and sets NEXA_SCRATCH to it for rank N`]
+    : [];
 
 /** Later ones win, as in a shell; secrets are put in by the agent. */
 const valuesOf = (vars: readonly PlanVar[]): Record<string, string> =>

@@ -1,9 +1,12 @@
 /** The user's program as a rank runs it, with and without our prologue. */
 
 import { fail } from "../errors.ts";
-import type { Job } from "../spec.ts";
+import type { Job, Launcher } from "../spec.ts";
 import { quote, type ShellText } from "./quote.ts";
 import type { LaunchContext } from "./types.ts";
+
+/** True where ranks are children of the launcher, so that our prologue must run in them. */
+export const startsThroughPrologue = (launcher: Launcher): boolean => launcher !== "direct" && launcher !== "command";
 
 /** Where a dry run cannot know our directory on a host, the person who pastes names it. */
 const SMOKE_HERE: ShellText = { shell: '"$NEXADIST_BUNDLE"/smoke_train.py' };
@@ -48,6 +51,18 @@ export function withPrologue(c: LaunchContext): string[] {
 
 /** Real runs know every path; only dry runs leave something to the shell. */
 export const inFull = (argv: readonly (string | ShellText)[]): string[] => argv.map((word) => (typeof word === "string" ? word : word.shell));
+
+/**
+ * Refuses a python that is known to lack what the launcher imports: the first hour's commonest error, said before anything is started.
+ * Not where `setup` or a PYTHONPATH of the session may bring what the look at the host did not see.
+ */
+export function refuseMissing(at: LaunchContext["at"], job: Job, launcher: Launcher): void {
+  const python = at.facts?.python;
+  if (!python || at.host.setup !== undefined || (at.python !== null && at.python !== python.path) || at.sessionNames?.includes("PYTHONPATH")) return;
+  const needsTorch = startsThroughPrologue(launcher) || job.kind === "smoke";
+  if (needsTorch && python.torch === null) throw fail("MODULE_MISSING", { host: at.host.name, python: python.path, module: "torch" });
+  if (launcher === "accelerate" && python.accelerate === null) throw fail("MODULE_MISSING", { host: at.host.name, python: python.path, module: "accelerate" });
+}
 
 /** The python of the ranks. A job that is a command under `direct` or `command` needs none. */
 export function pythonOf(at: LaunchContext["at"], job: Job, needsPython: boolean): string | ShellText {

@@ -71,6 +71,8 @@ export type HostPlan = {
   /** For the shim: our variables only; the agent puts them over the session's. */
   readonly spawns: readonly Spawn[];
   readonly cwd: string | null;
+  /** The file's lines for bash that come first; `up` has run them in `prepare`, a paste runs them itself. */
+  readonly setup: string | null;
   readonly pasted: PastedFile | null;
   /** What a person should know: unknown, unusual, overridden. */
   readonly notes: readonly string[];

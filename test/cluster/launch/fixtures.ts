@@ -1,6 +1,8 @@
 /** Small runs and hosts for the tests of the plan. */
 
-import type { PlanHost, PlanInput } from "../../../cluster/launch/types.ts";
+import { NexaError } from "../../../cluster/errors.ts";
+import { planAttempt } from "../../../cluster/launch/plan.ts";
+import type { HostPlan, PlanHost, PlanInput } from "../../../cluster/launch/types.ts";
 import type { HostFacts, HostSpec, RunSpec } from "../../../cluster/spec.ts";
 
 export const aGpu = (index: number, name = "NVIDIA A100") => ({ index, uuid: `GPU-${index}`, name, memoryMiB: 40_000 });
@@ -98,3 +100,30 @@ export const somePlan = (spec: Partial<RunSpec>, hosts: readonly PlanHost[], ove
   cpuOnly: false,
   ...over,
 });
+
+/** 3 ranks on a, 1 on b; the addresses sort the other way round. */
+export const PAIR: readonly [PlanHost, PlanHost] = [
+  placed(someHost("a", { address: "10.0.0.9", gpus: { kind: "count", count: 3 } })),
+  placed(someHost("b", { address: "10.0.0.10", gpus: { kind: "count", count: 1 } })),
+];
+
+export const hostsOf = (spec: Partial<RunSpec>, hosts: readonly PlanHost[] = PAIR, over: Partial<PlanInput> = {}): readonly HostPlan[] =>
+  planAttempt(somePlan(spec, hosts, over)).hosts;
+
+export function argvOf(host: HostPlan | undefined, process = 0): readonly string[] {
+  return host?.spawns[process]?.argv ?? [];
+}
+
+export function envOf(host: HostPlan | undefined, process = 0): Readonly<Record<string, string>> {
+  return host?.spawns[process]?.env ?? {};
+}
+
+export function codeOf(make: () => unknown): string {
+  try {
+    make();
+  } catch (error) {
+    if (error instanceof NexaError) return error.code;
+    throw error;
+  }
+  return "no error";
+}

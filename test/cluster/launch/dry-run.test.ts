@@ -1,0 +1,74 @@
+/** The text of a dry run: what it says, what it never says. */
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { ENV_DEFAULTS } from "../../../cluster/launch/defaults.ts";
+import { defaultsMarkdown } from "../../../cluster/launch/defaults-doc.ts";
+import { formatDryRun, formatPlanJson, planDryRun } from "../../../cluster/launch/dry-run.ts";
+import { planAttempt } from "../../../cluster/launch/plan.ts";
+import type { HostSpec, RunSpec } from "../../../cluster/spec.ts";
+import { placed, someFacts, someHost, somePlan, someSpec } from "./fixtures.ts";
+
+const HOSTS = [someHost("gpu-a", { address: "10.0.0.1" }), someHost("gpu-b", { address: "10.0.0.2" })];
+const textOf = (over: Partial<RunSpec>, hosts: readonly HostSpec[] = HOSTS): string => formatDryRun(planDryRun(someSpec({ ...over, hosts }), () => null));
+
+test("without a look at the hosts it says what is unknown", () => {
+  const text = textOf({ paths: { scratch: "/scratch" } });
+  assert.match(text, /# host gpu-a {2}ranks 0-3 of 8, launcher torchrun/);
+  assert.match(text, /# host gpu-b {2}ranks 4-7 of 8/);
+  assert.match(text, /# not asked, so unknown: which python/);
+  assert.match(text, /# nexadist makes \/scratch\/train_20251101_143200\/rank_N there/);
+  assert.match(text, /export PYTHONUNBUFFERED=1 {2}# a line is in the log/);
+  assert.match(text, /\n {2}python -m torch\.distributed\.run --nnodes=2 .* train\.py --lr 3e-4\n/);
+  assert.doesNotMatch(text, /prologue|NEXADIST|IFNAME=|export OMP_NUM_THREADS|log-dir/);
+});
+
+test("a python of the file that starts at the home there", () => {
+  assert.match(textOf({}, [someHost("a", { python: "envs/my env" })]), /"\$HOME"\/'envs\/my env\/bin\/python' -m torch/);
+  assert.match(textOf({}, [someHost("a", { python: "/opt/py/bin/python3.12" })]), /\n {2}\/opt\/py\/bin\/python3\.12 -m torch/);
+});
+
+test("the smoke trainer asks for its place instead of failing in torchrun", () => {
+  const text = textOf({ job: { kind: "smoke", args: [] } });
+  assert.match(text, /: "\$\{NEXADIST_BUNDLE:\?/);
+  assert.match(text, /"\$NEXADIST_BUNDLE"\/smoke_train\.py/);
+});
+
+test("setup comes first, verbatim, and reaches the program", () => {
+  const setup = "FROM_SETUP=$(cat <<'X'\nline $1\nX\n)\nexport FROM_SETUP RANK=9";
+  const text = textOf({ launcher: "direct", job: { kind: "command", argv: ["sh", "-c", 'echo "$FROM_SETUP $RANK $ODD"'] }, env: { ODD: "a\nb'c" } }, [
+    someHost("a", { setup, gpus: { kind: "none", slots: 1 } }),
+  ]);
+  assert.equal(execFileSync("bash", ["-c", text], { encoding: "utf8" }), "line $1 0 a\nb'c\n");
+});
+
+test("no block of a failing rank succeeds", () => {
+  const text = textOf({ launcher: "direct", job: { kind: "command", argv: ["sh", "-c", 'exit "$RANK"'] } }, [
+    someHost("a", { gpus: { kind: "none", slots: 2 } }),
+  ]);
+  assert.throws(() => execFileSync("bash", ["-c", text], { stdio: "ignore" }));
+});
+
+test("a real plan as JSON keeps argv and hides secrets", () => {
+  const plan = planAttempt(somePlan({ secretNames: { "*": ["TOKEN"] } }, [placed(someHost("a", { address: "10.0.0.1" }))]));
+  const json = formatPlanJson(plan);
+  assert.match(json, /"\$TOKEN"/);
+  assert.match(json, /prologue\.py/);
+  assert.ok(!("TOKEN" in (plan.hosts[0]?.spawns[0]?.env ?? {})), "the agent puts it in");
+});
+
+test("a python that lacks what the launcher imports is refused, unless setup may bring it", () => {
+  const without = someFacts({ python: { path: "/usr/bin/python3", version: "3.11", torch: null, accelerate: null } });
+  const asked = (over: Partial<RunSpec>, host: Partial<HostSpec> = {}) =>
+    planDryRun(someSpec({ ...over, hosts: [someHost("a", { address: "10.0.0.1", ...host })] }), () => without);
+  assert.throws(() => asked({}), /a: \/usr\/bin\/python3 has no torch/);
+  assert.throws(() => asked({ launcher: "direct", job: { kind: "smoke", args: [] } }), /has no torch/);
+  assert.doesNotThrow(() => asked({}, { setup: "conda activate x" }));
+  assert.doesNotThrow(() => asked({ launcher: "direct" }));
+});
+
+test("every default is in the documentation, with a value and a reason", () => {
+  const table = defaultsMarkdown();
+  for (const { name } of ENV_DEFAULTS) assert.match(table, new RegExp(`\\| \`${name}\` \\| \`[^\`]+\` \\| .+ \\| .{20,} \\|`), name);
+});
