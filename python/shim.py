@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 sys.dont_write_bytecode = True  # the bundle is verified by hash, and uninstalling must leave nothing
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -34,12 +34,12 @@ _TICK_S = 1.0
 class CannotArm(Exception):
     """An arm-failed event to be."""
 
-    def __init__(self, code: str, text: str, port: Optional[int] = None) -> None:
+    def __init__(self, code: str, text: str, port: int | None = None) -> None:
         super().__init__(text)
-        self.event: Dict[str, Any] = {"code": code, "text": text, **({} if port is None else {"port": port})}
+        self.event: dict[str, Any] = {"code": code, "text": text, **({} if port is None else {"port": port})}
 
 
-def arm_attempt(arm: Dict[str, Any], loop: Loop, umask: int) -> Events:
+def arm_attempt(arm: dict[str, Any], loop: Loop, umask: int) -> Events:
     """Everything up to `armed`. Raises CannotArm; LOCKED before any file of the living shim was touched."""
     directory = arm["dir"]
     try:
@@ -71,7 +71,7 @@ def arm_attempt(arm: Dict[str, Any], loop: Loop, umask: int) -> Events:
     return events
 
 
-def set_up(arm: Dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pids: Journal, peers: Peers, held: List[shim_ports.HeldPort]) -> None:
+def set_up(arm: dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pids: Journal, peers: Peers, held: list[shim_ports.HeldPort]) -> None:
     """Containment, signals, the tick, the way out, and the event `armed`."""
     containment = ["mark"]
     if become_subreaper():
@@ -120,7 +120,7 @@ def set_up(arm: Dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pi
     events.emit("armed", pid=os.getpid(), start=stat.start if stat else 0, ports=[h.port for h in held], containment=containment)
 
 
-def be_daemon(arm: Dict[str, Any], umask: int, report: int) -> None:
+def be_daemon(arm: dict[str, Any], umask: int, report: int) -> None:
     """The second fork: a session of its own, files for a terminal."""
     os.chdir("/")
     null = os.open("/dev/null", os.O_RDONLY)
@@ -152,7 +152,7 @@ def be_daemon(arm: Dict[str, Any], umask: int, report: int) -> None:
 def start(arm_path: str) -> int:
     """Forks twice, waits for the daemon's first event and prints it."""
     with open(arm_path, encoding="utf-8") as f:
-        arm: Dict[str, Any] = json.load(f)
+        arm: dict[str, Any] = json.load(f)
     umask = os.umask(0o077)
     os.makedirs(arm["dir"], mode=0o700, exist_ok=True)
     reader, report = os.pipe2(os.O_CLOEXEC)
@@ -177,7 +177,7 @@ def start(arm_path: str) -> int:
     return 0 if '"armed"' in line and json.loads(line)["type"] == "armed" else 1
 
 
-def main(argv: List[str]) -> int:
+def main(argv: list[str]) -> int:
     """Two forms; no options."""
     if len(argv) in (2, 3) and argv[0] == "--sweep":
         from shim_sweep import sweep

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Callable, Dict, List, Optional, Tuple
+from typing import Any, Callable
 
 import shim_ports
 import shim_spawn
@@ -15,7 +15,7 @@ from shim_loop import Loop, log
 from shim_proc import children_of, read_stat, split_status
 from shim_procs import Proc, Procs
 
-Message = Dict[str, Any]
+Message = dict[str, Any]
 
 # How long a rank's exit waits for torchrun's word when the kernel had none.
 _UNKNOWN_WAIT_S = 0.3
@@ -25,7 +25,7 @@ _UNKNOWN_LOOK_S = 0.02
 class Attempt:
     """Its processes and what is to be done when one of them ends."""
 
-    def __init__(self, loop: Loop, arm: Message, events: Events, pids: Journal, held: List[shim_ports.HeldPort], umask: int) -> None:
+    def __init__(self, loop: Loop, arm: Message, events: Events, pids: Journal, held: list[shim_ports.HeldPort], umask: int) -> None:
         self._loop = loop
         self._directory: str = arm["dir"]
         self._mark: str = arm["mark"]
@@ -54,7 +54,7 @@ class Attempt:
         else:
             raise ValueError("unknown command")
 
-    def stop(self, grace_ms: Optional[int], why: str) -> None:
+    def stop(self, grace_ms: int | None, why: str) -> None:
         """None: the grace of the launch."""
         if self._is_launched:
             self.ending.stop(self._grace_ms if grace_ms is None else grace_ms, why)
@@ -64,14 +64,14 @@ class Attempt:
     def _launch(self, message: Message) -> None:
         if self._is_launched or self.ending.phase is not None:
             return
-        spawns: List[Message] = [s for s in message["spawns"] if isinstance(s["argv"][0], str) and isinstance(s["env"], dict) and isinstance(s["cwd"], str)]
+        spawns: list[Message] = [s for s in message["spawns"] if isinstance(s["argv"][0], str) and isinstance(s["env"], dict) and isinstance(s["cwd"], str)]
         if len(spawns) != len(message["spawns"]):
             raise ValueError("malformed spawn")
         self._grace_ms = int(message["stopGraceMs"])
         self._is_launched = True
         self._pids.append([json.dumps({"stopGraceMs": self._grace_ms})])
-        held: List[Tuple[Message, shim_spawn.Held]] = []
-        failure: Optional[Tuple[Message, str]] = None
+        held: list[tuple[Message, shim_spawn.Held]] = []
+        failure: tuple[Message, str] | None = None
         for spawn in spawns:
             try:
                 held.append((spawn, shim_spawn.fork(spawn, self._directory, self._mark, self.ending.cgroup, self._umask)))
@@ -90,7 +90,7 @@ class Attempt:
             text = shim_spawn.exec_error(child)
             if text and failure is None:
                 failure = (spawn, text)
-        started: List[Tuple[str, Message]] = []
+        started: list[tuple[str, Message]] = []
         if failure is None:
             pids = [{"role": p.role, "rank": p.rank, "pid": p.pid, "start": p.start} for p in procs]
             started.append(("launched", {"pids": pids}))
@@ -125,7 +125,7 @@ class Attempt:
             self.procs.watch(known)
         self.ending.joined(known)
 
-    def _on_exit(self, proc: Proc, status: Optional[int], source: str) -> None:
+    def _on_exit(self, proc: Proc, status: int | None, source: str) -> None:
         if proc.role == "launcher":
             self._launcher_exited(status)
         elif proc.role == "rank" and status is None:
@@ -147,7 +147,7 @@ class Attempt:
         proc.is_gone = True
         self._rank_exited(proc, status, "unknown" if status is None else "launcher", is_suspect=bool(told_in(text)))
 
-    def _rank_exited(self, proc: Proc, status: Optional[int], source: str, is_suspect: bool = False) -> None:
+    def _rank_exited(self, proc: Proc, status: int | None, source: str, is_suspect: bool = False) -> None:
         code, name, has_core = (None, None, False) if status is None else split_status(status)
         failed = is_suspect if status is None else status != 0
         must_stop = failed and self.ending.phase is None
@@ -160,7 +160,7 @@ class Attempt:
             self.ending.sweep(self._grace_ms)
         self.ending.check()
 
-    def _launcher_exited(self, status: Optional[int]) -> None:
+    def _launcher_exited(self, status: int | None) -> None:
         code, name, _ = (None, None, False) if status is None else split_status(status)
         self._events.emit("launcher-exited", code=code, signal=name)
         if self.ending.phase is None:

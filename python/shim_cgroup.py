@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import List, Optional
 
 
-def _own_directory() -> Optional[str]:
+def _own_directory() -> str | None:
     """Where the cgroup2 hierarchy (pure or hybrid) shows the cgroup that this process is in."""
     try:
         with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as f:
@@ -39,7 +38,7 @@ def _accepts_processes(path: str) -> bool:
     return os.waitpid(child, 0)[1] == 0
 
 
-def make(name: str) -> Optional[str]:
+def make(name: str) -> str | None:
     """Path of a new cgroup that takes processes; None: there is none to be had, which is no failure."""
     parent = _own_directory()
     if parent is None:
@@ -64,9 +63,9 @@ def join(path: str) -> None:
         f.write("0")
 
 
-def pids(path: str) -> List[int]:
+def pids(path: str) -> list[int]:
     """Live processes in it and below. A pid of 0 belongs to another pid namespace and cannot be named."""
-    found: List[int] = []
+    found: list[int] = []
     for directory, _, _ in os.walk(path):
         try:
             with open(os.path.join(directory, "cgroup.procs"), encoding="ascii") as f:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable
 
 import shim_cgroup
 import shim_leftovers
@@ -26,11 +26,11 @@ _MAX_TURNS = 4
 class Ending:
     """Phases: None, term, kill, launcher, leftovers, leftovers-kill, done."""
 
-    def __init__(self, loop: Loop, procs: Procs, directory: str, mark: str, emit: Callable[..., None], on_done: Callable[[Dict[str, Any]], None]) -> None:
-        self.phase: Optional[str] = None
-        self.cgroup: Optional[str] = None
-        self.proofs: List[str] = ["pids", "mark"]
-        self.spared: Callable[[], Set[int]] = set
+    def __init__(self, loop: Loop, procs: Procs, directory: str, mark: str, emit: Callable[..., None], on_done: Callable[[dict[str, Any]], None]) -> None:
+        self.phase: str | None = None
+        self.cgroup: str | None = None
+        self.proofs: list[str] = ["pids", "mark"]
+        self.spared: Callable[[], set[int]] = set
         self._loop = loop
         self._procs = procs
         self._directory = directory
@@ -41,7 +41,7 @@ class Ending:
         self._grace_s = 0.0
         self._is_telling = False  # the launcher is still being given its turns
 
-    def stop(self, grace_ms: int, why: str, failed: Optional[Proc] = None) -> None:
+    def stop(self, grace_ms: int, why: str, failed: Proc | None = None) -> None:
         """Begins; or, when it has begun, shortens the grace."""
         deadline = time.monotonic() + grace_ms / 1000
         if self.phase is not None:
@@ -89,7 +89,7 @@ class Ending:
         stat = read_stat(failed.pid)
         return stat is None or stat.start != failed.start
 
-    def _give_turn(self, told_before: Set[int], turn: int) -> None:
+    def _give_turn(self, told_before: set[int], turn: int) -> None:
         told = told_in(read_tail(self._directory))
         if self.phase != "term":
             return
@@ -119,7 +119,7 @@ class Ending:
     def _adopt_unknown(self) -> None:
         """Ranks that had not yet reached their prologue's word to us are children of the launcher."""
         known = {p.pid for p in self._procs.known if not p.is_gone}
-        found: List[Proc] = []
+        found: list[Proc] = []
         for launcher in self._procs.alive("launcher"):
             for pid in children_of(launcher.pid):
                 stat = read_stat(pid)
@@ -198,13 +198,13 @@ class Ending:
             shim_cgroup.kill(self.cgroup)
         self._loop.after(_SCAN_S, self._scan)
 
-    def _as_procs(self, stats: List[Stat]) -> List[Proc]:
+    def _as_procs(self, stats: list[Stat]) -> list[Proc]:
         known = {(p.pid, p.start): p for p in self._procs.known}
         new = [Proc(s.pid, s.start, "leftover") for s in stats if (s.pid, s.start) not in known]
         self._procs.record(new)
         return [p for p in self._procs.known if any(p.pid == s.pid and p.start == s.start for s in stats)]
 
-    def _finish(self, left: List[Stat]) -> None:
+    def _finish(self, left: list[Stat]) -> None:
         self.phase = "done"
         self._procs.check()
         unnamed = not left and shim_leftovers.remains_in(self.cgroup)  # pids of a namespace below that cannot be seen from here

@@ -6,7 +6,7 @@ import errno
 import json
 import os
 import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable
 
 from shim_loop import log
 
@@ -22,7 +22,7 @@ class Journal:
         self._path = path
         self._backlog = b""
 
-    def append(self, records: List[str]) -> None:
+    def append(self, records: list[str]) -> None:
         """All of them with one fsync."""
         self._backlog += "".join(record + "\n" for record in records).encode()
         self.flush()
@@ -69,14 +69,14 @@ class Events:
 
     def __init__(self, directory: str) -> None:
         self._journal = Journal(os.path.join(directory, "events.jsonl"))
-        self.lines: List[str] = []
-        self.subscribers: List[Callable[[str], None]] = []
+        self.lines: list[str] = []
+        self.subscribers: list[Callable[[str], None]] = []
 
     def emit(self, kind: str, **fields: Any) -> None:
         """One event."""
         self.emit_all([(kind, fields)])
 
-    def emit_all(self, events: List[Tuple[str, Dict[str, Any]]]) -> None:
+    def emit_all(self, events: list[tuple[str, dict[str, Any]]]) -> None:
         """Several with one fsync."""
         at = int(time.time() * 1000)
         first = len(self.lines)
@@ -92,9 +92,9 @@ class Events:
         self._journal.flush()
 
 
-def read_lines(path: str) -> List[Dict[str, Any]]:
+def read_lines(path: str) -> list[dict[str, Any]]:
     """Whole JSON lines of a file; a torn last one is left out. Raises OSError."""
-    found: List[Dict[str, Any]] = []
+    found: list[dict[str, Any]] = []
     with open(path, encoding="utf-8") as f:
         for line in f:
             try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Optional, Set
 
 # torch 2.13 distributed/elastic/multiprocessing: api.py:1003, errors/__init__.py (the table), api.py:1029.
 _FAILED = re.compile(rb"failed \(exitcode: (-?\d+)\) local_rank: \d+ \(pid: (\d+)\)")
@@ -24,7 +23,7 @@ def read_tail(directory: str) -> bytes:
         return b""
 
 
-def exit_status_in(text: bytes, pid: int) -> Optional[int]:
+def exit_status_in(text: bytes, pid: int) -> int | None:
     """The wait(2) status that torchrun gives for a worker: exitcode is negative for a signal."""
     for pattern in (_FAILED, _TABLE):
         for code, who in pattern.findall(text):
@@ -33,6 +32,6 @@ def exit_status_in(text: bytes, pid: int) -> Optional[int]:
     return None
 
 
-def told_in(text: bytes) -> Set[int]:
+def told_in(text: bytes) -> set[int]:
     """Workers that torchrun says it sends SIGTERM to."""
     return {int(pid) for pid in _CLOSING.findall(text)}

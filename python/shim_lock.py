@@ -5,14 +5,14 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from typing import Any, Dict
+from typing import Any
 
 
 class Locked(Exception):
     """A shim of this attempt is alive."""
 
 
-def take_lock(arm: Dict[str, Any]) -> int:
+def take_lock(arm: dict[str, Any]) -> int:
     """Held until this process ends. Where the file system has no locks (some NFS): beside the socket, which is on a local disk."""
     last: OSError = OSError()
     for path in (os.path.join(arm["dir"], "lock"), arm["socket"] + ".lock"):

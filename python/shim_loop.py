@@ -10,7 +10,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import Any, Callable, List, Tuple
+from typing import Any, Callable
 
 Handler = Callable[[], None]
 
@@ -26,10 +26,10 @@ class Loop:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._timers: List[Tuple[float, int, Handler]] = []
+        self._timers: list[tuple[float, int, Handler]] = []
         self._order = itertools.count()
         self._running = True
-        self._signal_handlers: List[Tuple[int, Handler]] = []
+        self._signal_handlers: list[tuple[int, Handler]] = []
 
     def on_readable(self, fd: Any, handler: Handler) -> None:
         """Calls the handler whenever the descriptor has something (a pidfd: its process ended)."""

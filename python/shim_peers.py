@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import struct
-from typing import Any, Callable, Dict, Set
+from typing import Any, Callable
 
 from shim_events import Events
 from shim_loop import Loop, log
@@ -16,7 +16,7 @@ _MAX_LINE = 16 * 1024 * 1024
 # An agent this far behind is dropped; it can come back and ask from where it was.
 _MAX_BEHIND = 16 * 1024 * 1024
 
-Message = Dict[str, Any]
+Message = dict[str, Any]
 
 
 class Peers:
@@ -27,12 +27,12 @@ class Peers:
         self._events = events
         self._on_command = on_command
         self._on_rank = on_rank
-        self.agents: Set[Peer] = set()
+        self.agents: set[Peer] = set()
         self.on_agents_changed: Callable[[], None] = lambda: None
         events.subscribers.append(self._push)
 
     def listen(self, path: str) -> None:
-        """The caller holds the attempt's lock, so a socket file that is there already belongs to nobody. umask 077 makes it 0600."""
+        """The caller holds the attempt's lock, so a socket file that is there already belongs to nobody."""
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         try:
             os.unlink(path)
@@ -40,6 +40,7 @@ class Peers:
             pass
         server = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         server.bind(path)
+        os.chmod(path, 0o600)
         server.listen(128)
         server.setblocking(False)
         self._loop.on_readable(server, lambda: self._accept(server))

@@ -9,7 +9,8 @@ import pwd
 import random
 import socket
 import time
-from typing import List, NamedTuple, Optional, Sequence, Set, Tuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 # How long a named port may still be locked by an attempt of ours that is just ending.
 PREDECESSOR_WAIT_S = 3.0
@@ -27,13 +28,13 @@ class HeldPort(NamedTuple):
     """What has to be closed to let the port go."""
 
     port: int
-    sockets: List[socket.socket]
+    sockets: list[socket.socket]
     lock_fd: int
 
 
-def _listeners(port: int) -> List[Tuple[int, str]]:
+def _listeners(port: int) -> list[tuple[int, str]]:
     """(uid, socket inode) of each socket that listens on the port, on any address of this network namespace."""
-    found: List[Tuple[int, str]] = []
+    found: list[tuple[int, str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             with open(table, encoding="ascii", errors="replace") as f:
@@ -44,7 +45,7 @@ def _listeners(port: int) -> List[Tuple[int, str]]:
     return found
 
 
-def _pid_of_socket(inode: str) -> Optional[int]:
+def _pid_of_socket(inode: str) -> int | None:
     wanted = f"socket:[{inode}]"
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -101,9 +102,9 @@ def _lock(directory: str, port: int, mark: str, wait_s: float) -> int:
     return fd
 
 
-def _bind(port: int) -> List[socket.socket]:
+def _bind(port: int) -> list[socket.socket]:
     """All interfaces: [::] for both families, and 0.0.0.0 beside it. Raises OSError when either is taken."""
-    sockets: List[socket.socket] = []
+    sockets: list[socket.socket] = []
     try:
         for family, address in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
             try:
@@ -145,7 +146,7 @@ def _hold_one(port: int, directory: str, mark: str, wait_s: float) -> HeldPort:
     return HeldPort(port, sockets, lock_fd)
 
 
-def _hold_any(port_range: Sequence[int], directory: str, mark: str, taken: Set[int]) -> HeldPort:
+def _hold_any(port_range: Sequence[int], directory: str, mark: str, taken: set[int]) -> HeldPort:
     low, high = port_range
     count = high - low + 1
     first = random.randrange(count)
@@ -160,10 +161,10 @@ def _hold_any(port_range: Sequence[int], directory: str, mark: str, taken: Set[i
     raise PortBusy(0, f"no free port from {low} to {high}")
 
 
-def hold(ports: Sequence[int], port_range: Sequence[int], directory: str, mark: str) -> List[HeldPort]:
+def hold(ports: Sequence[int], port_range: Sequence[int], directory: str, mark: str) -> list[HeldPort]:
     """Holds every port asked for, in order; 0 takes a free one of the range. All or nothing."""
     os.makedirs(directory, mode=0o700, exist_ok=True)
-    held: List[HeldPort] = []
+    held: list[HeldPort] = []
     try:
         for port in ports:
             taken = {*ports, *(h.port for h in held)}
@@ -174,7 +175,7 @@ def hold(ports: Sequence[int], port_range: Sequence[int], directory: str, mark: 
     return held
 
 
-def release(held: List[HeldPort]) -> None:
+def release(held: list[HeldPort]) -> None:
     """Lets all of them go."""
     for port in held:
         for s in port.sockets:

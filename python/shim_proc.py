@@ -8,7 +8,8 @@ import fcntl
 import os
 import signal
 import struct
-from typing import Dict, Iterable, List, NamedTuple, Optional, Set, Tuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
 # One number on every architecture since Linux 5.1; needed where Python was built against older headers (conda, manylinux).
 _SYS_PIDFD_SEND_SIGNAL = 424
@@ -35,7 +36,7 @@ class Stat(NamedTuple):
         return self.state in "XxZ" and self.threads <= 1
 
 
-def read_stat(pid: int) -> Optional[Stat]:
+def read_stat(pid: int) -> Stat | None:
     """None: no such process."""
     try:
         with open(f"/proc/{pid}/stat", "rb") as f:
@@ -57,9 +58,9 @@ def is_alive(pid: int, start: int) -> bool:
     return stat is not None and stat.start == start and not stat.is_gone()
 
 
-def all_stats() -> Dict[int, Stat]:
+def all_stats() -> dict[int, Stat]:
     """Every process that /proc shows."""
-    found: Dict[int, Stat] = {}
+    found: dict[int, Stat] = {}
     for name in os.listdir("/proc"):
         if name.isdigit():
             stat = read_stat(int(name))
@@ -68,12 +69,12 @@ def all_stats() -> Dict[int, Stat]:
     return found
 
 
-def descendants(roots: Iterable[int], stats: Dict[int, Stat]) -> Set[int]:
+def descendants(roots: Iterable[int], stats: dict[int, Stat]) -> set[int]:
     """Pids below the roots, the roots themselves left out."""
-    children: Dict[int, List[int]] = {}
+    children: dict[int, list[int]] = {}
     for stat in stats.values():
         children.setdefault(stat.ppid, []).append(stat.pid)
-    found: Set[int] = set()
+    found: set[int] = set()
     queue = list(roots)
     while queue:
         for child in children.get(queue.pop(), ()):
@@ -83,7 +84,7 @@ def descendants(roots: Iterable[int], stats: Dict[int, Stat]) -> Set[int]:
     return found
 
 
-def children_of(pid: int) -> List[int]:
+def children_of(pid: int) -> list[int]:
     """Direct children, cheaply; empty where the kernel lacks CONFIG_PROC_CHILDREN."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb") as f:
@@ -111,7 +112,7 @@ def has_pending(pid: int, signum: int) -> bool:
     return any(mask >> (signum - 1) & 1 for mask in masks)
 
 
-_libc: Optional[ctypes.CDLL] = None
+_libc: ctypes.CDLL | None = None
 
 
 def libc() -> ctypes.CDLL:
@@ -138,7 +139,7 @@ def become_subreaper() -> bool:
         return False
 
 
-def open_pidfd(pid: int, start: int) -> Optional[int]:
+def open_pidfd(pid: int, start: int) -> int | None:
     """A descriptor of this very process; None: it is gone, or the kernel has no pidfds (before 5.3)."""
     try:
         opener = getattr(os, "pidfd_open", None)
@@ -177,7 +178,7 @@ def send(pid: int, start: int, signum: int) -> bool:
             os.close(fd)
 
 
-def exit_status_of(pidfd: int) -> Optional[int]:
+def exit_status_of(pidfd: int) -> int | None:
     """The wait(2) status of a process that another has reaped already; None where the kernel does not tell."""
     try:
         info = fcntl.ioctl(pidfd, _PIDFD_GET_INFO, struct.pack("Q", _PIDFD_INFO_EXIT) + bytes(56))
@@ -188,7 +189,7 @@ def exit_status_of(pidfd: int) -> Optional[int]:
     return int(struct.unpack_from("i", info, 60)[0])
 
 
-def split_status(status: int) -> Tuple[Optional[int], Optional[str], bool]:
+def split_status(status: int) -> tuple[int | None, str | None, bool]:
     """(exit code, signal name, core dumped) of a wait(2) status."""
     if os.WIFSIGNALED(status):
         number = os.WTERMSIG(status)

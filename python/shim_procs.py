@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable
 
 from shim_events import Journal
 from shim_loop import Loop
@@ -17,12 +17,12 @@ _POLL_S = 0.05
 class Proc:
     """One process, by pid and start time. Roles: launcher, rank, other (a child of the launcher that never said who it is), leftover."""
 
-    def __init__(self, pid: int, start: int, role: str, rank: Optional[int] = None) -> None:
+    def __init__(self, pid: int, start: int, role: str, rank: int | None = None) -> None:
         self.pid = pid
         self.start = start
         self.role = role
         self.rank = rank
-        self.pidfd: Optional[int] = None
+        self.pidfd: int | None = None
         self.has_ended = False  # noticed; `is_gone` may follow later, when its exit status is known
         self.is_gone = False
         self.is_told = False  # SIGTERM given
@@ -32,15 +32,15 @@ class Proc:
 class Procs:
     """All known ones; each new one is on the disk before anything is done with it."""
 
-    def __init__(self, loop: Loop, journal: Journal, on_exit: Callable[[Proc, Optional[int], str], None]) -> None:
-        self.known: List[Proc] = []
+    def __init__(self, loop: Loop, journal: Journal, on_exit: Callable[[Proc, int | None, str], None]) -> None:
+        self.known: list[Proc] = []
         self._loop = loop
         self._journal = journal
         self._on_exit = on_exit
-        self._reaped: Dict[int, int] = {}
+        self._reaped: dict[int, int] = {}
         self._is_polling = False
 
-    def record(self, procs: List[Proc]) -> None:
+    def record(self, procs: list[Proc]) -> None:
         """To pids.jsonl, for a sweep without this shim."""
         self.known.extend(procs)
         rank = [("null" if p.rank is None else str(p.rank)) for p in procs]
@@ -89,7 +89,7 @@ class Procs:
         if proc.has_ended:
             return
         proc.has_ended = True
-        status: Optional[int]
+        status: int | None
         if proc.pid in self._reaped:
             status, source = self._reaped.pop(proc.pid), "wait"
         else:
@@ -101,7 +101,7 @@ class Procs:
             proc.pidfd = None
         self._on_exit(proc, status, source)
 
-    def _ask_kernel(self, proc: Proc) -> Tuple[Optional[int], str]:
+    def _ask_kernel(self, proc: Proc) -> tuple[int | None, str]:
         stat = read_stat(proc.pid)
         if stat is not None and stat.start == proc.start:
             if stat.ppid == os.getpid():
@@ -116,7 +116,7 @@ class Procs:
         status_of_reaped = exit_status_of(proc.pidfd) if proc.pidfd is not None else None
         return status_of_reaped, "unknown" if status_of_reaped is None else "stat"
 
-    def alive(self, *roles: str) -> List[Proc]:
+    def alive(self, *roles: str) -> list[Proc]:
         """Known, and not ended as far as has been noticed."""
         return [p for p in self.known if not p.is_gone and p.role in roles]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Dict
 
 from shim_events import Events
 from shim_loop import log
@@ -28,7 +27,7 @@ class Quota:
         self._directory = directory
         self._quota_bytes = quota_bytes
         self._events = events
-        self._given_back: Dict[str, int] = {}
+        self._given_back: dict[str, int] = {}
         self._can_punch = self._try_punch()
 
     def _try_punch(self) -> bool:

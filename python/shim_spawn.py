@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Any, Dict, NamedTuple, Optional
+from typing import Any, NamedTuple
 
 import shim_cgroup
 from shim_proc import read_stat
@@ -19,12 +19,12 @@ class Held(NamedTuple):
     error_fd: int
 
 
-def log_name(spawn: Dict[str, Any]) -> str:
+def log_name(spawn: dict[str, Any]) -> str:
     """Name of its log files, without the ending."""
     return "launcher" if spawn["role"] == "launcher" else f"rank{spawn['rank']}"
 
 
-def fork(spawn: Dict[str, Any], directory: str, mark: str, cgroup: Optional[str], umask: int) -> Held:
+def fork(spawn: dict[str, Any], directory: str, mark: str, cgroup: str | None, umask: int) -> Held:
     """Makes the child and its log files. Raises OSError where a file or a process cannot be had."""
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
     base = os.path.join(directory, log_name(spawn))
@@ -50,7 +50,7 @@ def fork(spawn: Dict[str, Any], directory: str, mark: str, cgroup: Optional[str]
     return Held(pid, stat.start if stat else 0, gate_fd, error_fd)
 
 
-def _become(spawn: Dict[str, Any], fds: Any, gate: int, mark: str, cgroup: Optional[str], umask: int, report: int) -> None:
+def _become(spawn: dict[str, Any], fds: Any, gate: int, mark: str, cgroup: str | None, umask: int, report: int) -> None:
     try:
         os.setsid()
         if os.read(gate, 1) != b"g":

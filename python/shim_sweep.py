@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from shim_ending import Ending
 from shim_events import Journal, read_lines
@@ -16,10 +16,10 @@ from shim_proc import become_subreaper, is_alive
 from shim_procs import Proc, Procs
 
 
-def sweep(arm_path: str, grace_ms: Optional[int]) -> int:
+def sweep(arm_path: str, grace_ms: int | None) -> int:
     """Without a grace, that of the launch. Exit status 1 and no receipt when the shim lives. SIGTERM means: no more grace."""
     with open(arm_path, encoding="utf-8") as f:
-        arm: Dict[str, Any] = json.load(f)
+        arm: dict[str, Any] = json.load(f)
     directory: str = arm["dir"]
     try:
         take_lock(arm)
@@ -42,20 +42,20 @@ def sweep(arm_path: str, grace_ms: Optional[int]) -> int:
         grace_ms = next((r["stopGraceMs"] for r in records if "stopGraceMs" in r), 0)
     loop = Loop()
     become_subreaper()  # nothing of the attempt is below us; harmless, and not claimed
-    done: List[Dict[str, Any]] = []
+    done: list[dict[str, Any]] = []
 
-    def finish(receipt: Dict[str, Any]) -> None:
+    def finish(receipt: dict[str, Any]) -> None:
         done.append(receipt)
         loop.end()
 
-    def ended(_proc: Proc, _status: Optional[int], _source: str) -> None:
+    def ended(_proc: Proc, _status: int | None, _source: str) -> None:
         ending.check()
 
     procs = Procs(loop, Journal(os.path.join(directory, "pids.jsonl")), ended)
     ending = Ending(loop, procs, directory, arm["mark"], lambda *_, **__: None, finish)
     ending.cgroup = cgroup
     ending.proofs = proofs
-    by_pid: Dict[Any, Proc] = {}
+    by_pid: dict[Any, Proc] = {}
     for r in records:
         if "pid" in r:
             by_pid[(r["pid"], r["start"])] = Proc(r["pid"], r["start"], r["role"], r["rank"])

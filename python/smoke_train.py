@@ -1,0 +1,119 @@
+"""The bundled smoke trainer: every rank says where it is, all of them sum a number, and a tiny model takes a few steps."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import socket
+import sys
+import time
+
+try:
+    import torch
+    import torch.distributed as dist
+    from torch.nn.parallel import DistributedDataParallel
+except ImportError as error:
+    sys.stderr.write(f"smoke: {sys.executable} on {socket.gethostname()} cannot import torch ({error}); install it there or name another `python`\n")
+    sys.exit(3)
+
+_is_asked_to_stop = False
+
+
+def _ask_to_stop(_signum: int, _frame: object) -> None:
+    global _is_asked_to_stop
+    _is_asked_to_stop = True
+
+
+def _checkpoint_path() -> str | None:
+    """Where the file says that things are kept; nowhere when it says nothing."""
+    for name in ("NEXA_CHECKPOINTS", "NEXA_DURABLE", "NEXA_SCRATCH"):
+        directory = os.environ.get(name)
+        if directory:
+            return os.path.join(directory, "smoke.pt")
+    return None
+
+
+def _save(model: torch.nn.Module, step: int) -> None:
+    path = _checkpoint_path()
+    if path is None:
+        return
+    try:
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        part = f"{path}.{os.getpid()}.part"
+        torch.save({"step": step, "model": model.state_dict()}, part)
+        os.replace(part, path)
+    except OSError as error:
+        print(f"no checkpoint: {error}", file=sys.stderr, flush=True)
+        return
+    print(f"checkpoint={path} step={step}", flush=True)
+
+
+def _agree_to_stop(device: torch.device) -> bool:
+    """All ranks leave at the same step, or the next collective would hang."""
+    flag = torch.tensor([1.0 if _is_asked_to_stop else 0.0], device=device)
+    dist.all_reduce(flag, op=dist.ReduceOp.MAX)
+    return bool(flag.item() > 0)
+
+
+def main() -> int:
+    """Exit 0 when the sum was right and the loss fell."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=20, help="steps to take")
+    parser.add_argument("--seconds", type=float, default=0.0, help="go on for at least this long")
+    parser.add_argument("--sleep", type=float, default=0.0, help="seconds to wait after each step")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _ask_to_stop)
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+
+    local_rank = int(os.environ.get("LOCAL_RANK", "0"))
+    has_cuda = torch.cuda.is_available() and torch.cuda.device_count() > local_rank
+    device = torch.device(f"cuda:{local_rank}" if has_cuda else "cpu")
+    if has_cuda:
+        torch.cuda.set_device(device)
+    began = time.monotonic()
+    dist.init_process_group("nccl" if has_cuda else "gloo", **({"device_id": device} if has_cuda else {}))
+    rank, world = dist.get_rank(), dist.get_world_size()
+    print(f"rank {rank}/{world} on {socket.gethostname()} {device} {dist.get_backend()} torch {torch.__version__}", flush=True)
+
+    total = torch.tensor([float(rank + 1)], device=device)
+    dist.all_reduce(total)
+    expected = world * (world + 1) / 2
+    if total.item() != expected:
+        print(f"rank {rank}: all-reduce gave {total.item():g}, expected {expected:g}", file=sys.stderr, flush=True)
+        return 1
+    if rank == 0:
+        print(f"all-reduce of {world} ranks: {total.item():g}, as expected, {time.monotonic() - began:.2f} s after start", flush=True)
+
+    model = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).to(device)
+    trained = DistributedDataParallel(model, device_ids=[local_rank] if has_cuda else None)
+    optimizer = torch.optim.Adam(trained.parameters(), lr=1e-2)
+    generator = torch.Generator().manual_seed(1 + rank)
+    inputs = torch.randn(256, 8, generator=generator).to(device)
+    targets = inputs[:, :2].sum(dim=1, keepdim=True).tanh()
+    first = last = 0.0
+    step = 0
+    is_stopped = False
+    while not is_stopped and (step < options.steps or time.monotonic() - began < options.seconds):
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(trained(inputs), targets)
+        loss.backward()
+        optimizer.step()
+        last = loss.item()
+        first = first if step else last
+        step += 1
+        if rank == 0 and (step % 5 == 0 or step == 1):
+            print(f"step={step} loss={last:.4f}", flush=True)
+        time.sleep(options.sleep)
+        is_stopped = _agree_to_stop(device)
+    if rank == 0:
+        _save(model, step)
+        print(f"stopped at step {step}" if is_stopped else f"ok: {world} ranks, {step} steps, loss {first:.4f} to {last:.4f}", flush=True)
+    dist.barrier()
+    dist.destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
