@@ -158,8 +158,6 @@ export type PrepareReply = {
   readonly python: string | null; // after setup
   readonly scratch: string | null;
   readonly notes: readonly string[];
-  /** Names, never values, of the variables that the session and `setup` leave the ranks: the plan's defaults stay away from them. */
-  readonly names?: readonly string[];
   readonly scriptSha256: string | null;
   /** Variables of the captured environment, names only: no default of ours replaces them. */
   readonly sessionNames: readonly string[];

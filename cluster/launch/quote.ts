@@ -2,7 +2,8 @@
 
 /** An argument as a shell reads it back; plain words stay as they are. Undefined for strings with NUL: no process can be given one. */
 export function quote(word: string): string {
-  if (/^[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
+  // A leading "=" is a path search in zsh.
+  if (/^(?!=)[A-Za-z0-9_@%+=:,./-]+$/.test(word)) return word;
   return `'${word.replaceAll("'", `'\\''`)}'`;
 }
 

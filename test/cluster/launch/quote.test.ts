@@ -26,5 +26,6 @@ test("sh gets every word back byte for byte", () => {
 
 test("plain words stay readable", () => {
   assert.equal(quote("--rdzv-endpoint=10.0.0.1:29400"), "--rdzv-endpoint=10.0.0.1:29400");
+  assert.equal(quote("=eth0"), "'=eth0'");
   assert.equal(quote("it's"), `'it'\\''s'`);
 });

@@ -4,10 +4,11 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { parse } from "yaml";
 import { fitAccelerateConfig } from "../../../cluster/launch/accelerate-config.ts";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
 import { placed, someHost, somePlan } from "../../cluster/launch/fixtures.ts";
-import { bareEnv, freePort, loopbackSpec, PYTHON, realPlan, runAll, scratchDir } from "./support.ts";
+import { bareEnv, freePort, loopbackSpec, PYTHON, REPO, realPlan, runAll, scratchDir } from "./support.ts";
 
 const STATE = `
 from accelerate import Accelerator
@@ -23,7 +24,7 @@ test("two hosts, two CPU ranks each, are one job of MULTI_CPU", async (t) => {
     {
       launcher: "accelerate",
       job: { kind: "script", script: "state.py", args: [] },
-      accelerateConfig: { distributed_type: "NO", use_cpu: true, num_processes: 1 },
+      accelerateConfig: { ...example("multi_cpu.yaml"), num_processes: 1 },
     },
     [2, 2],
   );
@@ -39,35 +40,8 @@ test("two hosts, two CPU ranks each, are one job of MULTI_CPU", async (t) => {
   assert.match(plan.hosts[0]?.notes.join() ?? "", /num_processes 1 is now 4/);
 });
 
-/** As `accelerate config` writes it for FSDP2. */
-const FSDP = {
-  compute_environment: "LOCAL_MACHINE",
-  debug: false,
-  distributed_type: "FSDP",
-  downcast_bf16: "no",
-  fsdp_config: {
-    fsdp_version: 2,
-    fsdp_reshard_after_forward: true,
-    fsdp_auto_wrap_policy: "TRANSFORMER_BASED_WRAP",
-    fsdp_transformer_layer_cls_to_wrap: "LlamaDecoderLayer",
-    fsdp_state_dict_type: "SHARDED_STATE_DICT",
-    fsdp_offload_params: false,
-    fsdp_activation_checkpointing: true,
-    fsdp_cpu_ram_efficient_loading: true,
-  },
-  dynamo_config: { dynamo_backend: "INDUCTOR" },
-  machine_rank: 0,
-  main_training_function: "main",
-  mixed_precision: "bf16",
-  num_machines: 1,
-  num_processes: 8,
-  rdzv_backend: "static",
-  same_network: true,
-  tpu_env: [],
-  tpu_use_cluster: false,
-  tpu_use_sudo: false,
-  use_cpu: false,
-};
+const example = (name: string): Record<string, unknown> => parse(readFileSync(join(REPO, "configs/acc", name), "utf8")) as Record<string, unknown>;
+const FSDP = { ...example("fsdp.yaml"), dynamo_config: { dynamo_backend: "INDUCTOR" } };
 
 /** accelerate's own reading of our command line, up to where it would start torchrun. */
 const READ_BACK = `
@@ -85,7 +59,7 @@ print(json.dumps({"args": {n: getattr(args, n) for n in names}, "rest": [args.tr
 test("a user's FSDP configuration arrives whole", async (t) => {
   const dir = scratchDir(t, { "read_back.py": READ_BACK });
   const hosts = ["a", "b"].map((name) =>
-    placed(someHost(name, { address: name === "a" ? "10.0.0.1" : "10.0.0.2" }), {
+    placed(someHost(name, { address: name === "a" ? "10.0.0.1" : "10.0.0.2", gpus: { kind: "count", count: 2 } }), {
       dirs: { bundle: "/b", attempt: dir, socket: "/r", job: dir, scratch: null },
     }),
   );
@@ -105,7 +79,7 @@ test("a user's FSDP configuration arrives whole", async (t) => {
     max_restarts: 0,
     rdzv_backend: "static",
     rdzv_conf: "timeout=600",
-    nproc_per_node: "4",
+    nproc_per_node: "2",
     nnodes: "2",
     node_rank: 1,
     master_addr: "10.0.0.1",
@@ -123,7 +97,7 @@ test("a user's FSDP configuration arrives whole", async (t) => {
     FSDP_TRANSFORMER_CLS_TO_WRAP: "LlamaDecoderLayer",
     FSDP_STATE_DICT_TYPE: "SHARDED_STATE_DICT",
     FSDP_OFFLOAD_PARAMS: "false",
-    FSDP_ACTIVATION_CHECKPOINTING: "true",
+    FSDP_ACTIVATION_CHECKPOINTING: "false",
     FSDP_CPU_RAM_EFFICIENT_LOADING: "true",
   };
   for (const [name, value] of Object.entries(expected)) assert.equal(read.env[name], value, name);
