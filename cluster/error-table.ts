@@ -52,7 +52,7 @@ export const ERRORS = {
   HOST_KEY_REVOKED: entry(EXIT.unreachable, "{host}: the host key of {keyName}, {type} {fingerprint}, is marked revoked at {at} (user {user}, port {port}, {driver})", "give the host a new host key; a revoked key is never accepted"),
   AUTH_FAILED: entry(EXIT.unreachable, (d) => `${d.host}: ${d.address} port ${d.port} refused user ${d.user} (${d.driver}); tried: ${d.tried}${d.said ? `; it said: ${d.said}` : ""}`, (d) => `${d.fix ?? `ssh-copy-id -p ${d.port} ${d.user}@${d.address}`}`),
   SSH_CHANNEL: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} opens no session ({driver}): {cause}", "raise MaxSessions in the host's sshd_config (10 is its default, 1 is enough)"),
-  STREAMLOCAL_REFUSED: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} forwards no unix sockets ({driver}): {cause}", "nexadist uses an exec channel instead; AllowStreamLocalForwarding yes in the host's sshd_config is faster"),
+  STREAMLOCAL_REFUSED: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} forwards no unix sockets ({driver}): {cause}", "nexadist uses an exec channel instead; AllowTcpForwarding and AllowStreamLocalForwarding yes in the host's sshd_config are faster"),
   SOCKET_ABSENT: entry(EXIT.unreachable, "{host}: no socket at {path} ({driver})", "nothing of nexadist listens there: nexadist hosts"),
   CONNECTION_LOST: entry(EXIT.unreachable, "{host}: the connection to {user}@{address} port {port} is gone ({driver}): {cause}", "look at the host and the network: nexadist hosts"),
   NO_GPUS: entry(EXIT.preflight, "{host}: {why}, but the file asks for {wanted} GPUs", "say `gpus: 0` and `slots: {slots}` for CPU ranks; nexadist hosts shows what is there"),
@@ -86,6 +86,4 @@ export const ERRORS = {
   SYNC_TREE: entry(EXIT.unreachable, "the code that arrived is not what was announced", "run the same command again"),
   HOST_WRITE: entry(EXIT.unreachable, "cannot write {path}: {why}", "free space or mend permissions there: df -h, ls -ld"),
   EXEC_FAILED: entry(EXIT.runFailed, "{command} cannot be started: {why}", "is it installed there, and on the PATH of a non-interactive session?"),
-  CONFIG_INVALID: entry(EXIT.config, (d) => `${d.count === 1 ? "a problem" : `${d.count} problems`} in the configuration\n${d.text}`, "nexadist config schema lists every key"),
-  NO_CLUSTER_FILE: entry(EXIT.config, "there is no cluster file {path}", (d) => `${d.fix ?? "name one: nexadist up FILE, or -c FILE; the smallest one is two lines: cluster: and below it - host: NAME"}`),
 } as const satisfies Record<string, Entry>;

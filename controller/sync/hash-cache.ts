@@ -2,6 +2,7 @@
 
 import { mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { z } from "zod";
 
 export type FileMark = { readonly path: string; readonly size: number; readonly mtimeNs: bigint; readonly inode: bigint };
 export type HashCache = {
@@ -15,10 +16,17 @@ const RACY_NS = 2_000_000_000n;
 
 const keyOf = (m: FileMark): string => `${m.size}:${m.mtimeNs}:${m.inode}`;
 
-/** `file` null: remembers nothing. A broken cache file is an empty cache. */
-export async function openHashCache(file: string | null, nowMs: number): Promise<HashCache> {
-  const old = file === null ? {} : await readFile(file, "utf8").then(parse, () => ({}));
-  const known = new Map(Object.entries(old));
+const cacheFile = z.array(z.tuple([z.string(), z.record(z.string(), z.tuple([z.string(), z.string().regex(/^[0-9a-f]{64}$/)]))]));
+
+/** Directories that one cache file remembers; the one used longest ago goes first. */
+const ROOTS = 32;
+
+type Marks = Readonly<Record<string, readonly [string, string]>>;
+
+/** `file` null: remembers nothing. A broken cache file is an empty cache. `root`: the directory that the paths are relative to. */
+export async function openHashCache(file: string | null, root: string, nowMs: number): Promise<HashCache> {
+  const old = file === null ? [] : await readFile(file, "utf8").then(parse, () => []);
+  const known = new Map(Object.entries(old.find(([name]) => name === root)?.[1] ?? {}));
   const used = new Map<string, readonly [string, string]>();
   const isRacy = (m: FileMark): boolean => BigInt(Math.trunc(nowMs)) * 1_000_000n - m.mtimeNs < RACY_NS;
   return {
@@ -35,19 +43,16 @@ export async function openHashCache(file: string | null, nowMs: number): Promise
       if (file === null) return;
       await mkdir(dirname(file), { recursive: true, mode: 0o700 });
       const temporary = `${file}.${process.pid}.tmp`;
-      await writeFile(temporary, JSON.stringify(Object.fromEntries(used)), { mode: 0o600 });
+      await writeFile(temporary, JSON.stringify([[root, Object.fromEntries(used)], ...old.filter(([name]) => name !== root)].slice(0, ROOTS)), { mode: 0o600 });
       await rename(temporary, file);
     },
   };
 }
 
-function parse(text: string): Record<string, readonly [string, string]> {
+function parse(text: string): readonly (readonly [string, Marks])[] {
   try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return {};
-    const good = Object.entries(value).filter((e) => Array.isArray(e[1]) && typeof e[1][0] === "string" && /^[0-9a-f]{64}$/.test(String(e[1][1])));
-    return Object.fromEntries(good) as Record<string, readonly [string, string]>;
+    return cacheFile.parse(JSON.parse(text));
   } catch {
-    return {};
+    return [];
   }
 }

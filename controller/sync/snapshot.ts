@@ -50,7 +50,7 @@ export async function takeSnapshot(root: string, options: SnapshotOptions = {}):
   const notes: string[] = [];
   const files = await look(realRoot, listed, notes);
   refuseLarge(root, files, limits);
-  const cache = await openHashCache(options.cacheFile ?? null, options.nowMs ?? Date.now());
+  const cache = await openHashCache(options.cacheFile ?? null, realRoot, options.nowMs ?? Date.now());
   const entries = sortEntries(await mapLimited(files, 8, (file) => entryOf(realRoot, file, cache)));
   await cache.save();
   for (const path of options.mustHold ?? []) await mustHold(realRoot, rules, entries, path);

@@ -163,7 +163,7 @@ test("a file written just now is not remembered: it may change within the same t
   await put(root, { "a.py": "one" });
   await takeSnapshot(root, { cacheFile });
   const { readFile } = await import("node:fs/promises");
-  assert.equal(await readFile(cacheFile, "utf8"), "{}");
+  assert.doesNotMatch(await readFile(cacheFile, "utf8"), /a\.py/);
 });
 
 test("the tree's name depends on its content alone", () => {

@@ -1,0 +1,66 @@
+/** What an event means to somebody who watches: zero or more lines. `before` is null for the first event. */
+
+import type { RunEvent } from "../run/events.ts";
+import { describeExit } from "../run/reduce.ts";
+import type { RunState } from "../run/state.ts";
+import { sanitiseWord } from "../sanitise.ts";
+
+const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
+
+export function describeEvent(before: RunState | null, after: RunState, event: RunEvent): readonly string[] {
+  const lines = [...ofEvent(after, event)];
+  if (before?.phase !== after.phase) lines.push(...ofPhase(after));
+  return lines.map(sanitiseWord);
+}
+
+function ofPhase(state: RunState): readonly string[] {
+  switch (state.phase) {
+    case "connecting":
+      return [`==> ${state.spec.run}: connecting to ${plural(state.spec.hosts.length, "host")}`];
+    case "preparing":
+      return ["==> preparing"];
+    case "arming":
+      return [];
+    case "launching":
+      return [`==> launching (attempt ${state.attempt}, ${plural(state.world, "rank")}, ${state.spec.launcher})`];
+    case "running":
+      return [`==> running (attempt ${state.attempt}, ${plural(state.world, "rank")})`];
+    case "stopping":
+      return [`==> stopping: ${state.failure?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}`];
+    case "draining":
+      return [];
+    case "succeeded":
+    case "failed":
+    case "stopped":
+      return [];
+  }
+}
+
+function ofEvent(state: RunState, event: RunEvent): readonly string[] {
+  switch (event.type) {
+    case "host-refused":
+      return [`${event.host}: not reached: ${event.problem.message}`];
+    case "host-failed":
+      return [`${event.host}: could not ${event.during}: ${event.problem.message}`];
+    case "host-unseen":
+      return [`${event.host}: no word from its agent (${event.why}); training goes on there`];
+    case "host-seen":
+      return state.phase === "connecting" ? [] : [`${event.host}: its agent answers again`];
+    case "host-prepared":
+      return event.notes.map((note) => `${event.host}: ${note}`);
+    case "rank-exited":
+      return event.code === 0 ? [] : [`${event.host} r${event.rank}: ${describeExit(event)}`];
+    case "launcher-exited":
+      return event.code === 0 || event.code === null ? [] : [`${event.host}: ${state.spec.launcher} ${describeExit(event)}`];
+    case "log-gap":
+      return [`${event.host}: ${event.to - event.from} bytes of ${event.stream} are gone (${event.why})`];
+    case "stop-requested":
+      return [`${event.by} asked to stop${event.why === "" ? "" : ` (${event.why})`}`];
+    case "controller-started":
+      return event.epoch > 1 ? ["the controller was started again and goes on"] : [];
+    case "timer":
+      return event.key === "drain" && state.logsIncomplete.length > 0 ? [`the last log lines of ${state.logsIncomplete.join(", ")} may be missing`] : [];
+    default:
+      return [];
+  }
+}

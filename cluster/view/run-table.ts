@@ -1,0 +1,20 @@
+/** Runs as rows, for `ps` and `runs`. */
+
+import { sanitiseWord } from "../sanitise.ts";
+import type { RunSummary } from "../viewer.ts";
+import { formatDuration } from "./duration.ts";
+import { formatTable } from "./table.ts";
+
+export function runTable(runs: readonly RunSummary[], now: number): readonly string[] {
+  const rows = runs.map((r) => [
+    r.run,
+    sanitiseWord(r.name),
+    r.phase,
+    `${r.hosts}`,
+    r.ranks === 0 ? "-" : `${r.ranks}`,
+    `${r.attempt}`,
+    formatDuration((r.endedAt ?? now) - r.requestedAt),
+    sanitiseWord(r.failure ?? ""),
+  ]);
+  return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "FAILURE"], ...rows]);
+}

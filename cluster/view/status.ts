@@ -1,0 +1,34 @@
+/** One run, host by host and rank by rank, for `status`. */
+
+import { describeExit } from "../run/reduce.ts";
+import { hostsOf, isOver, type RunState } from "../run/state.ts";
+import { sanitiseWord } from "../sanitise.ts";
+import { formatDuration } from "./duration.ts";
+import { hostStep } from "./host-line.ts";
+import { receiptLines } from "./receipt.ts";
+import { formatTable } from "./table.ts";
+
+export function statusLines(state: RunState, now: number): readonly string[] {
+  const head = [
+    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} ranks  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
+    ...(state.failure === null ? [] : [`failure: ${sanitiseWord(state.failure.text)}`]),
+    ...(state.failure?.problem ? [`         ${sanitiseWord(state.failure.problem.hint)}`] : []),
+  ];
+  const hosts = hostsOf(state).map((h) => [
+    sanitiseWord(h.name),
+    h.stage,
+    h.seen || isOver(state) ? "" : h.unseenWhy === "" ? "" : `unseen: ${sanitiseWord(h.unseenWhy)}`,
+    h.driver,
+    hostStep(state, h),
+  ]);
+  const ranks = Object.values(state.ranks)
+    .sort((a, b) => a.rank - b.rank)
+    .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? (isOver(state) ? "ended" : "running") : describeExit(r.exit)]);
+  return [
+    ...head,
+    "",
+    ...formatTable([["HOST", "STAGE", "LINK", "SSH", "NOW"], ...hosts]),
+    ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
+    ...(isOver(state) ? ["", ...receiptLines(state)] : []),
+  ];
+}

@@ -1,0 +1,233 @@
+/** The command table: parsing, help, docs and the frozen-flags test come from here. Each command's code is loaded only when it is asked for. */
+
+import type { Context } from "./context.ts";
+
+export type Args = readonly (string | readonly string[] | undefined)[];
+export type Options = Readonly<Record<string, unknown>>;
+export type Run = (context: Context, args: Args, options: Options) => Promise<number>;
+/** flags, help, and "many" when it may be given again and again. */
+export type OptionSpec = readonly [string, string] | readonly [string, string, "many"];
+
+export type CommandSpec = {
+  /** "up", or "config show": a command of a group. */
+  readonly name: string;
+  readonly group?: string;
+  readonly about: string;
+  readonly args: readonly (readonly [string, string])[];
+  readonly options: readonly OptionSpec[];
+  readonly examples: readonly string[];
+  /** A command line of the user's own may follow `--`. */
+  readonly takesRest: boolean;
+  readonly load: () => Promise<Run>;
+};
+
+const file = ["[file]", "cluster file (default: -c, else ./cluster.yaml)"] as const;
+const run = ["[run]", "id, unique beginning of it, name, or latest (default)"] as const;
+const host: OptionSpec = ["--host <host>", "only this host (again for more; ranges such as gpu[1-4])", "many"];
+const exclude: OptionSpec = ["--exclude <host>", "all but this host (again for more)", "many"];
+const set: OptionSpec = ["--set <key=value>", "set a key of the cluster file, such as timeouts.connect=10s (again for more)", "many"];
+const accept: OptionSpec = ["--accept-new-host-keys", "take unknown host keys into known_hosts, printing their fingerprints"];
+
+export const GLOBALS: readonly OptionSpec[] = [
+  ["-c, --cluster <file>", "cluster file"],
+  ["--json", "machine-readable output, with a schema number"],
+  ["-q, --quiet", "no progress"],
+  ["-v, --verbose", "more words when something fails"],
+  ["--color", "colours even when stdout is no terminal"],
+  ["--no-color", "no colours"],
+  ["--no-input", "never ask"],
+  ["-y, --yes", "answer yes to what would be asked"],
+];
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "up",
+    about: "Reach the hosts, start the job on all of them, and watch it.",
+    args: [file],
+    options: [
+      ["-d, --detach", "do not watch: leave once the controller has the run"],
+      ["--dry-run", "only print what would run on every host, with the reason of each variable"],
+      ["--name <name>", "name of the run"],
+      set,
+      host,
+      exclude,
+      ["--no-sync", "send no code: the hosts share a file system"],
+      accept,
+    ],
+    examples: [
+      "nexadist up cluster.yaml",
+      "nexadist up -- train.py --lr 3e-4",
+      "nexadist up -- -m pkg.train",
+      "nexadist up --dry-run --set defaults.gpus=2 -- train.py",
+    ],
+    takesRest: true,
+    load: async () => (await import("./up.ts")).up,
+  },
+  {
+    name: "attach",
+    about: "Watch a run from another terminal. Leaving never touches the run.",
+    args: [run],
+    options: [],
+    examples: ["nexadist attach", "nexadist attach train_20251101_143200"],
+    takesRest: false,
+    load: async () => (await import("./attach.ts")).attach,
+  },
+  {
+    name: "ps",
+    about: "Runs that are alive.",
+    args: [],
+    options: [["-a, --all", "ended ones too"]],
+    examples: ["nexadist ps", "nexadist ps --all --json"],
+    takesRest: false,
+    load: async () => (await import("./runs.ts")).ps,
+  },
+  {
+    name: "status",
+    about: "One run: phase, hosts, ranks, receipts.",
+    args: [run],
+    options: [],
+    examples: ["nexadist status", "nexadist status latest --json"],
+    takesRest: false,
+    load: async () => (await import("./status.ts")).status,
+  },
+  {
+    name: "runs",
+    about: "All runs that this controller knows, latest first.",
+    args: [],
+    options: [["--limit <n>", "at most so many (default 20)"]],
+    examples: ["nexadist runs --limit 5"],
+    takesRest: false,
+    load: async () => (await import("./runs.ts")).runs,
+  },
+  {
+    name: "logs",
+    about: "Log lines of a run's ranks.",
+    args: [run],
+    options: [
+      host,
+      ["--rank <ranks>", "such as 0,3-5 or all (default)"],
+      ["--stream <stream>", "out, err, nccl or launcher (again for more; default: all but nccl)", "many"],
+      ["--attempt <n>", "of this attempt (default: the latest)"],
+      ["--since <time>", "not older than, such as 10m"],
+      ["-n, --lines <n>", "the last n lines"],
+      ["-f, --follow", "go on with new lines"],
+      ["--grep <regex>", "only lines that match"],
+    ],
+    examples: ["nexadist logs -n 50", "nexadist logs --rank 0 -f", "nexadist logs --grep loss --since 10m"],
+    takesRest: false,
+    load: async () => (await import("./logs.ts")).logs,
+  },
+  {
+    name: "stop",
+    about: "Stop a run: SIGTERM, grace, SIGKILL, sweep; waits for the receipts and prints them.",
+    args: [run],
+    options: [
+      ["--now", "no grace"],
+      ["--timeout <time>", "grace before SIGKILL, such as 60s (default: timeouts.stop_grace)"],
+    ],
+    examples: ["nexadist stop", "nexadist stop train_20251101_143200 --timeout 60s"],
+    takesRest: false,
+    load: async () => (await import("./stop.ts")).stop,
+  },
+  {
+    name: "exec",
+    about: "Run a command on all or some hosts at once.",
+    args: [file],
+    options: [host, exclude, ["--serial", "one host after the other"], accept],
+    examples: ["nexadist exec -- nvidia-smi -L", "nexadist exec --host gpu[1-4] -- df -h /"],
+    takesRest: true,
+    load: async () => (await import("./exec.ts")).exec,
+  },
+  {
+    name: "shell",
+    about: "An interactive shell on a host.",
+    args: [["<host>", "a host of the cluster file, or any SSH host"]],
+    options: [accept],
+    examples: ["nexadist shell gpu-a"],
+    takesRest: false,
+    load: async () => (await import("./shell.ts")).shell,
+  },
+  {
+    name: "cp",
+    about: "Copy files and directories to or from a host.",
+    args: [["<paths...>", "sources, then the target; each PATH or HOST:PATH"]],
+    options: [accept],
+    examples: ["nexadist cp data.bin gpu-a:data/", "nexadist cp gpu-a:runs/last ./last"],
+    takesRest: false,
+    load: async () => (await import("./cp.ts")).cp,
+  },
+  {
+    name: "hosts",
+    about: "Reach and inventory: OS, architecture, GPUs, Node, Python, torch, and how SSH goes there.",
+    args: [file],
+    options: [host, exclude, accept],
+    examples: ["nexadist hosts", "nexadist hosts --json | jq .hosts[].facts.gpus"],
+    takesRest: false,
+    load: async () => (await import("./hosts.ts")).hosts,
+  },
+  {
+    name: "agent status",
+    group: "The agents on the hosts.",
+    about: "Which hosts have an agent, and of which build.",
+    args: [file],
+    options: [host, exclude, accept],
+    examples: ["nexadist agent status"],
+    takesRest: false,
+    load: async () => (await import("./agent.ts")).agentStatus,
+  },
+  {
+    name: "agent upgrade",
+    about: "Replace the agents by this build's; training goes on.",
+    args: [file],
+    options: [host, exclude, accept],
+    examples: ["nexadist agent upgrade --host gpu-a"],
+    takesRest: false,
+    load: async () => (await import("./agent.ts")).agentUpgrade,
+  },
+  {
+    name: "agent uninstall",
+    about: "Take everything of ours off the hosts; says what of the user's was left.",
+    args: [file],
+    options: [host, exclude, accept, ["--purge", "also what the job wrote in its run directories"], ["--force", "end runs that are alive there"]],
+    examples: ["nexadist agent uninstall", "nexadist agent uninstall --host gpu-a --purge"],
+    takesRest: false,
+    load: async () => (await import("./agent.ts")).agentUninstall,
+  },
+  {
+    name: "config show",
+    group: "The cluster file.",
+    about: "The configuration as it is understood, secrets as $NAME.",
+    args: [file],
+    options: [["--origin", "where each value came from"], set],
+    examples: ["nexadist config show --origin"],
+    takesRest: false,
+    load: async () => (await import("./config-commands.ts")).show,
+  },
+  {
+    name: "config validate",
+    about: "Check the cluster file.",
+    args: [file],
+    options: [set],
+    examples: ["nexadist config validate cluster.yaml"],
+    takesRest: false,
+    load: async () => (await import("./config-commands.ts")).validate,
+  },
+  {
+    name: "config schema",
+    about: "Every key, and which launcher goes with which backend.",
+    args: [],
+    options: [],
+    examples: ["nexadist config schema", "nexadist config schema --json > cluster.schema.json"],
+    takesRest: false,
+    load: async () => (await import("./config-commands.ts")).schema,
+  },
+  {
+    name: "version",
+    about: "Print the version.",
+    args: [],
+    options: [],
+    examples: ["nexadist version"],
+    takesRest: false,
+    load: async () => (await import("./print-version.ts")).printVersion,
+  },
+];

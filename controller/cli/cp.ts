@@ -1,0 +1,63 @@
+/** `cp`: files and directories to or from one host, with sh and coreutils there. */
+
+import { EXIT, fail } from "../../cluster/errors.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { namedHost } from "./ad-hoc-host.ts";
+import type { Run } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { download, localTarget } from "./cp-download.ts";
+import { parsePlace } from "./cp-paths.ts";
+import { remoteTarget, upload } from "./cp-upload.ts";
+import { withHost } from "./reach-host.ts";
+
+const usage = (what: string): Error => fail("USAGE", { what, fix: "nexadist cp FILE… HOST:DIR   or   nexadist cp HOST:FILE… DIR" });
+const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
+
+export const cp: Run = async (context, [paths], options) => {
+  const places = (Array.isArray(paths) ? paths : []).map(String).map(parsePlace);
+  const target = places.pop();
+  if (target === undefined || places.length === 0) throw usage("cp needs a source and a target");
+  const names = new Set([...places, target].map((place) => place.host).filter((name) => name !== null));
+  const [name] = names;
+  if (names.size > 1) throw usage(`cp goes between this machine and one host, not ${[...names].join(" and ")}`);
+  if (name === undefined) throw usage("neither side names a host");
+  const isUpload = target.host !== null;
+  if (places.some((place) => (place.host === null) !== isUpload)) throw usage("all sources must be on the same side");
+  const host = namedHost(context, name);
+  const copied = await withHost(host, context, options, async (transport) => {
+    const peer = { transport, host };
+    const many = places.length > 1;
+    const into = isUpload ? await remoteTarget(peer, target.path, many) : await localTarget(target.path, many);
+    const done: { from: string; to: string; bytes: number }[] = [];
+    for (const { path } of places) {
+      const meter = createMeter(context, path);
+      const to = await (isUpload ? upload : download)(peer, path, into, meter.add);
+      const bytes = meter.end();
+      done.push({ from: path, to, bytes });
+      context.say(`${sanitiseWord(isUpload ? path : `${name}:${path}`)} -> ${sanitiseWord(isUpload ? `${name}:${to}` : to)} (${megabytes(bytes)})`);
+    }
+    return done;
+  });
+  if (context.json) context.printJson({ host: name, copied });
+  return EXIT.ok;
+};
+
+/** Bytes so far, on a terminal, ten times a second at most. */
+function createMeter(context: Context, path: string): { add: (bytes: number) => void; end: () => number } {
+  const isShown = process.stderr.isTTY === true && !context.quiet && !context.json;
+  let bytes = 0;
+  let shownAt = 0;
+  return {
+    add: (more) => {
+      bytes += more;
+      const now = Date.now();
+      if (!isShown || now - shownAt < 100) return;
+      shownAt = now;
+      process.stderr.write(`\r\u001b[2K${sanitiseWord(path)} ${megabytes(bytes)}`);
+    },
+    end: () => {
+      if (shownAt > 0) process.stderr.write("\r\u001b[2K");
+      return bytes;
+    },
+  };
+}

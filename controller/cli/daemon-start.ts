@@ -1,0 +1,109 @@
+/** Finds this user's controller, or starts it: detached, its output on a log file, so that it outlives the terminal. */
+
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, openSync, readFileSync, statSync, watch } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fail } from "../../cluster/errors.ts";
+import { sanitise } from "../../cluster/sanitise.ts";
+import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
+import { distDir } from "../assets.ts";
+import { controllerSocket, daemonLog, stateDir } from "../paths.ts";
+import { type Client, openClient } from "./client.ts";
+import { version } from "./version.ts";
+
+const START_MS = 10_000;
+/** Between tries while it starts; a change in the socket's directory is seen at once. */
+const TRY_MS = 50;
+
+/** Errors: CONTROLLER_START, CONTROLLER_VERSION. */
+export async function findOrStartDaemon(): Promise<Client> {
+  const socket = controllerSocket();
+  const client = (await tryOpen(socket)) ?? (await startDaemon(socket));
+  await checkVersion(client);
+  return client;
+}
+
+/** The controller if it runs; it is not started. null: none runs. */
+export async function findDaemon(): Promise<Client | null> {
+  const client = await tryOpen(controllerSocket());
+  if (client !== null) await checkVersion(client);
+  return client;
+}
+
+async function checkVersion(client: Client): Promise<void> {
+  const pong = (await client.ask({ ask: "ping" })) as Pong;
+  if (pong.protocol === VIEWER_PROTOCOL) return;
+  client.close();
+  throw fail("CONTROLLER_VERSION", { there: pong.version, here: version(), pid: pong.pid });
+}
+
+/** null: nobody listens there. */
+async function tryOpen(socket: string): Promise<Client | null> {
+  try {
+    return await openClient(socket);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "ECONNREFUSED") return null;
+    throw fail("CONTROLLER_START", { why: `its socket ${socket} cannot be opened (${code ?? String(error)})`, log: daemonLog() }, error);
+  }
+}
+
+function program(): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const source = join(here, "..", "daemon", "main.ts");
+  return import.meta.url.endsWith(".ts") && existsSync(source) ? source : join(distDir, "daemon.mjs");
+}
+
+async function startDaemon(socket: string): Promise<Client> {
+  mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
+  const log = daemonLog();
+  const from = existsSync(log) ? statSync(log).size : 0;
+  const fd = openSync(log, "a", 0o600);
+  const child = spawn(process.execPath, [program()], { detached: true, stdio: ["ignore", fd, fd], cwd: "/", env: process.env });
+  const failed = (why: string): Error => fail("CONTROLLER_START", { why: `${why}${logTail(log, from)}`, log });
+  let ended: string | null = null;
+  let wake: () => void = () => undefined;
+  child.once("error", (error) => {
+    ended = error.message;
+    wake();
+  });
+  child.once("exit", (code, signal) => {
+    ended = `it ended at once (${signal ?? `exit ${code}`})`;
+    wake();
+  });
+  const watcher = watch(dirname(socket), () => wake());
+  watcher.on("error", () => undefined);
+  try {
+    const deadline = Date.now() + START_MS;
+    while (Date.now() < deadline) {
+      const wasEnded: string | null = ended;
+      const client = await tryOpen(socket); // also one that another command started meanwhile
+      if (client !== null) {
+        child.unref();
+        return client;
+      }
+      if (wasEnded !== null) throw failed(wasEnded);
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, TRY_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    throw failed(`it was not ready within ${START_MS / 1000} s`);
+  } finally {
+    watcher.close();
+  }
+}
+
+/** The last lines that this start has written. */
+function logTail(log: string, from: number): string {
+  try {
+    const lines = sanitise(readFileSync(log).subarray(from).toString("utf8")).trim().split("\n");
+    return lines.join("") === "" ? "" : `; its log ends:\n${lines.slice(-8).join("\n")}`;
+  } catch {
+    return "";
+  }
+}

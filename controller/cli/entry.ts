@@ -1,0 +1,26 @@
+#!/usr/bin/env node
+/** The program: answers `version` without loading anything, else hands over to main. */
+
+import { version } from "./version.ts";
+
+const argv = process.argv.slice(2);
+const first = argv[0] ?? "";
+const isVersion = (first === "version" || first === "--version" || first === "-V") && argv.slice(1).every((word) => word === "--json");
+
+// A reader that went away (`| head`) is no failure of ours; `up` then only detaches.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+});
+process.stderr.on("error", () => undefined);
+
+if (isVersion) {
+  process.stdout.write(argv.includes("--json") ? `${JSON.stringify({ schema: 1, version: version() })}\n` : `${version()}\n`);
+} else {
+  const { main } = await import("./main.ts");
+  const code = await main(argv);
+  // Links and sockets may still be open: all that was said is flushed, then the process ends.
+  await new Promise((resolve) => process.stdout.write("", resolve));
+  await new Promise((resolve) => process.stderr.write("", resolve));
+  process.exit(code);
+}

@@ -1,0 +1,148 @@
+/** `exec`: one command on all hosts at once, through the controller's warm links or bare SSH. */
+
+import { EXIT, fail, NexaError } from "../../cluster/errors.ts";
+import { quoteAll } from "../../cluster/launch/quote.ts";
+import { sanitiseWord, withoutColour } from "../../cluster/sanitise.ts";
+import type { HostSpec } from "../../cluster/spec.ts";
+import { createLineReader } from "../../cluster/view/lines.ts";
+import type { Client } from "./client.ts";
+import type { Run } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { findDaemon } from "./daemon-start.ts";
+import { loadHosts } from "./load-cluster.ts";
+import { onHosts, type Reached, withHost } from "./reach-host.ts";
+import { runScript } from "./remote-script.ts";
+
+type Ended = { readonly code: number | null; readonly signal: string | null; readonly via: "agent" | "ssh" | "ssh2" | "local" };
+type Take = (fd: 1 | 2, data: Uint8Array) => void;
+
+/** What --json keeps of a host's output, in bytes of each stream. */
+const KEEP = 8 * 1024 * 1024;
+
+export const exec: Run = async (context, [file], options) => {
+  const argv = context.rest ?? [];
+  const [program = ""] = argv;
+  if (program === "") throw fail("USAGE", { what: "exec needs a command after --", fix: "nexadist exec -- nvidia-smi -L" });
+  if (argv.length === 1 && /\s/.test(program))
+    throw fail("USAGE", {
+      what: `${program} is one word, and no shell reads it`,
+      fix: `nexadist exec -- ${program}   or, for a line of shell: nexadist exec -- sh -c ${quoteAll([program])[0]}`,
+    });
+  const { hosts } = loadHosts(context, file, options);
+  const client = await findDaemon();
+  const kills = new Set<() => void>();
+  const onSignal = (): void => {
+    for (const kill of kills) kill();
+    process.exit(130);
+  };
+  process.once("SIGINT", onSignal);
+  const outputs = new Map<string, Output>();
+  const done = await onHosts(
+    hosts,
+    async (host) => {
+      const output = context.json ? keepOutput() : printOutput(context, host.name);
+      outputs.set(host.name, output);
+      try {
+        return await execOn(host, argv, client, context, options, output.take, (kill) => kills.add(kill));
+      } finally {
+        output.end();
+      }
+    },
+    { isSerial: options.serial === true, onEach: (each) => context.json || tellEnd(context, each) },
+  );
+  process.off("SIGINT", onSignal);
+  client?.close();
+  if (context.json) {
+    context.printJson({
+      hosts: done.map((each) => ({ host: each.host.name, ...(each.ok ? each.value : { problem: each.problem }), ...outputs.get(each.host.name)?.kept() })),
+    });
+  }
+  if (done.some((each) => !each.ok)) return EXIT.unreachable;
+  return done.every((each) => each.ok && each.value.code === 0) ? EXIT.ok : EXIT.runFailed;
+};
+
+async function execOn(
+  host: HostSpec,
+  argv: readonly string[],
+  client: Client | null,
+  context: Context,
+  options: Parameters<Run>[2],
+  take: Take,
+  onKill: (kill: () => void) => void,
+): Promise<Ended> {
+  const warm = client === null ? null : await execWarm(client, host, argv, take);
+  if (warm !== null) return warm;
+  return withHost(host, context, options, async (transport) => {
+    // The program is the last word of the script: its exit status is the answer.
+    const exit = await runScript(transport, host, `exec ${quoteAll(argv).join(" ")}\n`, {
+      onOut: (data) => take(1, data),
+      onErr: (data) => take(2, data),
+      onStart: onKill,
+    });
+    return { ...exit, via: transport.driver };
+  });
+}
+
+/** null: the controller holds no link to that host. */
+async function execWarm(client: Client, host: HostSpec, argv: readonly string[], take: Take): Promise<Ended | null> {
+  const items = client.stream({ ask: "exec", target: host.name, argv });
+  try {
+    for (;;) {
+      const { done, value } = await items.next();
+      if (done === true) return { ...(value as { code: number | null; signal: string | null }), via: "agent" };
+      if (value.kind === "output") take(value.fd, Buffer.from(value.data, "base64"));
+    }
+  } catch (error) {
+    // A controller that goes away before anything ran is no reason not to ask the host itself; EXEC_FAILED is the host's answer.
+    if (error instanceof NexaError && error.code === "NO_LINK") return null;
+    throw error;
+  }
+}
+
+type Output = { readonly take: Take; readonly end: () => void; readonly kept: () => object };
+
+function printOutput(context: Context, name: string): Output {
+  const readers = { 1: createLineReader(), 2: createLineReader() };
+  const show = (fd: 1 | 2, lines: readonly string[]): void => {
+    const stream = fd === 1 ? process.stdout : process.stderr;
+    for (const line of lines)
+      stream.write(`${sanitiseWord(name)} | ${context.hasColour ? (line.includes("\u001b") ? `${line}\u001b[0m` : line) : withoutColour(line)}\n`);
+  };
+  return {
+    take: (fd, data) => show(fd, readers[fd].push(data)),
+    end: () => {
+      show(1, readers[1].end());
+      show(2, readers[2].end());
+    },
+    kept: () => ({}),
+  };
+}
+
+function keepOutput(): Output {
+  const kept: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
+  const sizes = { 1: 0, 2: 0 };
+  return {
+    take: (fd, data) => {
+      const room = KEEP - sizes[fd];
+      if (room > 0) kept[fd].push(Buffer.from(data.subarray(0, room)));
+      sizes[fd] += data.length;
+    },
+    end: () => undefined,
+    kept: () => ({
+      stdout: Buffer.concat(kept[1]).toString("utf8"),
+      stderr: Buffer.concat(kept[2]).toString("utf8"),
+      isCut: sizes[1] > KEEP || sizes[2] > KEEP,
+    }),
+  };
+}
+
+function tellEnd(context: Context, each: Reached<Ended>): void {
+  const name = sanitiseWord(each.host.name);
+  if (!each.ok) {
+    process.stderr.write(`${name}: ${sanitiseWord(each.problem.message.replace(`${each.host.name}: `, ""))}\n`);
+    if (each.problem.hint !== "") context.say(`${" ".repeat(name.length)}  ${sanitiseWord(each.problem.hint)}`);
+    return;
+  }
+  const { code, signal } = each.value;
+  if (code !== 0) process.stderr.write(`${name}: ${signal === null ? `exit ${code}` : `ended by ${signal}`}\n`);
+}

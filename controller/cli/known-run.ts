@@ -1,0 +1,28 @@
+/** Asks the controller for its runs and finds the one that a command is about. */
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import type { RunState } from "../../cluster/run/state.ts";
+import type { RunSummary } from "../../cluster/viewer.ts";
+import type { Client } from "./client.ts";
+import type { Context } from "./context.ts";
+import { pickRun } from "./pick-run.ts";
+
+/** The cluster file that is meant where none is named, or null when there is none. */
+export function fileHere(context: Context): string | null {
+  if (context.cluster !== undefined) return resolve(context.cwd, context.cluster);
+  const found = resolve(context.cwd, "cluster.yaml");
+  return existsSync(found) ? found : null;
+}
+
+export const listRuns = async (client: Client, all: boolean): Promise<readonly RunSummary[]> =>
+  (await client.ask({ ask: "runs", all })) as readonly RunSummary[];
+
+export async function findRun(client: Client, context: Context, wanted: unknown): Promise<RunSummary> {
+  return pickRun(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, fileHere(context));
+}
+
+/** `events`: how many the journal holds; watching goes on from there. */
+export type KnownRun = { readonly state: RunState; readonly events: number; readonly dir: string };
+
+export const readRun = async (client: Client, run: string): Promise<KnownRun> => (await client.ask({ ask: "run", run })) as KnownRun;

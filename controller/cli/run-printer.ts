@@ -1,0 +1,112 @@
+/** Shows a run as it happens: one live line a host while it comes up on a terminal, plain lines everywhere else, JSON lines with --json. */
+
+import type { RunEvent } from "../../cluster/run/events.ts";
+import { reduce, start } from "../../cluster/run/reduce.ts";
+import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { describeEvent } from "../../cluster/view/event-line.ts";
+import { hostStep } from "../../cluster/view/host-line.ts";
+import { formatLogLine } from "../../cluster/view/log-line.ts";
+import { exitOf, liveLines, summaryLines } from "../../cluster/view/summary.ts";
+import { padTo, widthOf } from "../../cluster/view/table.ts";
+import type { Item } from "../../cluster/viewer.ts";
+import { clock } from "./clock.ts";
+import type { Context } from "./context.ts";
+import type { Screen } from "./screen.ts";
+
+export type RunPrinter = {
+  readonly take: (item: Item) => void;
+  readonly state: () => RunState | null;
+  /** Index of the first event not seen yet. */
+  readonly next: () => number;
+  /** The last words; gives the exit status. `isLeft`: the viewer leaves a run that goes on. */
+  readonly finish: (run: string, isLeft: boolean) => number;
+};
+
+const COMING_UP: ReadonlySet<RunState["phase"]> = new Set(["connecting", "preparing", "arming", "launching"]);
+
+export function createRunPrinter(context: Context, screen: Screen, known: { state: RunState; events: number } | null): RunPrinter {
+  let state = known?.state ?? null;
+  let next = known?.events ?? 0;
+  const steps = new Map<string, string>();
+  const said = new Map<string, string>();
+
+  const say = (line: string): void => {
+    if (!context.quiet) screen.err(line);
+  };
+
+  const redraw = (): void => {
+    if (!screen.hasLive || context.quiet) return;
+    if (state === null || !COMING_UP.has(state.phase)) return screen.live([]);
+    const now = state;
+    const width = Math.max(...hostsOf(now).map((h) => widthOf(sanitiseWord(h.name))));
+    screen.live(
+      hostsOf(now).map((h) => {
+        const step =
+          h.stage === "waiting"
+            ? (steps.get(h.name) ?? hostStep(now, h))
+            : h.stage === "connected"
+              ? (steps.get(h.name) ?? hostStep(now, h))
+              : hostStep(now, h);
+        return `  ${padTo(sanitiseWord(h.name), width)}  ${sanitiseWord(step)}`;
+      }),
+    );
+  };
+
+  /** Off a terminal only changes are told; bytes that count up are no change. */
+  const tell = (host: string, text: string): void => {
+    const kind = text.replace(/[\d.]+/g, "#");
+    if (screen.hasLive || said.get(host) === kind) return;
+    said.set(host, kind);
+    say(`${sanitiseWord(host)}: ${sanitiseWord(text)}`);
+  };
+
+  const onEvent = (index: number, event: RunEvent): void => {
+    if (index < next) return; // told twice after a reconnect
+    next = index + 1;
+    const before = state;
+    if (before === null && event.type !== "requested") return;
+    state = before === null ? (event.type === "requested" ? start(event) : null) : reduce(before, event);
+    if (state === null || context.json) return;
+    for (const line of describeEvent(before, state, event)) say(line);
+    const host = "host" in event && typeof event.host === "string" ? state.hosts[event.host] : undefined;
+    if (host !== undefined && COMING_UP.has(state.phase) && host.problem === null) {
+      if (event.type === "host-prepared" || event.type === "host-connected") steps.delete(host.name);
+      if (event.type === "host-connected") tell(host.name, `ready (${event.driver}: ${event.why})`);
+    }
+    redraw();
+  };
+
+  const take = (item: Item): void => {
+    if (context.json) context.printJson(item.kind === "event" ? { kind: "event", index: item.index, event: item.event } : { ...item });
+    switch (item.kind) {
+      case "event":
+        return onEvent(item.index, item.event);
+      case "line":
+        if (!context.json) screen.out(formatLogLine(item.line, clock, context.hasColour));
+        return;
+      case "notice":
+        if (context.json) return;
+        if (item.host === null) return say(sanitiseWord(item.text));
+        steps.set(item.host, item.text);
+        tell(item.host, item.text);
+        return redraw();
+      case "output":
+        return;
+    }
+  };
+
+  const finish = (run: string, isLeft: boolean): number => {
+    screen.live([]);
+    const over = state !== null && isOver(state) ? state : null;
+    const exit = over === null ? 0 : exitOf(over);
+    if (context.json) {
+      const receipts = over === null ? {} : Object.fromEntries(hostsOf(over).map((h) => [h.name, h.receipt]));
+      context.printJson({ kind: "end", run, phase: state?.phase ?? null, isLeft, exit, failure: over?.failure ?? null, receipts });
+    } else if (over === null) for (const line of liveLines(run, state?.phase ?? "under way")) say(line);
+    else for (const line of summaryLines(over)) screen.out(line);
+    return exit;
+  };
+
+  return { take, state: () => state, next: () => next, finish };
+}

@@ -1,0 +1,73 @@
+/** Two streams that may be one terminal: finished lines scroll by, live lines are redrawn below them. */
+
+import { fitTo } from "../../cluster/view/table.ts";
+
+export type Screen = {
+  /** A finished line on stdout. */
+  readonly out: (line: string) => void;
+  /** A finished line on stderr. */
+  readonly err: (line: string) => void;
+  /** What stands below; an empty list takes it away. Only where stderr is a terminal. */
+  readonly live: (lines: readonly string[]) => void;
+  /** While held, finished lines wait: a question stands there. */
+  readonly hold: (isHeld: boolean) => void;
+  readonly hasLive: boolean;
+};
+
+const UP_AND_CLEAR = "\u001b[1A\u001b[2K";
+
+type Stream = { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number; write(text: string): boolean };
+
+export function createScreen(stdout: Stream, stderr: Stream, wantsLive: boolean): Screen {
+  const hasLive = wantsLive && stderr.isTTY === true;
+  let wanted: readonly string[] = [];
+  let drawn = 0;
+  let held: (() => void)[] | null = null;
+
+  const erase = (): void => {
+    if (drawn > 0) stderr.write(UP_AND_CLEAR.repeat(drawn));
+    drawn = 0;
+  };
+  const draw = (): void => {
+    const columns = Math.max(20, stderr.columns ?? 80) - 1;
+    const rows = Math.max(3, (stderr.rows ?? 24) - 4);
+    const shown = wanted.length <= rows ? wanted : [...wanted.slice(0, rows - 1), `… and ${wanted.length - rows + 1} more`];
+    if (shown.length > 0) stderr.write(`${shown.map((line) => fitTo(line, columns)).join("\n")}\n`);
+    drawn = shown.length;
+  };
+  const finish = (stream: Stream, line: string): void => {
+    const act = (): void => {
+      const isOver = drawn > 0;
+      if (isOver) erase();
+      stream.write(`${line}\n`);
+      if (isOver) draw();
+    };
+    if (held === null) act();
+    else held.push(act);
+  };
+  return {
+    hasLive,
+    out: (line) => finish(stdout, line),
+    err: (line) => finish(stderr, line),
+    live: (lines) => {
+      if (!hasLive) return;
+      wanted = lines;
+      if (held !== null) return;
+      erase();
+      draw();
+    },
+    hold: (isHeld) => {
+      if (isHeld === (held !== null)) return;
+      if (isHeld) {
+        erase();
+        held = [];
+        return;
+      }
+      const waiting = held ?? [];
+      held = null;
+      for (const act of waiting) act();
+      erase();
+      draw();
+    },
+  };
+}

@@ -1,0 +1,66 @@
+/** `up`: from the cluster file to ranks that train, watched until the end or left behind. */
+
+import { EXIT, NexaError } from "../../cluster/errors.ts";
+import { isOver } from "../../cluster/run/state.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
+import type { RunSpec } from "../../cluster/spec.ts";
+import { liveLines } from "../../cluster/view/summary.ts";
+import type { Lent, RunSummary } from "../../cluster/viewer.ts";
+import { askKey } from "./ask.ts";
+import type { Client } from "./client.ts";
+import type { Options, Run } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { findOrStartDaemon } from "./daemon-start.ts";
+import { listRuns, readRun } from "./known-run.ts";
+import { loadRun } from "./load-cluster.ts";
+import { watchRun, whoAsks } from "./watch-run.ts";
+
+export const up: Run = async (context, [file], options) => {
+  const { spec, secrets } = loadRun(context, file, options, new Date());
+  if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
+  context.say(`${sanitiseWord(spec.name)}: ${spec.hosts.length} host${spec.hosts.length === 1 ? "" : "s"}, ${jobWords(spec)}`);
+  const client = await findOrStartDaemon();
+  const same = (await listRuns(client, false)).find((run) => run.name === spec.name && !["succeeded", "failed", "stopped"].includes(run.phase));
+  if (same !== undefined && context.isInteractive) return offerAttach(context, client, same);
+  const { run } = (await client.ask({ ask: "up", spec, secrets, lent: lentOf(context, options), by: whoAsks() })) as { run: string };
+  if (options.detach === true) {
+    client.close();
+    if (context.json) context.printJson({ run, isDetached: true });
+    else {
+      context.print(run);
+      for (const line of liveLines(run, "under way")) context.say(line);
+    }
+    return EXIT.ok;
+  }
+  return watchRun(context, client, run, { known: null, stopsOnSignal: true });
+};
+
+/** What `up` lends the controller: the base of local hosts' environments, and the SSH agent. */
+function lentOf(context: Context, options: Options): Lent {
+  const env = Object.fromEntries(Object.entries(context.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  return { env, agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
+}
+
+function jobWords({ job }: RunSpec): string {
+  switch (job.kind) {
+    case "smoke":
+      return "no job given: the smoke test, so that all ranks talk to each other once";
+    case "script":
+      return sanitiseWord(job.script);
+    case "module":
+      return `module ${sanitiseWord(job.module)}`;
+    case "command":
+      return sanitiseWord(job.argv.join(" ").slice(0, 80));
+  }
+}
+
+/** Same name, still running: nothing is started twice. */
+async function offerAttach(context: Context, client: Client, same: RunSummary): Promise<number> {
+  const known = await readRun(client, same.run);
+  if (isOver(known.state)) throw new NexaError("NO_RUN", { run: same.run });
+  context.say(`${sanitiseWord(same.name)} is running already as ${same.run} (${same.phase}); nothing was started`);
+  const key = await askKey(process.stdin, (text) => void process.stderr.write(text), "attach to it? [Y/n] ");
+  if (key === "y" || key === "\r" || key === "\n") return watchRun(context, client, same.run, { known, stopsOnSignal: false });
+  context.say(`  nexadist attach ${same.run}    nexadist stop ${same.run}    or give another --name`);
+  return EXIT.usage;
+}

@@ -1,0 +1,89 @@
+/** Watches one run until it ends or the person leaves; a controller that dies meanwhile is started again and goes on. */
+
+import { userInfo } from "node:os";
+import { NexaError } from "../../cluster/errors.ts";
+import type { RunState } from "../../cluster/run/state.ts";
+import type { Client } from "./client.ts";
+import type { Context } from "./context.ts";
+import { findOrStartDaemon } from "./daemon-start.ts";
+import { askLeave } from "./leave.ts";
+import { createRunPrinter } from "./run-printer.ts";
+import { createScreen } from "./screen.ts";
+
+export type WatchOptions = {
+  /** What is known already: events before `events` are not told. null: from the beginning. */
+  readonly known: { readonly state: RunState; readonly events: number } | null;
+  /** Without a terminal, SIGINT and SIGTERM stop the run (for the `up` that started it); else they leave it. */
+  readonly stopsOnSignal: boolean;
+};
+
+export const whoAsks = (): string => `${userInfo().username} (pid ${process.pid})`;
+
+/** Times in a row that a lost controller is looked for without anything new from it. */
+const LOST_MAX = 3;
+
+export async function watchRun(context: Context, first: Client, run: string, options: WatchOptions): Promise<number> {
+  const screen = createScreen(process.stdout, process.stderr, !context.json && context.env.TERM !== "dumb");
+  const printer = createRunPrinter(context, screen, options.known);
+  let client = first;
+  let isLeft = false;
+  let isAsking = false;
+  let signals = 0;
+
+  const leave = (): void => {
+    isLeft = true;
+    client.close();
+  };
+  const stop = (graceMs: number | null): void => {
+    client
+      .ask({ ask: "stop", run, graceMs, by: whoAsks(), why: graceMs === 0 ? "killed from the terminal" : "stopped from the terminal" })
+      .catch((error: unknown) => {
+        if (!isLeft) screen.err(`could not ask the controller: ${error instanceof Error ? error.message : String(error)}`);
+      });
+  };
+  const ask = async (): Promise<void> => {
+    if (isAsking) return leave();
+    isAsking = true;
+    screen.hold(true);
+    const choice = await askLeave(process.stdin, (text) => void process.stderr.write(text));
+    screen.hold(false);
+    isAsking = false;
+    if (choice === "detach") leave();
+    else if (choice !== "back") stop(choice === "kill" ? 0 : null);
+  };
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (signal === "SIGINT" && context.isInteractive) return void ask();
+    if (signal === "SIGHUP" || !options.stopsOnSignal || context.isInteractive) return leave();
+    signals += 1;
+    if (signals > 1) return leave();
+    context.say(`${signal}: stopping ${run}; once more leaves it running`);
+    stop(null);
+  };
+  const caught = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of caught) process.on(signal, onSignal);
+  try {
+    let lost = 0;
+    for (;;) {
+      const seen = printer.next();
+      try {
+        await follow(client, run, printer);
+        break;
+      } catch (error) {
+        if (isLeft) break;
+        lost = printer.next() > seen ? 1 : lost + 1;
+        if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || lost > LOST_MAX) throw error;
+        screen.err("the controller is gone, training is not; starting it again");
+        client = await findOrStartDaemon();
+      }
+    }
+    return printer.finish(run, isLeft);
+  } finally {
+    screen.live([]);
+    for (const signal of caught) process.off(signal, onSignal);
+    client.close();
+  }
+}
+
+async function follow(client: Client, run: string, printer: ReturnType<typeof createRunPrinter>): Promise<void> {
+  for await (const item of client.stream({ ask: "watch", run, from: printer.next(), logs: true })) printer.take(item);
+}
