@@ -18,6 +18,7 @@ const LINES_MAX = 10;
 const WRAPPER = `
 __nexadist_file=$1
 shift
+"$BASH" -n "$__nexadist_file" || exit 2
 trap '__nexadist_status=$?; if [ "\${BASH_SOURCE[0]}" = "$__nexadist_file" ]; then printf "line %s" "$LINENO" >&3; exit $__nexadist_status; fi' ERR
 . "$__nexadist_file"
 trap - ERR

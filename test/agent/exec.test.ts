@@ -1,0 +1,67 @@
+/** Ad-hoc commands over a link: bytes as they are, exit as it is, and nothing left when the link goes. */
+
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { startTicks } from "../../agent/process-start.ts";
+import { connect, startAgent } from "../support/agent.ts";
+
+test("argv exactly, binary both ways, exit codes, signals, a command that is not there", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  const outputOf = (id: number, fd: 1 | 2): Buffer =>
+    Buffer.concat(client.frames.flatMap(({ header, data }) => (header.t === "exec" && header.id === id && header.fd === fd ? [data] : [])));
+  const hostile = ["a b", "$(id)", "'\"", "*", "", "\n", "--", "é"];
+  const code = await client.command({ do: "exec", argv: ["printf", "%s\\0", ...hostile], cwd: null, env: {} });
+  assert.deepEqual(code, { code: 0, signal: null });
+  assert.equal(outputOf(1, 1).toString(), hostile.map((arg) => `${arg}\0`).join(""));
+  assert.deepEqual(await client.command({ do: "exec", argv: ["sh", "-c", "echo $X >&2; exit 7"], cwd: "/", env: { X: "y" } }), { code: 7, signal: null });
+  assert.equal(outputOf(2, 2).toString(), "y\n");
+  await assert.rejects(client.command({ do: "exec", argv: ["/no/such"], cwd: null, env: {} }), { code: "EXEC_FAILED" });
+  const cat = client.command({ do: "exec", argv: ["cat"], cwd: null, env: {} }); // id 4
+  const bytes = Buffer.from(Array.from({ length: 256 }, (_, i) => i));
+  await client.command({ do: "exec-stdin", target: 4, data: bytes.toString("base64"), end: true });
+  assert.deepEqual(await cat, { code: 0, signal: null });
+  assert.ok(outputOf(4, 1).equals(bytes));
+  const sleeping = client.command({ do: "exec", argv: ["sleep", "60"], cwd: null, env: {} }); // id 6
+  await client.command({ do: "exec-kill", target: 6 });
+  assert.deepEqual(await sleeping, { code: null, signal: "SIGTERM" });
+});
+
+test("the link goes: the command and its children go", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  const pids = join(agent.home, "pids");
+  void client
+    .command({
+      do: "exec",
+      argv: ["sh", "-c", `trap '' TERM; sleep 60 & echo $$ $! > ${pids}.new; mv ${pids}.new ${pids}; wait; sleep 60`],
+      cwd: null,
+      env: {},
+    })
+    .catch(() => undefined);
+  const watcher = await connect(t, agent);
+  for (;;) {
+    if (existsSync(pids)) break;
+    await watcher.command({ do: "status" });
+  }
+  const [shell = 0, child = 0] = readFileSync(pids, "utf8").split(/\s/).map(Number);
+  await client.close();
+  const deadline = Date.now() + 15_000;
+  while (startTicks(shell) !== null || startTicks(child) !== null) {
+    assert.ok(Date.now() < deadline, "still there");
+    await watcher.command({ do: "status" });
+  }
+});
+
+test("a flood that nobody reads does not grow the agent", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  client.socket.pause();
+  void client.command({ do: "exec", argv: ["head", "-c", "300000000", "/dev/zero"], cwd: null, env: {} }).catch(() => undefined);
+  const watcher = await connect(t, agent);
+  let most = 0;
+  for (let i = 0; i < 300; i++) most = Math.max(most, ((await watcher.command({ do: "status" })) as { rssBytes: number }).rssBytes);
+  assert.ok(most < 200e6, `${most} bytes`);
+});

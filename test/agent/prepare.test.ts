@@ -1,0 +1,112 @@
+/** Making a host ready: the session's environment, setup lines, python, scratch, and where secrets are. */
+
+import assert from "node:assert/strict";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { findPython, matches } from "../../agent/prepare.ts";
+import { runSetup } from "../../agent/setup.ts";
+import { connect, record, startAgent } from "../support/agent.ts";
+import { askHost } from "../support/host-helper.ts";
+
+function scratch(t: TestContext): string {
+  const dir = mkdtempSync(join(tmpdir(), "nxd-prepare-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
+}
+
+const PATH = process.env.PATH ?? "";
+const never = (files: readonly string[]): void => assert.deepEqual(files, [], "no script, environment or output stays");
+
+test("setup: exports, functions, values with newlines, a sourced file that fails inside, background children", async (t) => {
+  const dir = scratch(t);
+  const work = join(dir, "work");
+  writeFileSync(join(dir, "activate"), "false\nexport FROM_FILE=1\n");
+  const lines = [
+    "export A=$'two\\nlines' B=é",
+    "f() { false; export C=3; }",
+    "f",
+    ". ./activate",
+    "false || true",
+    "sleep 30 & echo $! > pid",
+    "export PATH=/opt/x:$PATH",
+  ].join("\n");
+  const found = await runSetup(lines, { PATH, HOME: dir, SECRET: "kept" }, dir, work);
+  process.kill(Number(readFileSync(join(dir, "pid"), "utf8")), "SIGKILL");
+  assert.equal(found.A, "two\nlines");
+  assert.equal(found.B, "é");
+  assert.deepEqual([found.C, found.FROM_FILE, found.SECRET], ["3", "1", "kept"]);
+  assert.match(found.PATH ?? "", /^\/opt\/x:/);
+  assert.ok(!("SHLVL" in found) && !("_" in found) && !Object.keys(found).some((name) => name.includes("nexadist")));
+  never(readdirSync(work));
+});
+
+test("setup: a failure names its line, its text and the last output; an early exit and a time-out are failures too", async (t) => {
+  const dir = scratch(t);
+  const work = join(dir, "work");
+  const run = (lines: string, limitMs?: number) => runSetup(lines, { PATH, HOME: dir }, dir, work, limitMs);
+  await assert.rejects(run("echo one\necho two >&2\nls /no/such/dir\necho three"), (error: Error) => {
+    assert.match(error.message, /setup failed at line 3: ls \/no\/such\/dir \(exit 2\); last output: one\ntwo\nls: /);
+    assert.doesNotMatch(error.message, /three/);
+    return true;
+  });
+  await assert.rejects(run("export A=1\nexit 0"), { code: "SETUP_FAILED", message: /exit 0, before its last line/ });
+  await assert.rejects(run("if true; then"), { code: "SETUP_FAILED", message: /unexpected end of file/ });
+  await assert.rejects(run("sleep 60", 300), { code: "SETUP_TIMEOUT" });
+  never(readdirSync(work));
+});
+
+test("python: the wish as a file, a directory, from the home; without one what setup's PATH says", (t) => {
+  const home = scratch(t);
+  mkdirSync(join(home, "env/bin"), { recursive: true });
+  writeFileSync(join(home, "env/bin/python"), "", { mode: 0o755 });
+  const environment = { PATH: `${join(home, "env/bin")}:/usr/bin` };
+  const expected = join(home, "env/bin/python");
+  for (const wish of ["env", "~/env", "env/bin/python", expected]) assert.equal(findPython(wish, { PATH: "" }, home), expected, wish);
+  assert.equal(findPython(null, environment, home), expected);
+  assert.equal(findPython("python", environment, home), expected);
+  assert.equal(findPython("no/such", environment, home), null);
+  assert.equal(findPython(null, { PATH: "relative:" }, home), null);
+  assert.deepEqual([matches("PET_X", "PET_*"), matches("PETX", "PET_*"), matches("RANK", "RANK"), matches("RANKS", "RANK")], [true, false, true, false]);
+});
+
+test("prepare: the environment of a fresh session is the base; scratch before the ranks, elsewhere with a word; secrets in memory only", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  await client.as("r1", 1, { do: "adopt", record: record("r1", 1, "c1") });
+  const plain = {
+    do: "prepare" as const,
+    python: null,
+    setup: null,
+    sessionEnv: null,
+    secrets: { TOKEN: "canary-9" },
+    scratch: "work",
+    ranks: [3, 4],
+    inPlace: null,
+    hashScript: null,
+  };
+  await assert.rejects(client.as("r1", 1, plain), { code: "NOT_PREPARED" });
+  const kept = await askHost({ op: "env", stateDir: agent.root, key: agent.key, run: "r1" }, { env: { HOME: agent.home, FROM_SESSION: "yes" } });
+  assert.ok(kept.ok);
+  const reply = (await client.as("r1", 1, { ...plain, setup: 'export GOT="$FROM_SESSION-$TOKEN"' })) as {
+    scratch: string;
+    notes: string[];
+    sessionNames: string[];
+  };
+  assert.equal(reply.scratch, join(agent.home, "work/r1"));
+  assert.ok(statSync(join(reply.scratch, "rank_4")).isDirectory());
+  assert.ok(reply.sessionNames.includes("GOT") && reply.sessionNames.includes("FROM_SESSION"));
+  assert.deepEqual(reply.notes, []);
+  const memory = `/dev/shm/nexadist-${process.getuid?.()}/${agent.key}/r1`;
+  for (const name of readdirSync(memory)) assert.equal(statSync(join(memory, name)).mode & 0o777, 0o600, name);
+  writeFileSync(join(agent.home, "file"), "");
+  const fallback = (await client.as("r1", 1, { ...plain, scratch: "file/x" })) as { scratch: string; notes: string[] };
+  assert.equal(fallback.scratch, join(agent.home, "nexadist-scratch/r1"));
+  assert.match(fallback.notes[0] ?? "", /scratch .*file\/x cannot be made \(ENOTDIR\); using /);
+  await assert.rejects(client.as("r1", 1, { ...plain, inPlace: "no/such" }), { code: "JOB_DIR" });
+  writeFileSync(join(fallback.scratch, "rank_3/model.pt"), "the user's");
+  await client.as("r1", 1, { do: "forget" });
+  assert.ok(!existsSync(memory));
+  assert.ok(existsSync(join(fallback.scratch, "rank_3/model.pt")) && !existsSync(join(fallback.scratch, "rank_4")));
+});
