@@ -1,75 +1,11 @@
-/** Ranks below a launcher: a stand-in for torchrun, as quick or as slow as a test needs, and the prologue. */
+/** Ranks below a launcher that is a stand-in for torchrun, and the prologue. */
 
 import assert from "node:assert/strict";
 import { mkdirSync, readFileSync, realpathSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { Spawn } from "../../cluster/shim-contract.ts";
-import { type AgentLink, assertNothingLeft, isAlive, type Lab, launch, makeLab, PROLOGUE, PYTHON, readStat, until } from "../support/shims.ts";
-
-/** Starts each program of argv[1:] as a rank behind the prologue, in a session of its own as torchrun does; `loop` then watches `ranks`. */
-const launcher = (lab: Lab, loop: string, programs: readonly string[], env: Record<string, string> = {}): Spawn => ({
-  role: "launcher",
-  rank: null,
-  localRank: null,
-  argv: [
-    PYTHON,
-    "-c",
-    `
-import os, signal, subprocess, sys, time
-ranks = []
-for i, code in enumerate(sys.argv[1:]):
-    env = {**os.environ, "RANK": str(4 + i), "LOCAL_RANK": str(i), "WORLD_SIZE": "8", "MASTER_PORT": "1", "TORCHELASTIC_ERROR_FILE": f"{os.environ['NEXADIST_DIR']}/theirs{i}.json"}
-    ranks.append(subprocess.Popen([sys.executable, "-I", "-S", ${JSON.stringify(PROLOGUE)}, "--", sys.executable, "-u", "-c", code], env=env, start_new_session=True))
-print("started", flush=True)
-${loop}`,
-    ...programs,
-  ],
-  env: { PATH: process.env["PATH"] ?? "", NEXADIST_DIR: lab.arm.dir, NEXADIST_SOCKET: lab.arm.socket, ...env },
-  cwd: "/",
-});
-
-/** As torchrun: reaps within 1 ms, says what it does, signals groups, and kills after 1 s instead of 30. */
-const QUICK_AND_HARD = `
-while True:
-    done = [r for r in ranks if r.poll() is not None]
-    failed = [r for r in done if r.returncode]
-    if failed:
-        sys.stderr.write(f"failed (exitcode: {failed[0].returncode}) local_rank: 0 (pid: {failed[0].pid}) of binary: x\\n"); sys.stderr.flush()
-        for r in ranks:
-            if r.poll() is None:
-                sys.stderr.write(f"Sending process {r.pid} closing signal SIGTERM\\n"); sys.stderr.flush()
-                os.killpg(r.pid, signal.SIGTERM)
-        time.sleep(1)
-        for r in ranks:
-            if r.poll() is None: os.killpg(r.pid, signal.SIGKILL)
-        sys.exit(1)
-    if len(done) == len(ranks): sys.exit(0)
-    time.sleep(0.001)
-`;
-/** Never looks: every ended rank stays a zombie. */
-const BLIND = "time.sleep(600)";
-
-const WAIT = "import time\nwhile True: time.sleep(1)";
-const SAVE_3_S = `
-import signal, time
-told = []
-signal.signal(signal.SIGTERM, lambda *_: told.append(1))
-print("ready", flush=True)
-while not told: time.sleep(0.01)
-end = time.monotonic() + 3
-while time.monotonic() < end: time.sleep(0.01)
-print("saved, told", len(told), flush=True)
-`;
-
-async function startPair(lab: Lab, loop: string, programs: readonly [string, string], graceMs: number): Promise<AgentLink> {
-  await lab.startShim();
-  const agent = await lab.connect();
-  agent.send(launch([launcher(lab, loop, programs)], graceMs, 2));
-  await agent.event("rank-started", (e) => e.rank === 4);
-  await agent.event("rank-started", (e) => e.rank === 5);
-  return agent;
-}
+import { BLIND, launcher, QUICK_AND_HARD, SAVE_3_S, startPair, WAIT } from "../support/launchers.ts";
+import { assertNothingLeft, isAlive, launch, makeLab, readStat, until } from "../support/shims.ts";
 
 test("a rank behind the prologue: its files, its variables, its own program in its own process", async (t) => {
   const lab = makeLab(t);

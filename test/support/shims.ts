@@ -30,9 +30,19 @@ export type Of<T extends ShimEvent["type"]> = Extract<ShimEvent, { type: T }>;
 export type Finished = { readonly code: number | null; readonly stdout: string; readonly stderr: string };
 
 /** Runs the shim's program to its end (as a daemon it returns once armed). */
-export function runShim(...args: string[]): Promise<Finished> {
+export const runShim = (...args: string[]): Promise<Finished> => runPython(SHIM, ...args);
+
+/** The same on a machine that lacks something: `lacking` is Python that takes it away from the shim's modules. */
+export const runLackingShim = (lacking: string, armPath: string): Promise<Finished> =>
+  runPython(
+    "-c",
+    `import sys; sys.path.insert(0, ${JSON.stringify(PYTHON_DIR)}); import shim, shim_cgroup, shim_proc, shim_procs\n${lacking}\nsys.exit(shim.main(sys.argv[1:]))`,
+    armPath,
+  );
+
+function runPython(...args: string[]): Promise<Finished> {
   return new Promise((resolve) => {
-    execFile(PYTHON, ["-I", "-S", SHIM, ...args], { encoding: "utf8", timeout: DEADLINE_MS }, (error, stdout, stderr) => {
+    execFile(PYTHON, ["-I", "-S", ...args], { encoding: "utf8", timeout: DEADLINE_MS }, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : typeof error.code === "number" ? error.code : null, stdout, stderr });
     });
   });
@@ -43,7 +53,7 @@ export type Lab = {
   readonly armPath: string;
   file(name: string): string;
   write(name: string, text: string): void;
-  startShim(): Promise<Of<"armed">>;
+  startShim(lacking?: string): Promise<Of<"armed">>;
   connect(from?: number): Promise<AgentLink>;
 };
 
@@ -79,8 +89,8 @@ export function makeLab(t: TestContext, changes: Partial<ArmSpec> = {}): Lab {
     armPath,
     file: (name) => readFileSync(join(dir, name), "utf8"),
     write: (name, text) => writeFileSync(join(dir, name), text),
-    async startShim() {
-      const { code, stdout, stderr } = await runShim(armPath);
+    async startShim(lacking) {
+      const { code, stdout, stderr } = await (lacking === undefined ? runShim(armPath) : runLackingShim(lacking, armPath));
       assert.equal(code, 0, stdout + stderr);
       const event = JSON.parse(stdout) as ShimEvent;
       assert.equal(event.type, "armed");
@@ -128,10 +138,12 @@ async function connectAgent(path: string, from: number): Promise<AgentLink> {
         }, DEADLINE_MS);
         const look = () => {
           const found = events.find((event): event is Wanted => event.type === type && fits(event as Wanted));
-          if (found === undefined) return;
+          const last = events.at(-1)?.type;
+          if (found === undefined && last !== "ended") return;
           clearTimeout(timer);
           waiting.delete(look);
-          resolve(found);
+          if (found === undefined) reject(new Error(`ended without ${type}: ${JSON.stringify(events, null, 1)}`));
+          else resolve(found);
         };
         waiting.add(look);
         look();
