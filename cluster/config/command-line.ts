@@ -10,9 +10,10 @@ const usage = (what: string, fix: string): Error => fail("USAGE", { what, fix })
 
 /**
  * `train.py …`, `-m pkg.mod …`, `python train.py …` or any program. `file` is the cluster file as typed, for hints that can be pasted.
+ * `asItStands` (backend command): the words are the program, an interpreter and its options included.
  * Errors: PASTED_LAUNCHER for torchrun and its like, USAGE for an interpreter's options that cannot be kept.
  */
-export function jobFromArgv(argv: readonly string[], file: string): Job {
+export function jobFromArgv(argv: readonly string[], file: string, asItStands = false): Job {
   const [program, ...rest] = argv;
   const up = `nexadist up ${quoteAll([file]).join("")}`;
   if (program === undefined || program === "") throw usage("nothing to run after `--`", `${up} -- train.py`);
@@ -23,14 +24,15 @@ export function jobFromArgv(argv: readonly string[], file: string): Job {
   }
   refusePastedLauncher(argv, up);
   if (program === "-m") return moduleJob(rest, up);
-  if (isScript(program)) return { kind: "script", script: program, args: rest };
+  const isScript = program.endsWith(".py");
+  // `./x.py` with its own interpreter line is a program; a bare `x.py` is none that PATH would find.
+  if (asItStands && (!isScript || program.includes("/")) && !program.startsWith("-")) return { kind: "command", argv };
+  if (isScript && !program.startsWith("-")) return { kind: "script", script: program, args: rest };
   if (/^(.*\/)?python(3(\.\d+)?)?$/.test(program)) return fromInterpreter(program, rest, up);
   if (program.startsWith("-"))
     throw usage(`${program} after \`--\` is neither a script nor a program`, `options of nexadist stand before \`--\`: ${up} OPTIONS -- train.py`);
   return { kind: "command", argv };
 }
-
-export const isScript = (word: string): boolean => /\.py$/.test(word) && !word.startsWith("-");
 
 function fromInterpreter(program: string, given: readonly string[], up: string): Job {
   let rest = given;

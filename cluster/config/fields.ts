@@ -67,6 +67,10 @@ export const duration = z
   .refine(isDuration, durationWords);
 export const positiveDuration = duration.refine((value) => durationMs(value) !== 0, "must be longer than 0");
 
+/** For editors: numbers and the like are taken as the text that they are written in. */
+const AS_WRITTEN = { type: ["string", "number", "boolean"] } as const;
+export const word = z.string("expected text").meta(AS_WRITTEN);
+
 /** Less would hold not even one frame of a log. */
 const MIN_SIZE = 65_536;
 const sizeWords = "expected a size such as 2GiB or 500MB (a bare number is bytes), at least 64KiB";
@@ -99,7 +103,7 @@ const variableName = z.string().superRefine((name, context) => {
 const variableValue = checked('text; for an empty value write ""', (value) => {
   if (value.includes("\0")) return "holds a NUL character";
   return bytes.encode(value).length > MAX_VARIABLE_BYTES ? "is longer than the 128 KiB that Linux takes" : null;
-});
+}).meta(AS_WRITTEN);
 export const env = z.record(variableName, variableValue, {
   error: (issue) => (issue.code === "invalid_type" ? "expected a map of variables: NAME: value" : undefined),
 });

@@ -32,9 +32,7 @@ export type ResolvedJob = { readonly job: Job; readonly code: RunSpec["code"]; r
 export function resolveJob(inputs: JobInputs): ResolvedJob {
   const { argv, launcher, file, at } = inputs;
   const typed = argv.length > 0;
-  const asked = typed ? jobFromArgv(argv, inputs.fileName) : jobFromFile(file.job);
-  // With backend command the words are the program as they stand, an interpreter included.
-  const job: Job = typed && launcher === "command" ? { kind: "command", argv } : asked;
+  const job = typed ? jobFromArgv(argv, inputs.fileName, launcher === "command") : jobFromFile(file.job);
   const problems: ConfigProblem[] = [];
   const report = (key: string, message: string, hint?: string): void => {
     const path: Path = ["job", key];
@@ -51,8 +49,8 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
       }),
     );
   }
-  if (launcher === "command" && typed && /\.py$/.test(argv[0] ?? "") && !(argv[0] ?? "").includes("/")) {
-    report("command", `backend command runs programs, and ${argv[0]} is a script`, `-- python ${quoteAll(argv).join(" ")}`);
+  if (typed && launcher === "command" && job.kind !== "command") {
+    report("command", "backend command runs programs as they stand, and this is Python's to run", `-- python ${quoteAll(argv).join(" ")}`);
   }
   if (inputs.noSync) {
     return { job, code: job.kind === "smoke" ? { kind: "none" } : { kind: "in-place", dir: inputs.workdir ?? inputs.cwd }, problems };

@@ -7,7 +7,10 @@ import { type ConfigProblem, type Path, problemAt, type Source } from "./problem
 
 export const MAX_BYTES = 128 * 1024;
 export const MAX_DEPTH = 32;
-const MAX_PROBLEMS = 50;
+export const MAX_PROBLEMS = 50;
+/** No file of 128 KiB that a person wrote comes near; each may become an error object, which is slow to make. */
+const MAX_LEXEMES = 40_000;
+const MAX_PROPERTIES = 256; // anchors and tags
 
 export type Failed = { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 export type Read = { readonly ok: true; readonly located: Located } | Failed;
@@ -50,7 +53,14 @@ function compose(text: string, report: (offset: number, message: string, hint?: 
   const parser = new Parser();
   const tokens = [];
   // The parser keeps its own stack; the composer recurses. So depth is refused before anything is composed.
+  let lexemes = 0;
+  let properties = 0;
   for (const lexeme of new Lexer().lex(text)) {
+    if (/^[&!]/.test(lexeme)) properties++;
+    if (++lexemes > MAX_LEXEMES || properties > MAX_PROPERTIES) {
+      report(parser.offset, properties > MAX_PROPERTIES ? `more than ${MAX_PROPERTIES} anchors and tags` : "too many parts for a configuration");
+      return null;
+    }
     for (const token of parser.next(lexeme)) tokens.push(token);
     let depth = 0;
     for (const { type } of parser.stack) if (type === "block-map" || type === "block-seq" || type === "flow-collection") depth++;

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import { BACKENDS, LAUNCHERS } from "./backends.ts";
 import * as f from "./fields.ts";
+import { MAX_HOSTS } from "./host-range.ts";
 
 const map = (what: string) => ({ error: (issue: { readonly code?: string }) => (issue.code === "invalid_type" ? `expected ${what}` : undefined) });
 
@@ -28,7 +29,12 @@ const hostKeys = {
 const entry = z.strictObject({ host: f.host.describe("name or address; gpu[01-16] is sixteen hosts"), ...hostKeys }, map("a host: `- host: NAME`"));
 const defaults = z.strictObject(hostKeys, map("a map of host keys"));
 const cluster = z
-  .union([f.text("a list of hosts, or a file that holds it"), z.array(entry).min(1, "expected at least one host")])
+  .union(
+    [f.text("a list of hosts, or a file that holds it"), z.array(entry).min(1, "expected at least one host").max(MAX_HOSTS, `more than ${MAX_HOSTS} hosts`)],
+    {
+      error: "expected a list of hosts, or a file that holds it",
+    },
+  )
   .describe("the hosts in the order of their ranks, or the path of a file that holds them");
 
 const job = z.strictObject(
@@ -36,10 +42,10 @@ const job = z.strictObject(
     script: f.text("the path of a script").describe("Python file, relative to workdir, else to where `up` runs").optional(),
     module: f.moduleName.describe("Python module, as for python -m").optional(),
     command: z
-      .union([f.text("a command"), z.array(z.string()).min(1)], { error: "expected a command: one line, or a list of words" })
+      .union([f.text("a command"), z.array(f.word).min(1, "expected at least one word")], { error: "expected a command: one line, or a list of words" })
       .describe("any program: a line without shell syntax, or a list of words")
       .optional(),
-    args: z.array(z.string("expected text"), "expected a list of words").describe("arguments of the script, module or command").optional(),
+    args: z.array(f.word, "expected a list of words").describe("arguments of the script, module or command").optional(),
     accelerate_config: f.text("a path").describe("Hugging Face accelerate configuration, relative to this file").optional(),
     per: f.choice(["host", "gpu"]).describe("launcher command: one process per host (default) or per GPU or slot").optional(),
   },

@@ -5,6 +5,7 @@ import { keysAt, laterFeature } from "./keys.ts";
 import { isMap, type Located, type Plain, problemIn, valueAt } from "./located.ts";
 import { nearest } from "./nearest.ts";
 import type { ConfigProblem, Path } from "./problem.ts";
+import { MAX_PROBLEMS } from "./read-yaml.ts";
 
 type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly ConfigProblem[] };
 
@@ -12,7 +13,11 @@ type Validated<T> = { readonly ok: true; readonly value: T } | { readonly ok: fa
 export function validate<T>(located: Located, schema: z.ZodType<T>, keys: (path: Path) => readonly string[] = keysAt): Validated<T> {
   const result = schema.safeParse(located.value, { reportInput: false });
   if (result.success) return { ok: true, value: result.data };
-  const problems = result.error.issues.flatMap((issue) => toProblems(located, issue, [], keys));
+  const problems: ConfigProblem[] = [];
+  for (const issue of result.error.issues) {
+    if (problems.length >= MAX_PROBLEMS) break;
+    problems.push(...toProblems(located, issue, [], keys));
+  }
   return { ok: false, problems: inOrder(problems) };
 }
 
@@ -30,7 +35,7 @@ export function inOrder(problems: readonly ConfigProblem[]): readonly ConfigProb
 function toProblems(located: Located, issue: z.core.$ZodIssue, parent: Path, keys: (path: Path) => readonly string[]): ConfigProblem[] {
   const path: Path = [...parent, ...issue.path.map((part) => (typeof part === "symbol" ? String(part) : part))];
   const value = valueAt(located.value, path);
-  if (issue.code === "unrecognized_keys") return issue.keys.map((key) => unknownKey(located, path, key, keys(path)));
+  if (issue.code === "unrecognized_keys") return issue.keys.slice(0, MAX_PROBLEMS).map((key) => unknownKey(located, path, key, keys(path)));
   if (issue.code === "invalid_union") {
     const fit = branchFor(value, issue.errors);
     if (fit !== null) return fit.flatMap((inner) => toProblems(located, inner, path, keys));
@@ -46,7 +51,7 @@ function toProblems(located: Located, issue: z.core.$ZodIssue, parent: Path, key
 function branchFor(value: Plain | undefined, branches: readonly (readonly z.core.$ZodIssue[])[]): readonly z.core.$ZodIssue[] | null {
   if (typeof value === "string") return branches.find((issues) => issues.every((issue) => issue.code === "custom")) ?? null;
   if (!Array.isArray(value) && !isMap(value)) return null;
-  return branches.find((issues) => issues.some((issue) => issue.path.length > 0 || issue.code === "too_small")) ?? null;
+  return branches.find((issues) => issues.some((issue) => issue.path.length > 0 || issue.code === "too_small" || issue.code === "too_big")) ?? null;
 }
 
 function unknownKey(located: Located, path: Path, key: string, valid: readonly string[]): ConfigProblem {
