@@ -30,6 +30,9 @@ export type TestAgent = Started & {
   readonly putBundle: (salt?: string) => Promise<string>;
 };
 
+/** A test, or a bench that ends what it began itself. */
+export type Ends = Pick<TestContext, "after">;
+
 let bundled: Promise<{ name: string; data: Buffer }[]> | null = null;
 
 /** As scripts/build.ts makes it: one file of JavaScript and the Python files, flat. */
@@ -52,7 +55,7 @@ function bundleFiles(): Promise<{ name: string; data: Buffer }[]> {
 }
 
 /** Ends everything of it after the test: agent, shims, ranks, directories. */
-export async function startAgent(t: TestContext): Promise<TestAgent> {
+export async function startAgent(t: Ends): Promise<TestAgent> {
   const home = mkdtempSync(join(tmpdir(), "nxd-agent-"));
   const root = join(home, ".local/state/nexadist");
   const localName = `test-${randomBytes(6).toString("hex")}`;
@@ -109,7 +112,7 @@ export type Client = {
 
 export const record = (run: string, epoch: number, controller: string, seq = 1) => ({ run, epoch, controller, seq, spec: {}, state: {} });
 
-export function connect(t: TestContext, agent: { readonly socket: string; readonly token: string }, controller = "c1", shouldAck = true): Promise<Client> {
+export function connect(t: Ends, agent: { readonly socket: string; readonly token: string }, controller = "c1", shouldAck = true): Promise<Client> {
   const socket = new WebSocket(`ws+unix://${agent.socket}:/`, { perMessageDeflate: false });
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>();
   const events: AgentEvent[] = [];
