@@ -174,7 +174,11 @@ def start(arm_path: str) -> int:
     if not line:
         line = json.dumps({"type": "arm-failed", "code": "OTHER", "text": f"the shim died at once; see {arm['dir']}/shim.log"}) + "\n"
     sys.stdout.write(line)
-    return 0 if '"armed"' in line and json.loads(line)["type"] == "armed" else 1
+    event = json.loads(line)
+    if event["type"] == "armed":
+        return 0
+    sys.stderr.write(f"{event['text']}\n")
+    return 1
 
 
 def main(argv: list[str]) -> int:

@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any, Callable
 
+import shim_gpu
 import shim_ports
 import shim_spawn
 from shim_ending import Ending
@@ -189,6 +190,14 @@ class Attempt:
 
     def _on_done(self, receipt: Message) -> None:
         shim_ports.release(self._held)
-        self._events.emit("ended", receipt=receipt)
-        log(f"ended: {json.dumps(receipt)}")
-        self.on_ended()
+
+        def last_word(gpu_memory_mib: int | None) -> None:
+            whole = {**receipt, "gpuMemoryMiB": gpu_memory_mib}
+            self._events.emit("ended", receipt=whole)
+            log(f"ended: {json.dumps(whole)}")
+            self.on_ended()
+
+        if self._is_launched:
+            shim_gpu.measure(self._loop, {p.pid for p in self.procs.known}, last_word)
+        else:
+            last_word(None)

@@ -6,7 +6,7 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { Receipt } from "../../cluster/shim-contract.ts";
-import { assertNothingLeft, isAlive, type Lab, launch, makeLab, pythonRank, readStat, runShim, until } from "../support/shims.ts";
+import { assertNothingLeft, isAlive, type Lab, launch, makeLab, PYTHON, pythonRank, readStat, runShim, until } from "../support/shims.ts";
 
 /** A daemon without mark, session or parent of the rank's, under another name; `onTerm` is what it does then. */
 const daemoniser = (pidFile: string, onTerm: string, after: string) => `
@@ -31,7 +31,7 @@ ${after}
 
 /** A process that only looks as if it were of the attempt: same program, almost the same mark. */
 function startBystander(t: TestContext, lab: Lab): ChildProcess & { readonly pid: number } {
-  const child = spawn("python3", ["-c", "import time; time.sleep(600)"], { env: { ...process.env, NEXADIST_MARK: `${lab.arm.mark}0` }, stdio: "ignore" });
+  const child = spawn(PYTHON, ["-c", "import time; time.sleep(600)"], { env: { ...process.env, NEXADIST_MARK: `${lab.arm.mark}0` }, stdio: "ignore" });
   t.after(() => child.kill("SIGKILL"));
   assert.ok(child.pid !== undefined);
   return child as ChildProcess & { readonly pid: number };
@@ -107,7 +107,7 @@ test("a sweep leaves a process alone whose start time is not the recorded one", 
 
 test("with nothing recorded a sweep finds by mark, ends what it finds, and does not claim that nothing is left", async (t) => {
   const lab = makeLab(t);
-  const marked = spawn("python3", ["-c", "import time; time.sleep(600)"], { env: { ...process.env, NEXADIST_MARK: lab.arm.mark }, stdio: "ignore" });
+  const marked = spawn(PYTHON, ["-c", "import time; time.sleep(600)"], { env: { ...process.env, NEXADIST_MARK: lab.arm.mark }, stdio: "ignore" });
   t.after(() => marked.kill("SIGKILL"));
   const gone = new Promise((resolve) => marked.once("exit", (_, signal) => resolve(signal)));
   writeFileSync(lab.armPath, JSON.stringify({ ...lab.arm, dir: join(lab.arm.dir, "..") })); // a state directory that lost its files

@@ -1,0 +1,91 @@
+"""GPU memory that processes of the attempt still hold when it is over, as nvidia-smi tells it; unknown is never zero."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Callable
+
+from shim_loop import Loop
+from shim_proc import all_stats, descendants, send
+
+# A driver that is not loaded for good takes a second or two to answer; one that hangs is not waited for.
+_ANSWER_S = 5.0
+# "ok" tells an empty list from a program that failed: this child's exit status is reaped with everyone else's.
+_QUERY = '"$0" --query-compute-apps=pid,used_gpu_memory --format=csv,noheader,nounits && echo ok'
+# Inode of the machine's first pid namespace (include/linux/proc_ns.h): only there are nvidia-smi's pids our pids.
+_FIRST_PID_NAMESPACE = 0xEFFFFFFC
+
+
+def _program() -> str | None:
+    places = [*os.environ.get("PATH", "").split(":"), "/usr/bin", "/usr/local/bin", "/usr/lib/wsl/lib"]
+    return next((path for path in (os.path.join(place, "nvidia-smi") for place in places if place) if os.access(path, os.X_OK)), None)
+
+
+def held_by(pids: set[int], text: str, is_first_namespace: bool, exists: Callable[[int], bool]) -> int | None:
+    """MiB in use by the pids. None when a row cannot be attributed: a pid that nobody here has, or a memory that is no number."""
+    total = 0
+    lines = text.splitlines()
+    if not lines or lines.pop() != "ok":
+        return None
+    for line in lines:
+        fields = [field.strip() for field in line.split(",")]
+        if len(fields) != 2 or not fields[0].isdigit():
+            return None
+        pid = int(fields[0])
+        if pid in pids:
+            if not fields[1].isdigit():
+                return None
+            total += int(fields[1])
+        elif not exists(pid):
+            return None
+    return total if is_first_namespace else None
+
+
+def measure(loop: Loop, pids: set[int], on_known: Callable[[int | None], None]) -> None:
+    """Asks without holding up the loop, and answers once."""
+    program = _program()
+    if program is None:
+        on_known(None)
+        return
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.setsid()
+            null = os.open("/dev/null", os.O_RDWR)
+            for target, fd in enumerate((null, writer, null)):
+                os.dup2(fd, target)
+            os.execv("/bin/sh", ["sh", "-c", _QUERY, program])
+        finally:
+            os._exit(127)
+    os.close(writer)
+    text = b""
+    is_over = False
+
+    def finish(answer: int | None) -> None:
+        nonlocal is_over
+        if not is_over:
+            is_over = True
+            loop.forget(reader)
+            os.close(reader)
+            on_known(answer)
+
+    def read() -> None:
+        nonlocal text
+        chunk = os.read(reader, 65536)
+        text += chunk
+        if not chunk:
+            first = os.stat("/proc/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
+            finish(held_by(pids, text.decode("utf-8", "replace"), first, lambda pid: os.path.exists(f"/proc/{pid}")))
+
+    def give_up() -> None:
+        if not is_over:
+            stats = all_stats()
+            for pid in (child, *descendants([child], stats)):
+                if pid in stats:
+                    send(pid, stats[pid].start, signal.SIGKILL)
+            finish(None)
+
+    loop.on_readable(reader, read)
+    loop.after(_ANSWER_S, give_up)
