@@ -63,6 +63,9 @@ export function mergeLayers(
   });
   const checked = checkCluster(layered.located);
   const problems = [...layered.problems, ...(checked.ok ? [] : checked.problems)];
+  // The file's own inventory has been read by now, so this one came from a flag.
+  if (checked.ok && typeof checked.file.cluster === "string")
+    problems.push(problemIn(layered.located.at, ["cluster"], "an inventory is named in the cluster file, not by --set"));
   return !checked.ok || problems.length > 0 ? { ok: false, problems: inOrder(problems) } : { ok: true, file: checked.file, located: checked.located };
 }
 

@@ -77,6 +77,7 @@ test("--set reaches any key: entries by index, lists, variables byte for byte", 
 test("--set that means nothing is refused where it is wrong", () => {
   assert.match(refused(AB, { set: ["timeouts.conect=5s"] }), /^--set:1:10: timeouts\.conect: unknown key\n.*\n.*\n.*did you mean `connect`/);
   assert.match(refused(AB, { set: ["cluster.7.gpus=1"] }), /^--set:1:11: cluster\[7\]\.gpus: there is no such item/);
+  assert.match(refused(AB, { set: ["cluster=other.yaml"] }), /^--set:1:9: cluster: an inventory is named in the cluster file/);
   assert.match(refused(AB, { set: ["gpus"] }), /^--set:1:1: expected KEY=value/);
   assert.match(refused(AB, { set: ["env.__proto__=x"] }), /expected KEY=value/);
   assert.match(refused(AB, { set: ["timeouts.start=5x"] }), /^--set:1:16: timeouts\.start: expected a duration/);
