@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
+import time
 import traceback
 from typing import Callable, NoReturn
 
 from kernel import set_process_name, unshare
 from problem import Problem
 from process import start_of
+
+START_WITHIN_S = 20.0
 
 
 class Background:
@@ -27,12 +31,17 @@ class Background:
     def wait_ready(self, who: str) -> str:
         """Returns its start time, or raises with its last words."""
         text = b""
-        while chunk := os.read(self._says, 65536):
+        deadline = time.monotonic() + START_WITHIN_S
+        # Up to "ready" and not to the end of the pipe: a child of the process may hold that open.
+        while text != b"ready" and select.select([self._says], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            chunk = os.read(self._says, 65536)
+            if not chunk:
+                break
             text += chunk
         os.close(self._says)
         start = start_of(self.pid)
         if text != b"ready" or start is None:
-            raise Problem(f"{who} did not start: {text.decode(errors='replace').strip() or 'it died'}")
+            raise Problem(f"{who} did not start: {text.decode(errors='replace').strip() or 'it died or hangs'}")
         return start
 
 

@@ -6,11 +6,12 @@ import os
 import signal
 
 import init
+import state
 from background import Background, start_background
 from kernel import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
 from network import plug_in, unplug
 from problem import Problem
-from process import end, in_namespace, is_alive
+from process import end, in_namespace, is_alive, start_of
 from state import Host, Lab
 
 NAMESPACES = CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS
@@ -36,8 +37,10 @@ def boot_all(lab: Lab, hosts: list[Host]) -> None:
 
         background = start_background(f"lab-{host['name']}", NAMESPACES, log, prepare, live)  # type: ignore[arg-type]
         host["pid"] = background.pid
-        host["start"] = "starting"
+        host["start"] = start_of(background.pid) or ""
         started.append((host, background))
+    # They wait for go(), and end without it: from here on `down` finds them even if this command is killed.
+    state.save(lab)
     for host, background in started:
         plug_in(lab, host)
         background.go()

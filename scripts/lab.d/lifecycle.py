@@ -8,6 +8,7 @@ import ipaddress
 import os
 import secrets
 import shutil
+import signal
 import string
 from typing import Any
 
@@ -27,6 +28,8 @@ SCRIPTS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 
 
 def up(args: argparse.Namespace) -> Lab:
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
     with state.locked(args.name):
         directory = state.lab_dir(args.name)
         if os.path.exists(directory):
@@ -47,6 +50,11 @@ def up(args: argparse.Namespace) -> Lab:
                 remove(lab)
             raise
         return lab
+
+
+def leave(number: int, _: object) -> None:
+    """A half-made lab is removed on the way out."""
+    raise SystemExit(128 + number)
 
 
 def describe(args: argparse.Namespace, directory: str) -> Lab:

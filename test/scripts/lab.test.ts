@@ -19,22 +19,27 @@ async function sshOk(lab: Lab, target: string, command: string): Promise<string>
   return stdout;
 }
 
-/** Network namespaces that hold a process, by inode. */
-function networksInUse(): Map<string, number[]> {
-  const found = new Map<string, number[]>();
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const network = readlinkSync(`/proc/${pid}/ns/net`);
-      found.set(network, [...(found.get(network) ?? []), Number(pid)]);
-    } catch {
-      // It ended, or is a zombie.
-    }
-  }
-  return found;
+/** Every process of a lab, by PID and start time: those that share a network namespace with a host of it or with its controller. */
+async function processesOf(lab: Lab): Promise<string[]> {
+  const own = new Set((await Promise.all(lab.hosts.map((host) => host.pid()))).map((pid) => namespaceOf(pid, "net")));
+  own.add((await lab.exec(["readlink", "/proc/self/ns/net"])).stdout);
+  return running().filter((process) => own.has(namespaceOf(Number(process.split(" ")[0]), "net")));
 }
 
-const mounts = () => readFileSync("/proc/self/mountinfo", "utf8");
-const links = async () => (await execa("ip", ["-br", "link"])).stdout.replace(/@\S+/g, "");
+/** "PID START" of everything that runs on this machine; zombies are not running. */
+function running(): string[] {
+  return readdirSync("/proc").flatMap((name) => {
+    if (!/^\d+$/.test(name)) return [];
+    try {
+      const fields = readFileSync(`/proc/${name}/stat`, "utf8")
+        .replace(/^.*\) /s, "")
+        .split(" ");
+      return fields[0] === "Z" || fields[0] === "X" ? [] : [`${name} ${fields[19]}`];
+    } catch {
+      return []; // it ended just now
+    }
+  });
+}
 
 test("hosts are reached by ssh as root and as an ordinary user, and share nothing with this machine", { skip: needsRoot }, async (t) => {
   const lab = await startLab(t, { gpus: 4 });
@@ -98,11 +103,12 @@ test("cables, blocks, freezes and power act and can be undone", { skip: needsRoo
 
   const before = await sshOk(lab, "gpu-b", "echo kept > /root/kept; echo gone > /tmp/gone; sleep 600 > /dev/null 2>&1 & cat /proc/sys/kernel/random/boot_id");
   const pid = await b.pid();
-  const inHost = readlinkSync(`/proc/${pid}/ns/pid`);
+  const own = running().filter((process) => namespaceOf(Number(process.split(" ")[0]), "pid") === namespaceOf(pid, "pid"));
+  assert.ok(own.length >= 3, "PID 1, sshd and the sleep at least");
   await b.kill();
   assert.equal(await b.pid(), 0);
   assert.equal((await ssh(lab, "gpu-b", "true")).exitCode, 255);
-  for (const pids of networksInUse().values()) for (const other of pids) assert.notEqual(namespaceOf(other), inHost, `process ${other} outlived its host`);
+  assert.deepEqual(intersection(own, running()), [], "these outlived their host");
   await sshOk(lab, "gpu-a", "true");
   await b.boot();
   assert.equal(await sshOk(lab, "gpu-b", "cat /root/kept; ls /tmp; pgrep sleep || true"), "kept");
@@ -110,20 +116,22 @@ test("cables, blocks, freezes and power act and can be undone", { skip: needsRoo
 });
 
 test("down ends all that the lab made, and nothing else", { skip: needsRoot }, async (t) => {
-  const [mountsBefore, linksBefore, networksBefore] = [mounts(), await links(), new Set(networksInUse().keys())];
   const lab = await startLab(t);
   const other = await startLab(t, { hosts: 1 });
   await sshOk(lab, "gpu-a", "setsid sleep 600 > /dev/null 2>&1 &");
   // A daemon of the controller, in the lab's network; and one that forgot its environment.
   await lab.exec(["sh", "-c", "setsid sleep 601 > /dev/null 2>&1 & setsid env -i sleep 602 > /dev/null 2>&1 &"]);
+  const own = await processesOf(lab);
+  assert.ok(own.length >= 8, "keeper, two times PID 1 and sshd, three sleeps");
+  assert.deepEqual(intersection(own, await processesOf(other)), []);
   await lab.cleanup();
+  assert.deepEqual(intersection(own, running()), [], "these are left");
   assert.equal(existsSync(lab.dir), false);
   assert.equal(await sshOk(other, "gpu-a", "hostname"), "gpu-a", "the other lab, same addresses, is untouched");
   await other.cleanup();
   await lab.cleanup();
-  assert.equal(mounts(), mountsBefore);
-  assert.equal(await links(), linksBefore);
-  for (const [network, pids] of networksInUse()) assert.ok(networksBefore.has(network), `${network} is left with ${pids}`);
+  assert.ok(!readFileSync("/proc/self/mountinfo", "utf8").includes(lab.dir));
+  assert.doesNotMatch((await execa("ip", ["-br", "link"])).stdout, /^(lab0|cable\d)/m, "bridge and cables never were in this machine's network");
 });
 
 test("options act", { skip: needsRoot }, async (t) => {
@@ -186,13 +194,15 @@ test("without root: hosts on high ports of an ordinary user", { skip: needsRoot 
   assert.equal((await asTrainer("ls -A /tmp; ps -o args= -u trainer")).stdout, before);
 });
 
-function namespaceOf(pid: number): string {
+function namespaceOf(pid: number, kind: "net" | "pid"): string {
   try {
-    return readlinkSync(`/proc/${pid}/ns/pid`);
+    return readlinkSync(`/proc/${pid}/ns/${kind}`);
   } catch {
     return "";
   }
 }
+
+const intersection = (some: readonly string[], others: readonly string[]): string[] => some.filter((one) => others.includes(one));
 
 async function until(holds: () => Promise<boolean>, withinMs = 10_000): Promise<void> {
   const deadline = performance.now() + withinMs;
