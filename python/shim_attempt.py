@@ -37,6 +37,7 @@ class Attempt:
         self._is_launched = False
         self._has_launcher = False
         self._grace_ms = 0
+        self._launcher_status: int | None = None
         self.procs = Procs(loop, pids, self._on_exit)
         self.ending = Ending(loop, self.procs, self._directory, self._mark, events.emit, self._on_done)
         self.on_ended: Callable[[], None] = lambda: None
@@ -145,6 +146,8 @@ class Attempt:
         if status is None and waited_s < _UNKNOWN_WAIT_S and self.procs.alive("launcher"):
             self._loop.after(_UNKNOWN_LOOK_S, lambda: self._ask_launcher(proc, waited_s + _UNKNOWN_LOOK_S))
             return
+        if status is None and self._launcher_status == 0:
+            status = 0  # it would not have ended well otherwise
         proc.is_gone = True
         self._rank_exited(proc, status, "unknown" if status is None else "launcher", is_suspect=bool(told_in(text)))
 
@@ -162,6 +165,10 @@ class Attempt:
         self.ending.check()
 
     def _launcher_exited(self, status: int | None) -> None:
+        self._launcher_status = status
+        for proc in self.procs.alive("rank"):
+            if proc.has_ended:
+                self._ask_launcher(proc, 0.0)
         code, name, _ = (None, None, False) if status is None else split_status(status)
         self._events.emit("launcher-exited", code=code, signal=name)
         if self.ending.phase is None:

@@ -7,7 +7,6 @@ import itertools
 import os
 import selectors
 import signal
-import sys
 import time
 import traceback
 from typing import Any, Callable
@@ -16,9 +15,11 @@ Handler = Callable[[], None]
 
 
 def log(text: str) -> None:
-    """One line into shim.log (stderr of the daemon)."""
-    sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
-    sys.stderr.flush()
+    """One line into shim.log (stderr of the daemon); lost when the disk is full, which must stop nothing."""
+    try:
+        os.write(2, f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n".encode("utf-8", "replace"))
+    except OSError:
+        pass
 
 
 class Loop:

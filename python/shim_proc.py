@@ -85,12 +85,15 @@ def descendants(roots: Iterable[int], stats: dict[int, Stat]) -> set[int]:
 
 
 def children_of(pid: int) -> list[int]:
-    """Direct children, cheaply; empty where the kernel lacks CONFIG_PROC_CHILDREN."""
+    """Direct children of all its threads, cheaply where the kernel lists them (CONFIG_PROC_CHILDREN)."""
+    found: list[int] = []
     try:
-        with open(f"/proc/{pid}/task/{pid}/children", "rb") as f:
-            return [int(word) for word in f.read().split()]
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{thread}/children", "rb") as f:
+                found.extend(int(word) for word in f.read().split())
     except OSError:
-        return []
+        return [stat.pid for stat in all_stats().values() if stat.ppid == pid]
+    return found
 
 
 def bears_mark(pid: int, mark: str) -> bool:

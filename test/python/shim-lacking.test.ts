@@ -80,3 +80,21 @@ test("a launcher that reaps and says nothing: the end is told as unknown, not gu
   assertNothingLeft((await agent.event("ended")).receipt);
   assert.ok(!agent.events.some((e) => e.type === "stopping"), "unknown is not failed");
 });
+
+test("a launcher that reaps, says nothing and ends at once: its own success is the word for its ranks, its failure is not", async (t) => {
+  for (const [status, expected] of [
+    [0, [0, "launcher"]],
+    [1, [null, "unknown"]],
+  ] as const) {
+    const lab = makeLab(t);
+    await lab.startShim(`${NO_PIDFD}\n${NO_EXIT_INFO}`);
+    const agent = await lab.connect();
+    agent.send(launch([launcher(lab, `for r in ranks: r.wait()\nsys.exit(${status})`, ["import time; time.sleep(0.3)"])], 1000, 1));
+    assertNothingLeft((await agent.event("ended")).receipt);
+    const exited = await agent.event("rank-exited");
+    const last = await agent.event("launcher-exited");
+    assert.deepEqual([exited.code, exited.source, last.code], [...expected, status]);
+    assert.ok(exited.index < last.index);
+    assert.ok(!agent.events.some((e) => e.type === "stopping"));
+  }
+});
