@@ -8,6 +8,7 @@ import signal
 import init
 import state
 from background import Background, start_background
+from cgroup import put_in_cgroup
 from kernel import CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWUTS
 from network import plug_in, unplug
 from problem import Problem
@@ -39,6 +40,8 @@ def boot_all(lab: Lab, hosts: list[Host]) -> None:
         host["pid"] = background.pid
         host["start"] = start_of(background.pid) or ""
         started.append((host, background))
+        if "cgroup" in host["options"]:
+            put_in_cgroup(lab, host)
     # They wait for go(), and end without it: from here on `down` finds them even if this command is killed.
     state.save(lab)
     for host, background in started:

@@ -12,13 +12,16 @@ from kernel import die_with_parent, set_namespace
 from problem import Problem
 from state import Host
 
-KINDS = ("ipc", "net", "uts", "pid", "mnt")
+KINDS = ("cgroup", "ipc", "net", "uts", "pid", "mnt")
 
 
 def run_inside(host: Host, argv: list[str], user: str = "root") -> int:
     """Returns the exit code, or 128 + signal. An empty argv is the user's login shell."""
     if not is_up(host):
         raise Problem(f"host {host['name']} is off: boot it first")
+    if "cgroup" in host:
+        with open(os.path.join(host["cgroup"], "cgroup.procs"), "w") as file:
+            file.write(str(os.getpid()))
     fds = [os.open(f"/proc/{host['pid']}/ns/{kind}", os.O_RDONLY | os.O_CLOEXEC) for kind in KINDS]
     for fd in fds:
         set_namespace(fd)

@@ -15,6 +15,7 @@ from typing import Any
 import python_env
 import state
 import unprivileged
+from cgroup import remove_cgroup
 from disk import make_host_key, write_disk
 from host import boot_all
 from keeper import make_home, start_keeper, write_ssh_files
@@ -151,6 +152,8 @@ def remove(lab: Lab) -> None:
     left = end([process for process in wanted if process[0] not in (os.getpid(), os.getppid())])
     if left:
         raise Problem(f"lab {lab['name']}: PIDs {left} do not die")
+    for host in lab["hosts"].values():
+        remove_cgroup(host)
     shutil.rmtree(lab["dir"], ignore_errors=True)
     with contextlib.suppress(FileNotFoundError):
         shutil.rmtree(lab["dir"])

@@ -32,6 +32,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "shared_home": (r"[\w-]+", "homes shared by all hosts that name it, as NFS does"),
     "shared_tmp": (r"[\w-]+", "/tmp shared by all hosts that name it (containers)"),
     "shared_machine_id": (r"[\w-]+", "machine-id shared by all hosts that name it (clones, containers)"),
+    "cgroup": ("v2", "a cgroup2 tree of its own at /sys/fs/cgroup (default: none, as in many containers)"),
     "init": ("noreap", "PID 1 reaps nobody"),
     "python": ("none", "no python3 on PATH"),
     "node": ("none|present", "a Node on PATH (default: none)"),

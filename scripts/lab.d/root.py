@@ -7,6 +7,7 @@ import shutil
 import uuid
 
 from accounts import accounts_of
+from cgroup import mount_cgroup
 from kernel import MS_NODEV, MS_NOEXEC, MS_NOSUID, MS_PRIVATE, MS_RDONLY, MS_REC, bind, mount, pivot_root, unmount_lazily
 from python_env import BASE, is_of_system, libraries
 from state import Host, Lab
@@ -23,6 +24,8 @@ def enter_root(lab: Lab, host: Host) -> None:
     mount("lab", root, "tmpfs", 0, "mode=755,size=64m")
     mount_system(lab, host, root)
     mount_kernel(root)
+    if "cgroup" in host["options"]:
+        mount_cgroup(root)
     mount_disk(lab, host, root)
     mount_temporary(lab, host, root)
     mount_python(lab, host, root)

@@ -141,7 +141,7 @@ test("options act", { skip: needsRoot }, async (t) => {
       "gpu-a": { shell: "fish", noisy_bashrc: "1", tmp: "noexec", user: "ubuntu", homes: "/srv/people", max_sessions: "1" },
       "gpu-b": { home: "readonly", python: "none", shared_tmp: "x", shared_machine_id: "x", init: "noreap", interface: "ens5", shared_home: "nfs" },
       "gpu-c": { host_key: "changed", shared_tmp: "x", shared_machine_id: "x", shared_home: "nfs", node: "present" },
-      "gpu-d": { disk: "1m", key: "wrong", host_key: "unknown" },
+      "gpu-d": { disk: "1m", cgroup: "v2", key: "wrong", host_key: "unknown" },
     },
   });
   assert.equal(await sshOk(lab, "gpu-a", "pwd"), "/srv/people/ubuntu");
@@ -156,12 +156,23 @@ test("options act", { skip: needsRoot }, async (t) => {
   await until(async () => (await sshOk(lab, "gpu-b", zombies)) === "1"); // an orphan that ended stays where PID 1 does not reap
   assert.equal(await sshOk(lab, "gpu-a", zombies), "0");
   assert.match((await lab.host("gpu-d").run(["sh", "-c", "head -c 4000000 /dev/zero > /root/big"])).stderr, /No space left/);
+  const cgroup = "mkdir /sys/fs/cgroup/mine; echo $$ > /sys/fs/cgroup/mine/cgroup.procs; cat /proc/self/cgroup";
+  assert.match((await lab.host("gpu-d").run(["sh", "-c", cgroup])).stdout, /^0::\/mine$/m);
+  assert.notEqual((await lab.host("gpu-c").run(["test", "-e", "/sys/fs/cgroup/cgroup.procs"])).exitCode, 0);
   const ids = await Promise.all(lab.hosts.map(async (host) => (await host.run(["cat", "/etc/machine-id"])).stdout));
   assert.equal(ids[1], ids[2]);
   assert.notEqual(ids[0], ids[1]);
   assert.match((await ssh(lab, "gpu-d", "true")).stderr, /verification failed/);
   const accepted = await lab.exec(["ssh", "-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=accept-new", "gpu-d", "true"]);
   assert.match(accepted.stderr, /Permission denied/);
+
+  const name = lab.name;
+  await lab.cleanup();
+  const cgroups = /^\d+ \d+ \S+ \S+ (\S+) .* - cgroup2 /m.exec(readFileSync("/proc/self/mountinfo", "utf8"))?.[1] ?? assert.fail("no cgroup2 here");
+  assert.deepEqual(
+    readdirSync(cgroups).filter((entry) => entry.startsWith(`nexadist-lab-${name}-`)),
+    [],
+  );
 
   for (const [option, words] of [
     ["gpu-a:shel=fish", /no option 'shel'/],
