@@ -4,6 +4,7 @@ import type { RunEvent } from "../run/events.ts";
 import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
+import { withoutHost } from "./about-host.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
@@ -39,9 +40,9 @@ function ofPhase(state: RunState): readonly string[] {
 function ofEvent(state: RunState, event: RunEvent): readonly string[] {
   switch (event.type) {
     case "host-refused":
-      return [`${event.host}: not reached: ${event.problem.message}`];
+      return [`${event.host}: not reached: ${withoutHost(event.host, event.problem.message)}`];
     case "host-failed":
-      return [`${event.host}: could not ${event.during}: ${event.problem.message}`];
+      return [`${event.host}: could not ${event.during}: ${withoutHost(event.host, event.problem.message)}`];
     case "host-unseen":
       return [`${event.host}: no word from its agent (${event.why}); training goes on there`];
     case "host-seen":

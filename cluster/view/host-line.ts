@@ -1,10 +1,10 @@
 /** How far a host has come, in a few words; one live line each while a run comes up. */
 
 import type { HostState, RunState } from "../run/state.ts";
-import { sanitiseWord } from "../sanitise.ts";
+import { withoutHost } from "./about-host.ts";
 
 export function hostStep(state: RunState, host: HostState): string {
-  if (host.problem !== null) return sanitiseWord(host.problem.message);
+  if (host.problem !== null) return withoutHost(host.name, host.problem.message);
   switch (host.stage) {
     case "waiting":
       return "connecting";

@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { formatTable } from "../../cluster/view/table.ts";
 import { readManifest } from "../assets.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
@@ -22,7 +23,7 @@ function tellMissing(context: Context, found: readonly Reached<unknown>[]): numb
   if (!context.json) {
     for (const each of missing) {
       if (each.ok) continue;
-      process.stderr.write(`${sanitiseWord(each.host.name)}: ${sanitiseWord(each.problem.message.replace(`${each.host.name}: `, ""))}\n`);
+      process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
       if (each.problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(each.problem.hint)}\n`);
     }
   }

@@ -6,6 +6,7 @@ import { EXIT, fail } from "../../cluster/errors.ts";
 import { dryRunJson, formatDryRun, planDryRun } from "../../cluster/launch/dry-run.ts";
 import { sanitise, sanitiseWord } from "../../cluster/sanitise.ts";
 import type { HostFacts, HostSpec, RunSpec } from "../../cluster/spec.ts";
+import { withoutHost } from "../../cluster/view/about-host.ts";
 import { lookAt } from "../reach/bootstrap.ts";
 import type { Options } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -18,7 +19,7 @@ export async function dryRun(context: Context, spec: RunSpec, options: Options):
   const facts = new Map<string, HostFacts>();
   for (const each of found) {
     if (each.ok) facts.set(each.host.name, each.value);
-    else context.say(`${sanitiseWord(each.host.name)}: not reached, so what it has is not known: ${sanitiseWord(each.problem.message)}`);
+    else context.say(`${sanitiseWord(each.host.name)}: not reached, so what it has is not known: ${withoutHost(each.host.name, each.problem.message)}`);
   }
   const missing = found.filter((each) => !each.ok);
   if (missing.length === found.length) {

@@ -4,6 +4,7 @@ import { EXIT, fail, NexaError } from "../../cluster/errors.ts";
 import { quoteAll } from "../../cluster/launch/quote.ts";
 import { sanitiseWord, withoutColour } from "../../cluster/sanitise.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { createLineReader } from "../../cluster/view/lines.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
@@ -139,7 +140,7 @@ function keepOutput(): Output {
 function tellEnd(context: Context, each: Reached<Ended>): void {
   const name = sanitiseWord(each.host.name);
   if (!each.ok) {
-    process.stderr.write(`${name}: ${sanitiseWord(each.problem.message.replace(`${each.host.name}: `, ""))}\n`);
+    process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
     if (each.problem.hint !== "") context.say(`${" ".repeat(name.length)}  ${sanitiseWord(each.problem.hint)}`);
     return;
   }

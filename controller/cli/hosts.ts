@@ -3,6 +3,7 @@
 import { EXIT } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { formatTable } from "../../cluster/view/table.ts";
 import { lookAt } from "../reach/bootstrap.ts";
 import type { Run } from "./commands.ts";
@@ -57,9 +58,7 @@ export const hosts: Run = async (context, [file], options) => {
     for (const each of found) {
       if (each.ok && each.value.facts.stateNote !== "") context.print(`${sanitiseWord(each.host.name)}: ${sanitiseWord(each.value.facts.stateNote)}`);
       if (each.ok) continue;
-      process.stderr.write(
-        `${sanitiseWord(each.problem.message.startsWith(each.host.name) ? "" : `${each.host.name}: `)}${sanitiseWord(each.problem.message)}\n`,
-      );
+      process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
       if (each.problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(each.problem.hint)}\n`);
     }
   }

@@ -4,6 +4,7 @@ import type { RunEvent } from "../../cluster/run/events.ts";
 import { reduce, start } from "../../cluster/run/reduce.ts";
 import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost, withoutHost } from "../../cluster/view/about-host.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
 import { hostStep } from "../../cluster/view/host-line.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
@@ -29,7 +30,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
   let state = known?.state ?? null;
   let next = known?.events ?? 0;
   const steps = new Map<string, string>();
-  const said = new Map<string, string>();
+  const said = new Map<string, Set<string>>();
 
   const say = (line: string): void => {
     if (!context.quiet) screen.err(line);
@@ -53,12 +54,13 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     );
   };
 
-  /** Off a terminal only changes are told; bytes that count up are no change. */
+  /** Off a terminal each kind of step is told once: bytes that count up and the tenth retry are no news. */
   const tell = (host: string, text: string): void => {
     const kind = text.replace(/[\d.]+/g, "#");
-    if (screen.hasLive || said.get(host) === kind) return;
-    said.set(host, kind);
-    say(`${sanitiseWord(host)}: ${sanitiseWord(text)}`);
+    const before = said.get(host) ?? new Set();
+    if (screen.hasLive || before.has(kind)) return;
+    said.set(host, before.add(kind));
+    say(aboutHost(host, text));
   };
 
   const onEvent = (index: number, event: RunEvent): void => {
@@ -88,7 +90,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
       case "notice":
         if (context.json) return;
         if (item.host === null) return say(sanitiseWord(item.text));
-        steps.set(item.host, item.text);
+        steps.set(item.host, withoutHost(item.host, item.text));
         tell(item.host, item.text);
         return redraw();
       case "output":
