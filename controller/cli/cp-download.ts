@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import type { Writable } from "node:stream";
 import { fail } from "../../cluster/errors.ts";
 import { isBeneath, joinRemote, lastPart, remoteWord } from "./cp-paths.ts";
-import { ask, type CopyPeer, hasLocalTar, type Progress } from "./cp-upload.ts";
+import { ask, type Copied, type CopyPeer, hasLocalTar, type Progress } from "./cp-upload.ts";
 import { runScript } from "./remote-script.ts";
 
 export type LocalTarget = { readonly path: string; readonly isDirectory: boolean };
@@ -22,7 +22,7 @@ export async function localTarget(target: string, many: boolean): Promise<LocalT
   return { path: target, isDirectory: wantsDirectory || found?.isDirectory() === true };
 }
 
-export async function download(peer: CopyPeer, source: string, target: LocalTarget, progress: Progress): Promise<string> {
+export async function download(peer: CopyPeer, source: string, target: LocalTarget, progress: Progress): Promise<Copied> {
   const path = target.isDirectory ? join(target.path, lastPart(source)) : target.path;
   const word = remoteWord(source);
   const kind = (
@@ -35,13 +35,13 @@ export async function download(peer: CopyPeer, source: string, target: LocalTarg
   if (kind === "file") {
     if (there?.isDirectory()) throw fail("COPY_REFUSED", { what: `${path} is a directory here, ${source} is a file` });
     await downloadFile(peer, source, path, progress);
-    return path;
+    return { path, notes: [] };
   }
   if (there !== null && !there.isDirectory()) throw fail("COPY_REFUSED", { what: `${path} is a file here, ${source} is a directory` });
   await mkdir(path, { recursive: true });
   if (kind === "tar" && (await hasLocalTar())) await downloadTar(peer, word, path, progress);
-  else await downloadEach(peer, source, path, progress);
-  return path;
+  else return { path, notes: await downloadEach(peer, source, path, progress) };
+  return { path, notes: [] };
 }
 
 const write = async (stream: Writable, data: Buffer): Promise<void> => {
@@ -115,8 +115,8 @@ async function downloadTar(peer: CopyPeer, word: string, path: string, progress:
   }
 }
 
-/** Without tar: the list of names first, then file by file; links are not followed and not made. */
-async function downloadEach(peer: CopyPeer, source: string, path: string, progress: Progress): Promise<void> {
+/** Without tar: the list of names first, then file by file. Links are not followed and not made, but told. */
+async function downloadEach(peer: CopyPeer, source: string, path: string, progress: Progress): Promise<readonly string[]> {
   const listed = await ask(peer, `cd ${remoteWord(source)} && find . -type f -print0\n`);
   for (const name of listed.split("\0")) {
     const inner = name.replace(/^\.\//, "");
@@ -125,4 +125,9 @@ async function downloadEach(peer: CopyPeer, source: string, path: string, progre
     await mkdir(dirname(join(path, inner)), { recursive: true });
     await downloadFile(peer, joinRemote(source === "" ? "~" : source, inner), join(path, inner), progress);
   }
+  const links = await ask(peer, `cd ${remoteWord(source)} && find . -type l -print0\n`);
+  return links
+    .split("\0")
+    .filter((name) => name !== "")
+    .map((name) => `${name.replace(/^\.\//, "")} is a link and was left out: ${peer.host.name} has no tar`);
 }

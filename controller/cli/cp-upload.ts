@@ -5,7 +5,7 @@ import { randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat, readdir, readlink, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import type { Readable } from "node:stream";
+import { PassThrough, type Readable } from "node:stream";
 import { fail } from "../../cluster/errors.ts";
 import { quote } from "../../cluster/launch/quote.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
@@ -15,6 +15,8 @@ import { runScript } from "./remote-script.ts";
 
 export type CopyPeer = { readonly transport: Transport; readonly host: HostSpec };
 export type Progress = (bytes: number) => void;
+/** `notes`: what was left out and why. */
+export type Copied = { readonly path: string; readonly notes: readonly string[] };
 
 /** Runs lines there; what they say on stderr is the reason when they fail. Gives stdout. */
 export async function ask(peer: CopyPeer, script: string, input?: AsyncIterable<Uint8Array>): Promise<string> {
@@ -44,7 +46,7 @@ export async function remoteTarget(peer: CopyPeer, target: string, many: boolean
   return { path: target, isDirectory: kind === "dir" };
 }
 
-export async function upload(peer: CopyPeer, source: string, target: { path: string; isDirectory: boolean }, progress: Progress): Promise<string> {
+export async function upload(peer: CopyPeer, source: string, target: { path: string; isDirectory: boolean }, progress: Progress): Promise<Copied> {
   const found = await stat(source).catch((cause: unknown) => {
     throw fail("COPY_REFUSED", { what: `cannot read ${source}` }, cause);
   });
@@ -52,7 +54,7 @@ export async function upload(peer: CopyPeer, source: string, target: { path: str
   if (found.isDirectory()) await uploadDirectory(peer, source, path, progress);
   else if (found.isFile()) await uploadFile(peer, source, path, progress);
   else throw fail("COPY_REFUSED", { what: `${source} is neither a file nor a directory` });
-  return path;
+  return { path, notes: [] };
 }
 
 async function uploadFile(peer: CopyPeer, source: string, path: string, progress: Progress): Promise<void> {
@@ -93,13 +95,15 @@ async function uploadDirectory(peer: CopyPeer, source: string, path: string, pro
   );
   if (prepared.trim() !== "tar" || !(await hasLocalTar())) return uploadEach(peer, source, path, progress);
   const tar = spawn("tar", ["-C", source, "-cf", "-", "."], { stdio: ["ignore", "pipe", "pipe"] });
+  // Node throws away what a child that has ended left unread: taken over at once.
+  const archive = tar.stdout.pipe(new PassThrough());
   let said = "";
   tar.stderr.on("data", (data: Buffer) => {
     said += data.toString("utf8");
   });
   const ended = new Promise<number | null>((resolve) => tar.once("close", resolve));
   try {
-    await ask(peer, `tar -C ${word} -xof -\n`, counted(tar.stdout, progress));
+    await ask(peer, `tar -C ${word} -xof -\n`, counted(archive, progress));
   } finally {
     tar.kill();
   }

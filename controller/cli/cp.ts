@@ -28,12 +28,13 @@ export const cp: Run = async (context, [paths], options) => {
     const peer = { transport, host };
     const many = places.length > 1;
     const into = isUpload ? await remoteTarget(peer, target.path, many) : await localTarget(target.path, many);
-    const done: { from: string; to: string; bytes: number }[] = [];
+    const done: { from: string; to: string; bytes: number; notes: readonly string[] }[] = [];
     for (const { path } of places) {
       const meter = createMeter(context, path);
-      const to = await (isUpload ? upload : download)(peer, path, into, meter.add);
+      const { path: to, notes } = await (isUpload ? upload : download)(peer, path, into, meter.add);
       const bytes = meter.end();
-      done.push({ from: path, to, bytes });
+      done.push({ from: path, to, bytes, notes });
+      for (const note of notes) context.say(sanitiseWord(note));
       context.say(`${sanitiseWord(isUpload ? path : `${name}:${path}`)} -> ${sanitiseWord(isUpload ? `${name}:${to}` : to)} (${megabytes(bytes)})`);
     }
     return done;

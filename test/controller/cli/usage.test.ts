@@ -1,0 +1,77 @@
+/** The command line itself: help, typos, errors in three lines or as JSON, and what happens before anything is reached. */
+
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { COMMANDS, GLOBALS } from "../../../controller/cli/commands.ts";
+import { nexadist, place } from "../../support/cli.ts";
+
+test("version is answered, --json names its schema", async (t) => {
+  const at = place(t);
+  for (const args of [["version"], ["--version"], ["-V"]]) assert.match((await nexadist(t, at, args)).out, /^\d+\.\d+\.\d+\n$/);
+  assert.equal((JSON.parse((await nexadist(t, at, ["version", "--json"])).out) as { schema: number }).schema, 1);
+});
+
+test("typos are answered with the nearest name and exit 2", async (t) => {
+  const at = place(t);
+  for (const [args, cure] of [
+    [["stauts"], /did you mean status\?/],
+    [["up", "--dry-rum"], /did you mean --dry-run\?/],
+    [["agent", "upgrad"], /did you mean upgrade\?/],
+    [["logs", "--rank", "x"], /--rank 0,3-5/],
+    [["logs", "--grep", "("], /--grep/],
+    [["stop", "--timeout", "soon"], /--timeout 60s/],
+    [["runs", "--limit", "0"], /--limit/],
+    [["ps", "--", "x"], /takes nothing after --/],
+    [["shell", "somewhere"], /needs a terminal/],
+  ] as const) {
+    const said = await nexadist(t, at, args);
+    assert.equal(said.code, 2, `${args.join(" ")}: ${said.err}`);
+    assert.match(said.err, cure);
+    assert.doesNotMatch(said.err, / at .*\.ts:/);
+  }
+  assert.ok(!existsSync(join(at.dir, "state/controller.sock")), "no controller was started for a typo");
+});
+
+test("errors: what, what to do; as JSON one object on stdout", async (t) => {
+  const at = place(t);
+  const none = await nexadist(t, at, ["up"]);
+  assert.equal(none.code, 3);
+  assert.match(none.err, /^nexadist up: cannot read cluster\.yaml: no such file\n {2}try: /);
+  const asJson = await nexadist(t, at, ["up", "--json"]);
+  const { schema, error } = JSON.parse(asJson.out) as { schema: number; error: { code: string; exit: number } };
+  assert.deepEqual([schema, error.code, error.exit, asJson.err, asJson.code], [1, "CLUSTER_FILE", 3, "", 3]);
+  at.write("cluster.yaml", "cluster:\n  - host: a\n    gpsu: 4\n");
+  const broken = await nexadist(t, at, ["up"]);
+  assert.equal(broken.code, 3);
+  assert.match(broken.err, /^cluster\.yaml:3:5: /);
+  assert.match(broken.err, /gpus/);
+  const problems = JSON.parse((await nexadist(t, at, ["hosts", "--json"])).out) as { error: { problems: { line: number; column: number }[] } };
+  assert.deepEqual(
+    problems.error.problems.map((p) => [p.line, p.column]),
+    [[3, 5]],
+  );
+  const script = await nexadist(t, at, ["up", "train.py"]);
+  assert.match(script.err, /try: nexadist up -- train\.py/);
+});
+
+test("every command has help with examples first, and its words after -- are its own", async (t) => {
+  const at = place(t);
+  for (const spec of COMMANDS.filter((each) => ["up", "exec", "cp", "agent status"].includes(each.name))) {
+    const said = await nexadist(t, at, [...spec.name.split(" "), "--help"]);
+    assert.equal(said.code, 0, said.err);
+    assert.ok(said.out.startsWith("Examples:\n"), spec.name);
+  }
+  assert.match((await nexadist(t, at, ["up", "--help"])).out, /Usage: nexadist up \[options\] \[file\] -- job\.\.\./);
+});
+
+/** New knobs go into the cluster file: a flag here is for ever. */
+test("the flags of up are frozen", () => {
+  const flags = COMMANDS.find((spec) => spec.name === "up")?.options.map(([name]) => name.split(" ").find((word) => word.startsWith("--")));
+  assert.deepEqual(flags, ["--detach", "--dry-run", "--name", "--set", "--host", "--exclude", "--no-sync", "--accept-new-host-keys"]);
+  assert.deepEqual(
+    GLOBALS.map(([name]) => name.split(/[ ,]+/).find((word) => word.startsWith("--"))),
+    ["--cluster", "--json", "--quiet", "--verbose", "--color", "--no-color", "--no-input", "--yes"],
+  );
+});
