@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
 import { fail } from "../../cluster/errors.ts";
+import { keepUnread } from "./keep-unread.ts";
 import type { ReachOptions, RemoteExit, RemoteProcess, Transport } from "./transport.ts";
 
 /** `name` is the entry's name in the cluster file; it appears in errors. */
@@ -21,7 +22,7 @@ export function openLocal(name: string, options: Pick<ReachOptions, "env">): Tra
     if (isClosed) throw gone();
     const process = await startLocal(command, options.env);
     processes.add(process);
-    process.exit.then(() => processes.delete(process));
+    void process.exit.then(() => processes.delete(process));
     return process;
   };
 
@@ -48,9 +49,10 @@ export function openLocal(name: string, options: Pick<ReachOptions, "env">): Tra
 async function startLocal(command: string, env: ReachOptions["env"]): Promise<RemoteProcess> {
   // A group of its own, so that a Ctrl-C at the viewer's terminal does not reach it.
   const child = spawn("sh", ["-c", command], { env: { ...env }, cwd: env.HOME ?? homedir(), detached: true, stdio: ["pipe", "pipe", "pipe"] });
-  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const exit = new Promise<RemoteExit>((resolve) => child.once("exit", (code, signal) => resolve({ code, signal })));
+  const [stdout, stderr] = [keepUnread(child.stdout), keepUnread(child.stderr)];
   child.stdin.on("error", () => {}); // EPIPE of a process that ended; `exit` tells
+  await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   const kill = (): void => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
     try {
@@ -59,5 +61,5 @@ async function startLocal(command: string, env: ReachOptions["env"]): Promise<Re
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   };
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit, resize: () => {}, kill };
+  return { stdin: child.stdin, stdout, stderr, exit, resize: () => {}, kill };
 }

@@ -77,7 +77,7 @@ async function connectMaster(context: Ssh2Context): Promise<Master> {
       master.kill();
       throw timeoutError(master.phase(), settings, "ssh", performance.now() - startedMs, master.phase() === "banner" ? lastCause : undefined);
     }
-    if (!isDropped(master)) throw readFailure(master, context);
+    if (!isDropped(master)) throw await readFailure(master, context);
     lastCause = `dropped before authentication (${sanitiseWord(lastLine(master.words()))})`;
     const pauseMs = retryDelayMs(attempt, Math.random());
     if (performance.now() + pauseMs >= deadlineMs) throw timeoutError("banner", settings, "ssh", performance.now() - startedMs, lastCause);

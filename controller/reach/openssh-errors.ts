@@ -6,6 +6,7 @@ import { describeHostKey, findLines, knownTypes } from "./known-hosts.ts";
 import type { Master } from "./openssh-master.ts";
 import { describeSshText, isEarlyDrop, sshFail } from "./ssh-errors.ts";
 import { hostKeyError } from "./ssh-host-keys.ts";
+import { planAuth } from "./ssh-keys.ts";
 import type { Ssh2Context } from "./ssh2-connect.ts";
 
 /** Worth another try: sshd dropped us before it knew us. */
@@ -14,7 +15,7 @@ export const isDropped = (master: Master): boolean => {
   return master.phase() !== "authentication" && isEarlyDrop(words) && describeSshText(words) === undefined && !/host key/i.test(words);
 };
 
-export function readFailure(master: Master, context: Ssh2Context): NexaError {
+export async function readFailure(master: Master, context: Ssh2Context): Promise<NexaError> {
   const { settings } = context;
   const words = master.words();
   const hostKey = readHostKeyFailure(master, context);
@@ -22,12 +23,9 @@ export function readFailure(master: Master, context: Ssh2Context): NexaError {
   const said = sanitiseWord(words).trim();
   if (/Permission denied|Too many authentication failures|No more authentication methods/i.test(words)) {
     const offered = master.offeredKeys().map(sanitiseWord);
-    const locked = /^Load key "([^"]+)": .*passphrase/m.exec(words)?.[1];
-    return sshFail("AUTH_FAILED", settings, "ssh", {
-      tried: ["none", ...offered].join(", "),
-      said,
-      fix: locked === undefined ? undefined : `ssh-add ${locked}`,
-    });
+    const { skipped, fix } = await planAuth(settings); // ssh is silent about a key that it could not unlock
+    const tried = ["none", ...offered].join(", ") + (skipped.length === 0 ? "" : `; skipped: ${skipped.join(", ")}`);
+    return sshFail("AUTH_FAILED", settings, "ssh", { tried, said, fix });
   }
   const network = describeSshText(words);
   if (network !== undefined) return sshFail("UNREACHABLE", settings, "ssh", { cause: `${network} (${said})` });

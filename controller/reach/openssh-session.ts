@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import { unlink } from "node:fs/promises";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { keepUnread } from "./keep-unread.ts";
 import { type Master, whenFile } from "./openssh-master.ts";
 import { SessionRefused } from "./ssh-sessions.ts";
 import type { RemoteExit, RemoteProcess } from "./transport.ts";
@@ -39,6 +40,7 @@ export async function openSession(master: Master, command: string, pty: Pty | un
     stdio: ["pipe", "pipe", "pipe"],
     detached: true,
   });
+  const [stdout, stderr] = [keepUnread(child.stdout), keepUnread(child.stderr)];
   child.stdin.on("error", () => {}); // EPIPE of a command that ended; `exit` tells
   const words = (): string => {
     try {
@@ -66,7 +68,7 @@ export async function openSession(master: Master, command: string, pty: Pty | un
     // 255 is ssh's own word for a lost connection, for a remote command killed by a signal, and a command's own status.
     return result.code === 255 && !(await isAlive(master)) ? { code: null, signal: null } : { code: result.code, signal: null };
   });
-  return { stdin: child.stdin, stdout: child.stdout, stderr: child.stderr, exit, resize: () => {}, kill: () => child.kill("SIGTERM") };
+  return { stdin: child.stdin, stdout, stderr, exit, resize: () => {}, kill: () => child.kill("SIGTERM") };
 }
 
 const isAlive = (master: Master): Promise<boolean> =>

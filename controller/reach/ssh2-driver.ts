@@ -98,6 +98,7 @@ function toProcess(channel: ClientChannel, leave: () => void): RemoteProcess {
     stderr: channel.stderr,
     exit,
     resize: (columns, rows) => channel.setWindow(rows, columns, 0, 0),
+    // sshd delivers the signal only to users other than root; to all, the end of the channel ends input and output.
     kill: () => {
       channel.signal("TERM");
       channel.close();

@@ -1,6 +1,7 @@
 /** A real sshd of this user on a high loopback port, with its own host keys, users' keys and known_hosts; ended and removed after. */
 
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { appendFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
@@ -19,6 +20,8 @@ export type Sshd = {
   /** `<type> <base64>` of a host key. */
   readonly hostKey: (type: HostKeyType) => string;
   readonly log: () => string;
+  /** Resolves once sshd's log holds the pattern. */
+  readonly logged: (pattern: RegExp) => Promise<void>;
   /** Ends the sshd processes that serve connections, the listener stays. */
   readonly killSessions: () => number;
   readonly stop: () => Promise<void>;
@@ -90,6 +93,9 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       authorizedKeys,
       hostKey,
       log,
+      logged: async (pattern) => {
+        while (!pattern.test(log())) await once(started.stderr ?? started, "data", { signal: AbortSignal.timeout(10_000) });
+      },
       killSessions: () => killChildren(started.pid ?? 0),
       stop: async () => {
         killChildren(started.pid ?? 0);
@@ -122,11 +128,14 @@ async function launch(
     "UsePAM no",
     "PrintMotd no",
     "LogLevel VERBOSE",
-    "MaxStartups 100",
+    ...(settings.some((line) => line.startsWith("MaxStartups")) ? [] : ["MaxStartups 100"]), // the last line counts here
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
   writeFileSync(join(dir, "log"), "");
   const child = spawn(SSHD ?? "", ["-D", "-e", "-f", file], { stdio: ["ignore", "ignore", "pipe"] });
+  const onExit = (): void => void child.kill(); // a test that crashed
+  process.once("exit", onExit);
+  child.once("exit", () => process.off("exit", onExit));
   child.stderr.setEncoding("utf8");
   return new Promise((resolve, reject) => {
     let text = "";
