@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { chmod, copyFile, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { fail, NexaError } from "../cluster/errors.ts";
 import { type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
 import { treeText } from "../cluster/tree.ts";

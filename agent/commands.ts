@@ -2,7 +2,7 @@
 
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import { fail } from "../cluster/errors.ts";
 import { type Authority, type Command, type RunRecord, type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
 import type { Agent } from "./agent-state.ts";

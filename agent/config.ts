@@ -1,7 +1,7 @@
 /** What host.py writes for an agent before it starts it: paths and names, no secret in it. */
 
 import { readFileSync } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 
 const schema = z.object({
   /** agents/KEY of the state root: runs, log. */

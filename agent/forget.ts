@@ -2,7 +2,7 @@
 
 import { readdirSync, readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { AgentConfig } from "./config.ts";
 import { dropRecord, type Run } from "./run.ts";
 import { eraseSecrets } from "./secret-files.ts";

@@ -2,11 +2,14 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { chmodSync } from "node:fs";
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import { type RawData, type ServerOptions, type WebSocket, WebSocketServer } from "ws";
-import { z } from "zod";
+import * as z from "zod";
 import { CLOSE, HELLO_MS, MAX_FRAME, PROTOCOL } from "../cluster/protocol.ts";
+
+// Not an import: that evaluates every export of the module, and its WebSocket pulls undici in, 14 MB of an agent's memory in Node 24.
+const { createServer } = process.getBuiltinModule("node:http");
 
 const CONNECTIONS_MAX = 16;
 /** A hello of any protocol version, so that a mismatch is answered in words. */

@@ -123,7 +123,12 @@ export function tailLogs(run: Run, cursors: Readonly<Record<string, number>>, si
   const step = async (stream: Stream): Promise<boolean> => {
     const view = viewOf(run, stream.attempt);
     const isFinal = view.isDrained; // before the size: what is final now was final when we measured
-    stream.handle ??= await open(join(attemptDir(run, stream.attempt), stream.file), "r");
+    stream.handle ??= await open(join(attemptDir(run, stream.attempt), stream.file), "r").catch(() => null);
+    if (stream.handle === null) {
+      log(`${run.run}: ${stream.name} cannot be read`);
+      stream.isDone = true;
+      return false;
+    }
     const size = fstatSync(stream.handle.fd).size;
     const gaps = view.gaps.get(stream.file) ?? [];
     const gap = gaps.find((one) => one.from <= stream.sent && stream.sent < one.to);

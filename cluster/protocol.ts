@@ -5,7 +5,7 @@
  *   1: 2026-11-24: first.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Problem } from "./errors.ts";
 import type { Receipt, ShimEvent, Spawn } from "./shim-contract.ts";
 

@@ -152,6 +152,8 @@ def remove_empty(path: str) -> None:
 def is_of_this_host(state: str) -> bool:
     """This boot and namespaces, or an earlier boot of this machine; a directory of another host on a shared home is not."""
     mine, theirs = identity(""), read_json(os.path.join(state, "host.json"))
+    if not theirs:
+        return True  # what an earlier uninstall has left of the user's
     if theirs.get("bootId") == mine["bootId"]:
         return (theirs.get("pidNs"), theirs.get("netNs")) == (mine["pidNs"], mine["netNs"])
     return (theirs.get("hostname"), theirs.get("machineId")) == (mine["hostname"], mine["machineId"])
