@@ -15,9 +15,12 @@ from shim_procs import Proc, Procs
 
 # A process that survives SIGKILL this long is stuck in the kernel: it is named, not waited for.
 _KILL_WAIT_S = 5.0
-# Leftovers that the program itself forgot get this much of the grace.
+# Daemons that the program itself left behind get this much of the grace. What is still in the session of a rank that was told to stop has all of it:
+# a shell around the user's program dies of SIGTERM at once, and the program that saves is its child.
 _LEFTOVER_GRACE_S = 5.0
+# A look at all of /proc costs milliseconds; while something takes its time, looks become rarer.
 _SCAN_S = 0.05
+_SLOWEST_SCAN_S = 0.5
 # Turns given to a launcher that has noticed a failure, so that it delivers its own SIGTERMs; its 30 s until SIGKILL stay far away.
 _TURN_S = 0.05
 _MAX_TURNS = 4
@@ -39,6 +42,8 @@ class Ending:
         self._on_done = on_done
         self._deadline = 0.0
         self._grace_s = 0.0
+        self._daemon_deadline = 0.0
+        self._scan_s = _SCAN_S
         self._is_telling = False  # the launcher is still being given its turns
 
     def stop(self, grace_ms: int, why: str, failed: Proc | None = None) -> None:
@@ -48,6 +53,7 @@ class Ending:
             if self.phase in ("term", "leftovers") and deadline < self._deadline:
                 self._emit("stopping", why=why, graceMs=grace_ms)
                 self._deadline = deadline
+                self._daemon_deadline = min(self._daemon_deadline, deadline)
                 self._grace_s = grace_ms / 1000
                 self._loop.after(grace_ms / 1000, self._on_time)
             return
@@ -171,7 +177,8 @@ class Ending:
 
     def _sweep(self) -> None:
         self.phase = "leftovers"
-        self._deadline = time.monotonic() + min(self._grace_s, _LEFTOVER_GRACE_S)
+        self._daemon_deadline = time.monotonic() + min(self._grace_s, _LEFTOVER_GRACE_S)
+        self._deadline = max(self._deadline, self._daemon_deadline)
         self._scan()
 
     def _scan(self) -> None:
@@ -183,26 +190,31 @@ class Ending:
         if not found and not shim_leftovers.remains_in(self.cgroup):
             self._finish([])
             return
-        if self.phase == "leftovers" and time.monotonic() >= self._deadline:
+        now = time.monotonic()
+        if self.phase == "leftovers" and now >= self._deadline:
             self.phase = "leftovers-kill"
-            self._deadline = time.monotonic() + _KILL_WAIT_S
-        elif self.phase == "leftovers-kill" and time.monotonic() >= self._deadline:
+            self._deadline = now + _KILL_WAIT_S
+            self._scan_s = _SCAN_S
+        elif self.phase == "leftovers-kill" and now >= self._deadline:
             self._finish(found)
             return
-        for proc in self._as_procs(found):
-            if self.phase == "leftovers":
+        rank_sessions = {p.pid for p in self._procs.known if p.role in ("rank", "other")}
+        for proc, stat in self._as_procs(found):
+            if self.phase == "leftovers" and (stat.session in rank_sessions or now < self._daemon_deadline):
                 self._procs.tell(proc)
             else:
                 self._procs.kill(proc)
         if self.phase == "leftovers-kill" and self.cgroup:
             shim_cgroup.kill(self.cgroup)
-        self._loop.after(_SCAN_S, self._scan)
+        self._scan_s = min(self._scan_s * 1.2, _SLOWEST_SCAN_S)
+        self._loop.after(min(self._scan_s, max(_SCAN_S, self._deadline - now)), self._scan)
 
-    def _as_procs(self, stats: list[Stat]) -> list[Proc]:
+    def _as_procs(self, stats: list[Stat]) -> list[tuple[Proc, Stat]]:
         known = {(p.pid, p.start): p for p in self._procs.known}
         new = [Proc(s.pid, s.start, "leftover") for s in stats if (s.pid, s.start) not in known]
         self._procs.record(new)
-        return [p for p in self._procs.known if any(p.pid == s.pid and p.start == s.start for s in stats)]
+        known.update({(p.pid, p.start): p for p in new})
+        return [(known[(s.pid, s.start)], s) for s in stats]
 
     def _finish(self, left: list[Stat]) -> None:
         self.phase = "done"

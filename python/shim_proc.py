@@ -27,6 +27,7 @@ class Stat(NamedTuple):
     comm: str
     state: str
     ppid: int
+    session: int
     threads: int
     start: int  # clock ticks since boot: with the pid, the identity of a process
     exit_status: int  # as from wait(2); true only of a zombie
@@ -49,7 +50,7 @@ def read_stat(pid: int) -> Stat | None:
         return None
     comm = head.partition(b"(")[2].decode("utf-8", "replace")
     # tail begins with field 3 (state)
-    return Stat(pid, comm, fields[0].decode(), int(fields[1]), int(fields[17]), int(fields[19]), int(fields[49]))
+    return Stat(pid, comm, fields[0].decode(), int(fields[1]), int(fields[3]), int(fields[17]), int(fields[19]), int(fields[49]))
 
 
 def is_alive(pid: int, start: int) -> bool:

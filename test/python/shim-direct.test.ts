@@ -154,3 +154,18 @@ test("a program that cannot be run: said so, and its siblings are ended without 
   assertNothingLeft((await agent.event("ended")).receipt);
   assert.ok(!agent.events.some((e) => e.type === "rank-started" || e.type === "rank-exited"));
 });
+
+test("a shell around the program dies of SIGTERM at once; the program still has the whole grace", async (t) => {
+  const lab = makeLab(t);
+  await lab.startShim();
+  const agent = await lab.connect();
+  const program = pythonRank(0, saver(6.5));
+  agent.send(launch([{ ...program, argv: ["sh", "-c", '"$@"; true', "sh", ...program.argv] }], 60_000));
+  await agent.event("launched");
+  await until("ready", () => lab.file("rank0.out") === "ready\n");
+  agent.send({ do: "stop", graceMs: 60_000, why: "asked" });
+  assert.equal((await agent.event("rank-exited")).signal, "SIGTERM");
+  const { receipt } = await agent.event("ended");
+  assert.deepEqual([receipt.signalled, receipt.exited, receipt.killed, receipt.left], [2, 2, 0, 0]);
+  assert.equal(lab.file("rank0.out"), "ready\nsaved, told 1\n");
+});
