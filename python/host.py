@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 import traceback
-from typing import IO, Any, Dict
+from typing import IO, Any
 
 from host_agent import keep_session, start
 from host_clean import stop_agents, uninstall
@@ -17,7 +17,7 @@ from host_facts import facts
 from host_store import have, put
 from host_wire import Failure
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 CHUNK = 65536
 
 

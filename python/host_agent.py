@@ -12,12 +12,25 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any
 
 from host_store import is_present, place
-from host_wire import Failure, boot_id, make_private, make_state, namespaces, raise_os, read_json, read_text, runtime_base, secrets_base, start_ticks, write_private
+from host_wire import (
+    Failure,
+    boot_id,
+    make_private,
+    make_state,
+    namespaces,
+    raise_os,
+    read_json,
+    read_text,
+    runtime_base,
+    secrets_base,
+    start_ticks,
+    write_private,
+)
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 ACCEPT_S = 10.0
 LEAVE_S = 10.0
 
@@ -41,7 +54,7 @@ def identity(local_name: str) -> Json:
     }
 
 
-def take_lock(path: str) -> Optional[int]:
+def take_lock(path: str) -> int | None:
     """The lock's descriptor, or None while an agent (or its start) holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -80,7 +93,7 @@ def describe(runtime: str, state: str, how: str) -> Json:
     }
 
 
-def live_owner(runtime: str) -> Optional[int]:
+def live_owner(runtime: str) -> int | None:
     """PID of the agent on record, when that very process is alive."""
     owner = read_json(os.path.join(runtime, "agent.pid"))
     pid = owner.get("pid")
@@ -91,7 +104,7 @@ def end_agent(runtime: str) -> bool:
     """TERM, then KILL; shims and ranks stay. True when nobody holds the lock afterwards."""
     lock = os.path.join(runtime, "agent.lock")
     begun = time.monotonic()
-    told: Optional[int] = None
+    told: int | None = None
     killed = False
     while time.monotonic() - begun < LEAVE_S:
         fd = take_lock(lock)
@@ -112,7 +125,7 @@ def end_agent(runtime: str) -> bool:
     return False
 
 
-def clean_environment() -> Dict[str, str]:
+def clean_environment() -> dict[str, str]:
     """The agent inherits nothing of this session: ranks get a fresh one each run."""
     user = pwd.getpwuid(os.getuid())
     return {
@@ -230,7 +243,7 @@ def keep_session(request: Json) -> Json:
     run = str(request["run"])
     if "/" in run or run.startswith(".") or not run:
         raise Failure("BAD_REQUEST", f"not a run: {run[:80]}")
-    kept: Dict[str, str] = {}
+    kept: dict[str, str] = {}
     dropped = 0
     for name, value in os.environ.items():
         try:
@@ -249,10 +262,10 @@ def keep_session(request: Json) -> Json:
     return {"variables": len(kept), "dropped": dropped}
 
 
-def ours(base: str, root: Optional[str]) -> List[str]:
+def ours(base: str, root: str | None) -> list[str]:
     """Runtime directories under `base` of agents in this boot and these namespaces, whose state is under `root` (None: any)."""
     pid_ns, net_ns = namespaces()
-    found: List[str] = []
+    found: list[str] = []
     for name in sorted(os.listdir(base)) if os.path.isdir(base) and os.lstat(base).st_uid == os.getuid() else []:
         host = read_json(os.path.join(base, name, "host.json"))
         is_here = (host.get("bootId"), host.get("pidNs"), host.get("netNs")) == (boot_id(), pid_ns, net_ns)

@@ -9,19 +9,19 @@ import os
 import shutil
 import socket
 import time
-from typing import Any, Dict, List
+from typing import Any
 
 from host_agent import end_agent, identity, ours
 from host_wire import Failure, read_json, runtime_bases
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 SHIM_END_S = 20.0
 
 
 def stop_agents(request: Json) -> Json:
     """The agents of this user here with their state in `stateDir`, or the one of `key`; shims and ranks stay."""
-    ended: List[str] = []
-    stuck: List[str] = []
+    ended: list[str] = []
+    stuck: list[str] = []
     for base in runtime_bases():
         for runtime in ours(base, request.get("stateDir")):
             if request.get("key") in (None, os.path.basename(runtime)) and os.path.exists(os.path.join(runtime, "agent.lock")):
@@ -43,9 +43,9 @@ def is_held(lock: str) -> bool:
         os.close(fd)
 
 
-def live_attempts(state: str) -> List[str]:
+def live_attempts(state: str) -> list[str]:
     """Directories of attempts whose shim lives."""
-    found: List[str] = []
+    found: list[str] = []
     runs = os.path.join(state, "runs")
     for run in sorted(os.listdir(runs)) if os.path.isdir(runs) else []:
         for name in sorted(os.listdir(os.path.join(runs, run))):
@@ -102,7 +102,7 @@ def prune(top: str) -> None:
             pass
 
 
-def clear_code(run: str, left: List[str]) -> None:
+def clear_code(run: str, left: list[str]) -> None:
     """The run's copy of the code: ours where unchanged, the user's where written."""
     code = os.path.join(run, "code")
     known = {entry["path"]: entry for entry in read_json(os.path.join(run, "code.json")).get("entries", [])}
@@ -118,7 +118,7 @@ def clear_code(run: str, left: List[str]) -> None:
     prune(code)
 
 
-def clear_run(run: str, purge: bool, left: List[str]) -> None:
+def clear_run(run: str, purge: bool, left: list[str]) -> None:
     made = read_json(os.path.join(run, "made.json"))
     for scratch in made.get("dirs", []):
         if purge:
@@ -174,8 +174,8 @@ def uninstall(request: Json) -> Json:
     stopped = stop_agents({"stateDir": root})
     if stopped["stuck"]:
         raise Failure("AGENT_STUCK", f"agents that do not leave: {', '.join(stopped['stuck'])}")
-    left: List[str] = []
-    removed: List[str] = []
+    left: list[str] = []
+    removed: list[str] = []
     for state in states:
         clear_state(state, bool(request.get("purge")), left)
         removed.append(state)
@@ -190,7 +190,7 @@ def uninstall(request: Json) -> Json:
     return {"removed": removed, "left": left[:100], "leftCount": len(left), "otherHosts": others, "agents": stopped["ended"]}
 
 
-def clear_state(state: str, purge: bool, left: List[str]) -> None:
+def clear_state(state: str, purge: bool, left: list[str]) -> None:
     runs = os.path.join(state, "runs")
     for name in os.listdir(runs) if os.path.isdir(runs) else []:
         clear_run(os.path.join(runs, name), purge, left)
@@ -201,7 +201,7 @@ def clear_state(state: str, purge: bool, left: List[str]) -> None:
     prune(state)
 
 
-def clear_base(base: str, keys: List[str]) -> None:
+def clear_base(base: str, keys: list[str]) -> None:
     """Secrets of those keys, the port locks, and the base when nothing else lives in it."""
     if not os.path.isdir(base) or os.lstat(base).st_uid != os.getuid():
         return
@@ -211,8 +211,8 @@ def clear_base(base: str, keys: List[str]) -> None:
         shutil.rmtree(base, ignore_errors=True)
 
 
-def clear_root(root: str) -> List[str]:
-    removed: List[str] = []
+def clear_root(root: str) -> list[str]:
+    removed: list[str] = []
     parents = read_json(os.path.join(root, "made.json")).get("dirs", [])
     for name in ("bundles", "node", "blobs"):
         path = os.path.join(root, name)

@@ -12,12 +12,12 @@ import shutil
 import socket
 import subprocess
 import sys
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Optional
 
 from host_net import interfaces
 from host_wire import boot_id, read_text
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 Started = Optional["subprocess.Popen[bytes]"]
 
 # A hung driver must not hang the look; a python on a cold NFS may take its time.
@@ -61,7 +61,7 @@ def can_hold_state(path: str) -> bool:
     return os.access(parent, os.W_OK | os.X_OK) and not flags & (os.ST_RDONLY | os.ST_NOEXEC)
 
 
-def state_place(home: str) -> Tuple[str, str]:
+def state_place(home: str) -> tuple[str, str]:
     """First fit, and a word when it is not under the home."""
     uid = os.getuid()
     first = os.path.join(home, ".local/state/nexadist")
@@ -71,7 +71,7 @@ def state_place(home: str) -> Tuple[str, str]:
     return "", f"neither {first} nor /var/tmp nor /tmp is writable and allows programs"
 
 
-def job_python(wish: Optional[str], home: str) -> Tuple[Optional[str], str]:
+def job_python(wish: str | None, home: str) -> tuple[str | None, str]:
     """The file behind the wish: an executable, or the directory of a virtual or conda environment; else python, python3 on PATH."""
     if wish:
         path = os.path.join(home, os.path.expanduser(wish))
@@ -88,14 +88,14 @@ def job_python(wish: Optional[str], home: str) -> Tuple[Optional[str], str]:
     return None, "no python or python3 on the PATH of a non-interactive SSH session; set `python:` to a path"
 
 
-def begin(argv: List[str]) -> Started:
+def begin(argv: list[str]) -> Started:
     try:
         return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd="/", start_new_session=True)
     except OSError:
         return None
 
 
-def finish(process: Started, seconds: float) -> Tuple[Optional[int], str]:
+def finish(process: Started, seconds: float) -> tuple[int | None, str]:
     """Exit status (None: did not start or was given up) and what it said."""
     if process is None:
         return None, "could not be started"
@@ -108,7 +108,7 @@ def finish(process: Started, seconds: float) -> Tuple[Optional[int], str]:
         return None, f"no answer within {seconds:g} s"
 
 
-def read_python(process: Started, path: Optional[str]) -> Tuple[Optional[Json], str]:
+def read_python(process: Started, path: str | None) -> tuple[Json | None, str]:
     code, text = finish(process, PYTHON_S)
     line = next((line for line in text.splitlines() if line.startswith("@[")), None)
     if code != 0 or line is None:
@@ -119,13 +119,13 @@ def read_python(process: Started, path: Optional[str]) -> Tuple[Optional[Json], 
     return {"path": path, "version": version, "torch": torch, "accelerate": accelerate}, ""
 
 
-def read_gpus(process: Started, path: Optional[str]) -> Tuple[Optional[List[Json]], str]:
+def read_gpus(process: Started, path: str | None) -> tuple[list[Json] | None, str]:
     if path is None:
         return None, "nvidia-smi is not on the PATH"
     code, text = finish(process, NVIDIA_SMI_S)
     if code != 0:
         return None, f"nvidia-smi: {(text.strip().splitlines() or ['failed'])[0][:300]}"
-    gpus: List[Json] = []
+    gpus: list[Json] = []
     for row in csv.reader(text.splitlines(), skipinitialspace=True):
         if len(row) == 4 and row[0].strip().isdigit():
             memory = re.fullmatch(r"(\d+)( MiB)?", row[3].strip())
@@ -133,7 +133,7 @@ def read_gpus(process: Started, path: Optional[str]) -> Tuple[Optional[List[Json
     return gpus, "" if gpus else f"nvidia-smi lists no GPU: {text.strip()[:200]}"
 
 
-def find_node() -> Optional[Json]:
+def find_node() -> Json | None:
     path = shutil.which("node")
     if path is None:
         return None
@@ -147,24 +147,24 @@ def memory_bytes() -> int:
     return int(match.group(1)) * 1024 if match else 0
 
 
-def ephemeral_ports() -> List[int]:
+def ephemeral_ports() -> list[int]:
     fields = read_text("/proc/sys/net/ipv4/ip_local_port_range").split()
     return [int(fields[0]), int(fields[1])] if len(fields) == 2 else [32768, 60999]
 
 
-def lingers(user: str) -> Optional[bool]:
+def lingers(user: str) -> bool | None:
     """None where there is no logind."""
     if not os.path.isdir("/run/systemd/seats") and not os.path.isdir("/run/systemd/users"):
         return None
     return os.path.exists(f"/var/lib/systemd/linger/{user}")
 
 
-def kills_user_processes() -> Optional[bool]:
+def kills_user_processes() -> bool | None:
     """The last word wins, drop-ins after the main file; the upstream default, no, is what distributions compile in today."""
     if lingers("") is None:
         return None
     files = ["/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf"]
-    dropins: Dict[str, str] = {}
+    dropins: dict[str, str] = {}
     for base in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
         for name in sorted(os.listdir(base)) if os.path.isdir(base) else []:
             if name.endswith(".conf"):

@@ -7,11 +7,11 @@ import fcntl
 import os
 import socket
 import struct
-from typing import Any, Dict, List
+from typing import Any
 
 from host_wire import read_text
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 
 
 class _Sockaddr(ctypes.Structure):
@@ -33,12 +33,12 @@ _Ifaddrs._fields_ = [
 ]
 
 
-def _by_getifaddrs() -> Dict[str, List[str]]:
+def _by_getifaddrs() -> dict[str, list[str]]:
     libc = ctypes.CDLL(None, use_errno=True)
     head = ctypes.POINTER(_Ifaddrs)()
     if libc.getifaddrs(ctypes.byref(head)) != 0:
         raise OSError(ctypes.get_errno(), "getifaddrs")
-    found: Dict[str, List[str]] = {}
+    found: dict[str, list[str]] = {}
     try:
         entry = head
         while entry:
@@ -57,9 +57,9 @@ def _by_getifaddrs() -> Dict[str, List[str]]:
     return found
 
 
-def _by_proc() -> Dict[str, List[str]]:
+def _by_proc() -> dict[str, list[str]]:
     """The way without ctypes: one IPv4 address an interface, all of IPv6."""
-    found: Dict[str, List[str]] = {}
+    found: dict[str, list[str]] = {}
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         for _, name in socket.if_nameindex():
             found[name] = []
@@ -75,12 +75,12 @@ def _by_proc() -> Dict[str, List[str]]:
     return found
 
 
-def interfaces() -> List[Json]:
+def interfaces() -> list[Json]:
     try:
         found = _by_getifaddrs()
     except (OSError, AttributeError, ValueError):
         found = _by_proc()
-    listed: List[Json] = []
+    listed: list[Json] = []
     for name, addresses in found.items():
         base = os.path.join("/sys/class/net", name)
         mtu = read_text(os.path.join(base, "mtu")).strip()

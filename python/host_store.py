@@ -9,11 +9,12 @@ import re
 import shutil
 import time
 import zlib
-from typing import IO, Any, Dict, Iterator, List
+from collections.abc import Iterator
+from typing import IO, Any
 
 from host_wire import Failure, make_state, raise_os, read_json
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 KINDS = {"bundle": "bundles", "node": "node"}
 MARKER = ".verified"
 CHUNK = 1 << 18
@@ -74,7 +75,7 @@ def pieces(source: IO[bytes], encoding: str, total: int) -> Iterator[bytes]:
         raise Failure("UPLOAD_BAD", f"the upload is not gzip: {error}") from error
 
 
-def write_files(source: IO[bytes], encoding: str, files: List[Json], directory: str) -> None:
+def write_files(source: IO[bytes], encoding: str, files: list[Json], directory: str) -> None:
     stream = pieces(source, encoding, sum(int(file["size"]) for file in files))
     rest = b""
     for file in files:
@@ -125,7 +126,7 @@ def put(request: Json, source: IO[bytes]) -> Json:
         return {"dir": final, "wrote": False}
     parent = os.path.dirname(final)
     temporary = os.path.join(parent, f".tmp-{os.getpid()}-{os.urandom(4).hex()}")
-    files: List[Json] = request["files"]
+    files: list[Json] = request["files"]
     try:
         os.makedirs(parent, 0o700, exist_ok=True)
         sweep_stale(parent)

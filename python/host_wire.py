@@ -6,9 +6,9 @@ import errno
 import json
 import os
 import stat
-from typing import Any, Dict, List, NoReturn, Optional, Tuple
+from typing import Any, NoReturn
 
-Json = Dict[str, Any]
+Json = dict[str, Any]
 
 
 class Failure(Exception):
@@ -39,7 +39,7 @@ def read_text(path: str) -> str:
         return ""
 
 
-def start_ticks(pid: int) -> Optional[int]:
+def start_ticks(pid: int) -> int | None:
     """Field 22 of /proc/PID/stat, or None when there is no such process or it is a zombie."""
     text = read_text(f"/proc/{pid}/stat")
     if not text:
@@ -52,9 +52,9 @@ def boot_id() -> str:
     return read_text("/proc/sys/kernel/random/boot_id").strip()
 
 
-def namespaces() -> Tuple[int, int]:
+def namespaces() -> tuple[int, int]:
     """Inodes of the PID and the network namespace; 0 where /proc does not tell."""
-    found: List[int] = []
+    found: list[int] = []
     for name in ("pid", "net"):
         try:
             found.append(os.stat(f"/proc/self/ns/{name}").st_ino)
@@ -79,14 +79,14 @@ def make_private(path: str) -> str:
     return path
 
 
-def runtime_bases() -> List[str]:
+def runtime_bases() -> list[str]:
     """Where sockets, locks and tokens may live: local disk first, so that one NFS home serves many hosts."""
     uid = os.getuid()
     return [f"/tmp/nexadist-{uid}", f"/dev/shm/nexadist-{uid}"]
 
 
 def runtime_base() -> str:
-    problems: List[str] = []
+    problems: list[str] = []
     for base in runtime_bases():
         try:
             return make_private(base)
@@ -139,7 +139,7 @@ def make_state(state_dir: str) -> str:
         raise Failure("STATE_DIR", f"{state_dir} is not an absolute path")
     if os.path.isdir(state_dir):
         return state_dir
-    made: List[str] = []
+    made: list[str] = []
     parent = state_dir
     while not os.path.isdir(parent):
         made.append(parent)
