@@ -9,7 +9,8 @@ import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
 import { connectHost } from "../reach/connect-host.ts";
 import { proxyThroughHelper } from "../reach/helper.ts";
 import { type AgentLink, openLink } from "../reach/link.ts";
-import type { Transport } from "../reach/transport.ts";
+import { openLocal } from "../reach/local-driver.ts";
+import type { ReachOptions, Transport } from "../reach/transport.ts";
 import { asDuplex } from "./proxy-stream.ts";
 
 export type Linked = {
@@ -74,10 +75,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
     let transport: Transport | undefined;
     try {
       notice(tries === 0 ? "connecting" : "connecting again");
-      transport = await connectHost(
-        { ...host, host: host.name },
-        { connectMs, acceptNewHostKeys: lent.acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env: lent.env, notice },
-      );
+      transport = await reach(host, { connectMs, acceptNewHostKeys: lent.acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env: lent.env, notice });
       notice("looking");
       const facts = await lookAt(transport, host);
       const agent = await bringUpAgent(transport, host, facts, notice);
@@ -156,6 +154,9 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
 
   return { current: () => linked, listen, close };
 }
+
+const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>
+  host.transport === "local" ? Promise.resolve(openLocal(host.name, options)) : connectHost({ ...host, host: host.sshHost ?? host.name }, options);
 
 /** The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. */
 async function reachSocket(transport: Transport, host: string, path: string): Promise<Duplex> {

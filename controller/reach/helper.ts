@@ -21,13 +21,16 @@ export async function callHelper(
   timeoutMs = 30_000,
 ): Promise<unknown> {
   const { child, nonce } = await startHelper(transport, request);
-  const timer = setTimeout(() => child.kill(), timeoutMs);
+  const timer = setTimeout(() => {
+    child.kill();
+    child.stdout.destroy(); // also where the far end ignores the kill
+  }, timeoutMs);
   try {
     const answer = readAnswer(child, nonce);
     if (payload !== null) await pump(payload, child, answer);
     child.stdin.end();
     const found = await answer;
-    if (found.json === null) throw silence(host, found.noise, timeoutMs, await child.exit);
+    if (found.json === null) throw silence(host, found.noise, timeoutMs, child.stdout.destroyed ? { code: null } : await child.exit);
     return unwrap(host, found.json);
   } finally {
     clearTimeout(timer);
