@@ -8,7 +8,7 @@ import type { ShimCommand } from "../cluster/shim-contract.ts";
 import { type Agent, shimKey } from "./agent-state.ts";
 import { isStream } from "./log-streams.ts";
 import { isAlive } from "./process-start.ts";
-import { addEvent, attemptDir, isLive, type Run, readMissed, viewOf, waitFor } from "./run.ts";
+import { addEvent, attemptDir, type Run, readMissed, viewOf, waitFor } from "./run.ts";
 import { connectShim } from "./shim-link.ts";
 import { type ArmRequest, readArmSpec, startShim, sweep, writeArmSpec } from "./shim-start.ts";
 
@@ -94,6 +94,7 @@ export async function arm(agent: Agent, run: Run, request: ArmRequest): Promise<
     const { code, text } = view.armFailed;
     throw code === "PORT_BUSY" ? fail("PORT_BUSY", { text }) : fail("ARM_FAILED", { attempt, why: text });
   }
+  if (agent.stopped.has(key)) throw fail("ATTEMPT_STOPPED", { attempt });
   if (view.armed === null) throw fail("ARM_FAILED", { attempt, why: view.phase === "ended" ? "it ended at once" : "no word from it" });
   return { ports: view.armed.ports, pid: view.armed.pid, start: view.armed.start, dir: spec.dir, socket: spec.socket };
 }
@@ -104,6 +105,8 @@ async function send(agent: Agent, run: Run, attempt: number, command: ShimComman
   for (let tries = 0; tries < 200 && view.phase !== "ended"; tries++) {
     const link = agent.shims.get(shimKey(run, attempt));
     if (link !== undefined) {
+      // A stop may have come while we waited for the link.
+      if (command.do === "launch" && agent.stopped.has(shimKey(run, attempt))) throw fail("ATTEMPT_STOPPED", { attempt });
       link.send(command);
       return true;
     }
@@ -137,7 +140,7 @@ export function stop(agent: Agent, run: Run, attempt: number, graceMs: number, w
   void send(agent, run, attempt, { do: "stop", graceMs, why });
 }
 
-/** Resolves when no attempt of the run is followed any more. */
+/** Resolves when nothing is followed any more: the last event of each attempt is written. */
 export async function settled(agent: Agent, run: Run): Promise<void> {
-  while (isLive(run)) await Promise.all([...run.attempts.keys()].map((attempt) => agent.followed.get(shimKey(run, attempt)) ?? delay(100)));
+  await Promise.all([...run.attempts.keys()].map((attempt) => agent.followed.get(shimKey(run, attempt))));
 }

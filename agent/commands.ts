@@ -7,7 +7,7 @@ import { fail } from "../cluster/errors.ts";
 import { type Authority, type Command, type RunRecord, type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
 import type { Agent } from "./agent-state.ts";
 import { toStatus } from "./attempt-view.ts";
-import { arm, launch, stop } from "./attempts.ts";
+import { arm, launch, settled, stop } from "./attempts.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { commitTree } from "./code-tree.ts";
 import { VERSION } from "./config.ts";
@@ -77,6 +77,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
     case "forget":
       return inTurn(context, run, async () => {
         if (isLive(run)) throw fail("USAGE", { what: `${run.run} is still alive on this host`, fix: `nexadist stop ${run.run}` });
+        await settled(agent, run);
         forget(agent.config, run);
         run.journal.close();
         agent.runs.delete(run.run);

@@ -47,6 +47,7 @@ export type Journal = {
   readonly lines: readonly string[];
   /** Resolves when the line is on the disk, or when the disk took it not: then it is tried again until it does. */
   readonly append: (line: string) => Promise<void>;
+  /** Takes effect when what was appended is written. */
   readonly close: () => void;
 };
 
@@ -60,10 +61,18 @@ export function openJournal(path: string, onTrouble: (error: Error) => void): Jo
   ftruncateSync(fd, size);
   let waiting: { line: string; done: () => void }[] = [];
   let isBusy = false;
+  let isClosing = false;
   let isClosed = false;
 
   const flush = (): void => {
-    if (isBusy || isClosed || waiting.length === 0) return;
+    if (isBusy) return;
+    if (waiting.length === 0) {
+      if (isClosing && !isClosed) {
+        isClosed = true;
+        closeSync(fd);
+      }
+      return;
+    }
     isBusy = true;
     const batch = waiting;
     waiting = [];
@@ -71,6 +80,7 @@ export function openJournal(path: string, onTrouble: (error: Error) => void): Jo
       isBusy = false;
       for (const { done } of batch) done();
       if (error === null) return flush();
+      ftruncateSync(fd, size); // half a line is worse than none, and a retry must not double one
       onTrouble(error);
       waiting = [...batch.map(({ line }) => ({ line, done: () => undefined })), ...waiting];
       setTimeout(flush, RETRY_MS).unref();
@@ -84,7 +94,6 @@ export function openJournal(path: string, onTrouble: (error: Error) => void): Jo
         finish(error);
       });
     } catch (error) {
-      ftruncateSync(fd, size); // half a line is worse than none
       finish(error as Error);
     }
   };
@@ -97,8 +106,8 @@ export function openJournal(path: string, onTrouble: (error: Error) => void): Jo
         queueMicrotask(flush); // one fsync for all of this turn
       }),
     close: () => {
-      isClosed = true;
-      closeSync(fd);
+      isClosing = true;
+      flush();
     },
   };
 }

@@ -14,6 +14,7 @@ import sys
 import time
 from typing import Any
 
+from host_session import outlive_session
 from host_store import is_present, place
 from host_wire import (
     Failure,
@@ -138,7 +139,7 @@ def clean_environment() -> dict[str, str]:
     }
 
 
-def detach(node: str, entry: str, config: str, lock_fd: int, log: str, runtime: str, bundle: str) -> None:
+def detach(before: list[str], node: str, entry: str, config: str, lock_fd: int, log: str, runtime: str, bundle: str) -> None:
     """Double fork; the grandchild becomes the agent and keeps the lock's descriptor as fd 3, which Node hides from its own children."""
     child = os.fork()
     if child:
@@ -161,7 +162,8 @@ def detach(node: str, entry: str, config: str, lock_fd: int, log: str, runtime: 
         pid = os.getpid()
         write_private(os.path.join(runtime, "agent.pid"), json.dumps({"pid": pid, "start": start_ticks(pid), "bundle": bundle}))
         # A small young generation: an agent copies bytes, and a cluster's host has better use for its memory.
-        os.execve(node, [node, "--max-semi-space-size=2", "--disable-warning=ExperimentalWarning", entry, config], clean_environment())
+        argv = [*before, node, "--max-semi-space-size=2", "--disable-warning=ExperimentalWarning", entry, config]
+        os.execve(argv[0], argv, clean_environment())
     except BaseException as error:
         os.write(2, f"agent not started: {error}\n".encode())
     finally:
@@ -201,6 +203,7 @@ def start(request: Json) -> Json:
     log_from = len(read_text(log))
     if request.get("upgrade") and read_json(os.path.join(runtime, "agent.pid")).get("bundle") != bundle and not end_agent(runtime):
         raise Failure("AGENT_STUCK", f"the old agent (see {log}) does not leave")
+    before = outlive_session(pwd.getpwuid(os.getuid()).pw_name)
     fd = take_lock(os.path.join(runtime, "agent.lock"))
     if fd is None:
         wait_for_socket(runtime, log, log_from)
@@ -225,7 +228,7 @@ def start(request: Json) -> Json:
             os.unlink(config["socket"])
         write_private(config["tokenFile"], secrets.token_hex(32))
         write_private(os.path.join(runtime, "agent.json"), json.dumps(config))
-        detach(request["node"], os.path.join(bundle_dir, "agent.mjs"), os.path.join(runtime, "agent.json"), fd, log, runtime, bundle)
+        detach(before, request["node"], os.path.join(bundle_dir, "agent.mjs"), os.path.join(runtime, "agent.json"), fd, log, runtime, bundle)
     except OSError as error:
         raise_os(error, runtime)
     finally:

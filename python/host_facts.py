@@ -15,6 +15,7 @@ import sys
 from typing import Any, Optional
 
 from host_net import interfaces
+from host_session import kills_user_processes, lingers
 from host_wire import boot_id, read_text
 
 Json = dict[str, Any]
@@ -150,30 +151,6 @@ def memory_bytes() -> int:
 def ephemeral_ports() -> list[int]:
     fields = read_text("/proc/sys/net/ipv4/ip_local_port_range").split()
     return [int(fields[0]), int(fields[1])] if len(fields) == 2 else [32768, 60999]
-
-
-def lingers(user: str) -> bool | None:
-    """None where there is no logind."""
-    if not os.path.isdir("/run/systemd/seats") and not os.path.isdir("/run/systemd/users"):
-        return None
-    return os.path.exists(f"/var/lib/systemd/linger/{user}")
-
-
-def kills_user_processes() -> bool | None:
-    """The last word wins, drop-ins after the main file; the upstream default, no, is what distributions compile in today."""
-    if lingers("") is None:
-        return None
-    files = ["/usr/lib/systemd/logind.conf", "/etc/systemd/logind.conf"]
-    dropins: dict[str, str] = {}
-    for base in ("/usr/lib/systemd/logind.conf.d", "/run/systemd/logind.conf.d", "/etc/systemd/logind.conf.d"):
-        for name in sorted(os.listdir(base)) if os.path.isdir(base) else []:
-            if name.endswith(".conf"):
-                dropins[name] = os.path.join(base, name)
-    verdict = False
-    for path in files + [dropins[name] for name in sorted(dropins)]:
-        for value in re.findall(r"^\s*KillUserProcesses\s*=\s*(\S+)", read_text(path), re.M):
-            verdict = value.lower() in ("yes", "true", "on", "1")
-    return verdict
 
 
 def facts(request: Json) -> Json:
