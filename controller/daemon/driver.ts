@@ -8,8 +8,9 @@ import { lookup } from "node:dns/promises";
 import { writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
-import { fail, NexaError, toProblem } from "../../cluster/errors.ts";
+import { fail, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
 import { dryRunJson } from "../../cluster/launch/dry-run.ts";
+import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
@@ -21,7 +22,7 @@ import type { Snapshot } from "../sync/snapshot.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { layOut, planOf } from "./layout.ts";
+import { type Addresses, layOut, planOf, refusalOf } from "./layout.ts";
 import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
@@ -174,25 +175,31 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const beginAttempt = (attempt: number): void => {
-    const layout = layOut(state);
-    const first = state.members[0] ?? "";
-    if (!layout.ok) return apply({ event: { at: now(), type: "host-failed", host: layout.host, during: "arm", problem: layout.problem } });
-    const hashes = new Map(membersOf(state).map((h) => [h.name, h.scriptSha256]));
-    if (new Set(hashes.values()).size > 1) {
-      const what = [...hashes].map(([name, hash]) => `${name} ${hash?.slice(0, 12) ?? "has none"}`).join(", ");
-      return apply({ event: { at: now(), type: "host-failed", host: first, during: "arm", problem: toProblem(fail("CODE_DIFFERS", { what })) } });
-    }
-    once(`begin-attempt:${attempt}`, () => undefined);
-    apply({
-      event: { at: now(), type: "attempt-begun", attempt, rdzvId: `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`, world: layout.world },
-    });
+    const end = once(`begin-attempt:${attempt}`, () => undefined);
+    const refuse = (host: string, problem: Problem): void => apply({ event: { at: now(), type: "host-failed", host, during: "arm", problem } });
+    addresses().then(
+      (found) => {
+        const refusal = differingScripts(state) ?? refusalOf(state, found);
+        if (refusal !== null) return refuse(refusal.host, refusal.problem);
+        const layout = layOut(state);
+        const rdzvId = `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`;
+        if (layout.ok) apply({ event: { at: now(), type: "attempt-begun", attempt, rdzvId, world: layout.world } });
+      },
+      (error: unknown) => {
+        end();
+        refuse(state.members[0] ?? "", toProblem(error));
+      },
+    );
   };
 
-  const plan = async () => {
+  const addresses = async (): Promise<Addresses> => {
     const names = state.spec.hosts.filter((host) => isIP(host.address) === 0);
-    const found = await Promise.all(names.map(async (host) => [host.name, await resolveName(host.address)] as const));
-    const made = planOf(state, Object.fromEntries(found));
-    await writeFile(join(deps.dir, "plan.json"), `${JSON.stringify(dryRunJson(made), null, 2)}\n`, { mode: 0o600 });
+    return Object.fromEntries(await Promise.all(names.map(async (host) => [host.name, await resolveName(host.address)] as const)));
+  };
+
+  const plan = async (): Promise<AttemptPlan> => {
+    const made = planOf(state, await addresses());
+    await writeFile(join(deps.dir, "plan.json"), formatPlanJson(made), { mode: 0o600 });
     return made;
   };
 
@@ -221,6 +228,14 @@ export function driveRun(deps: DriverDeps): Driver {
   writeManifest(deps.dir, state);
   queueMicrotask(flush);
   return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), dispose };
+}
+
+/** Under --no-sync every host must hold the same script. */
+function differingScripts(state: RunState): { readonly host: string; readonly problem: Problem } | null {
+  const hashes = membersOf(state).map((h) => [h.name, h.scriptSha256] as const);
+  if (new Set(hashes.map(([, hash]) => hash)).size <= 1) return null;
+  const what = hashes.map(([name, hash]) => `${name} ${hash?.slice(0, 12) ?? "has none"}`).join(", ");
+  return { host: state.members[0] ?? "", problem: toProblem(fail("CODE_DIFFERS", { what })) };
 }
 
 const resolveName = (name: string): Promise<string[]> =>

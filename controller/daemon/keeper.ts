@@ -75,7 +75,13 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
     let transport: Transport | undefined;
     try {
       notice(tries === 0 ? "connecting" : "connecting again");
-      transport = await reach(host, { connectMs, acceptNewHostKeys: lent.acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env: lent.env, notice });
+      transport = await reach(host, {
+        connectMs,
+        acceptNewHostKeys: lent.acceptNewHostKeys,
+        agentSocket: lent.agentSocket ?? undefined,
+        env: lent.env,
+        notice,
+      });
       notice("looking");
       const facts = await lookAt(transport, host);
       const agent = await bringUpAgent(transport, host, facts, notice);

@@ -1,7 +1,7 @@
 /** Who takes part with how many ranks: from the run's state once its hosts are known. Pure. */
 
 import { isIP } from "node:net";
-import type { Problem } from "../../cluster/errors.ts";
+import { NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
 import { chooseGpus } from "../../cluster/launch/gpus.ts";
 import { planAttempt } from "../../cluster/launch/plan.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
@@ -27,8 +27,24 @@ export function layOut(state: RunState): Layout {
   return { ok: true, places, world: places.reduce((sum, place) => sum + place.nproc, 0) };
 }
 
-/** The plan of the present attempt; all hosts must be armed. `addresses`: host → numeric addresses of its `address`. */
-export function planOf(state: RunState, addresses: Readonly<Record<string, readonly string[]>>): AttemptPlan {
+export type Addresses = Readonly<Record<string, readonly string[]>>;
+
+/** What an attempt would be refused for, before anything is armed; null: nothing. */
+export function refusalOf(state: RunState, addresses: Addresses): { readonly host: string; readonly problem: Problem } | null {
+  const layout = layOut(state);
+  if (!layout.ok) return layout;
+  try {
+    planOf(state, addresses);
+    return null;
+  } catch (error) {
+    const problem = toProblem(error);
+    const named = error instanceof NexaError ? error.data.host : undefined;
+    return { host: state.members.find((name) => name === named) ?? state.members[0] ?? "", problem };
+  }
+}
+
+/** The plan of the present attempt. `addresses`: host → numeric addresses of its `address`. Ports are 1 until the host is armed. */
+export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
   const hosts = memberSpecs(state).map((host): PlanHost => {
     const at = state.hosts[host.name];
     return {
@@ -47,12 +63,12 @@ export function planOf(state: RunState, addresses: Readonly<Record<string, reado
     };
   });
   const held = membersOf(state).flatMap((h) => portsOf(state, h.name));
-  const port = (use: "rdzv" | "master"): number => held.find((p) => p.use === use)?.port ?? 0;
+  const port = (use: "rdzv" | "master"): number => held.find((p) => p.use === use)?.port ?? 1;
   const cpuOnly = hosts.every(({ host }) => host.gpus.kind === "none");
   return planAttempt({ spec: state.spec, hosts, attempt: state.attempt, rdzvId: state.rdzvId, ports: { rdzv: port("rdzv"), master: port("master") }, cpuOnly });
 }
 
 function portsOf(state: RunState, host: string): { use: "rdzv" | "master"; port: number }[] {
   const asked = portsToHold(state.spec, memberSpecs(state), host).ports;
-  return asked.map(({ use }, k) => ({ use, port: state.hosts[host]?.armed?.ports[k] ?? 0 }));
+  return asked.map(({ use }, k) => ({ use, port: state.hosts[host]?.armed?.ports[k] ?? 1 }));
 }

@@ -91,6 +91,8 @@ def write_sshd_config(host: Host, etc: str) -> None:
     }.items():
         if key in options:
             lines.append(f"{keyword} {options[key]}")
+    if "path" in options:
+        lines.append(f"SetEnv PATH={options.get('train', '/opt/train')}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
     with open(os.path.join(etc, "ssh/sshd_config"), "w") as file:
         file.write("\n".join(lines) + "\n")
 

@@ -25,6 +25,7 @@ KNOWN: dict[str, tuple[str, str]] = {
     "user": (r"[a-z][a-z0-9_-]*", "one more ordinary user (uid 2002), used by default for this host"),
     "homes": (r"/[\w/.-]+", "directory of the ordinary users' homes, instead of /home"),
     "train": (r"/[\w/.-]+", "where the Python with torch is, instead of /opt/train"),
+    "path": ("train", "the Python with torch is first on PATH in every session"),
     "interface": (r"[a-z][a-z0-9]{0,14}", "name of the network interface, instead of eth0"),
     "home": ("readonly", "homes are mounted read-only"),
     "tmp": ("noexec", "/tmp is mounted noexec"),
