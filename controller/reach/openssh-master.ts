@@ -16,9 +16,10 @@ const KEPT_LINES = 60;
 
 /**
  * Argument 1: the directory; the rest: arguments for ssh. ssh -N reads no stdin, so a small watcher does: at its end (our death) it ends ssh.
- * A signal that comes just before its poll() wakes ssh only at the next keepalive, hence the second one. The directory goes in every case.
+ * A signal that comes just before its poll() wakes ssh only at the next keepalive, hence the second one. The directory goes in every
+ * case, also when the shell has a word about it and our end of its stderr is gone (SIGPIPE).
  */
-const WATCHED = `d=$1; shift; exec 3<&0; ssh "$@" </dev/null 3<&- & p=$!; (read -r x <&3; exec 3<&-; kill "$p"; sleep 1; kill -9 "$p") >/dev/null 2>&1 & w=$!; exec 3<&-
+const WATCHED = `d=$1; shift; trap '' PIPE; exec 3<&0; ssh "$@" </dev/null 3<&- & p=$!; (read -r x <&3; exec 3<&-; kill "$p"; sleep 1; kill -9 "$p") >/dev/null 2>&1 & w=$!; exec 3<&-
 trap 'kill "$p"' TERM INT HUP; wait "$p"; s=$?; exec 2>/dev/null; kill "$w"; rm -rf -- "$d"; exit "$s"`;
 
 export type PresentedKey = { readonly type: string; readonly fingerprint: string };

@@ -27,14 +27,14 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
           const opened = (error: Error | undefined, stream: ClientChannel): void => {
             if (error === undefined) resolve(stream);
             else if (/Channel open failure/.test(error.message)) reject(new SessionRefused(error.message));
-            else reject(link.goneBecause() === undefined && !isEarlyDrop(error.message) ? error : lost(error));
+            else reject(isLoss(error) ? lost(error) : error);
           };
           client.exec(command, pty === undefined ? {} : { pty: { cols: pty.columns, rows: pty.rows, term: pty.term } }, opened);
         });
         return toProcess(channel, leave);
       })
       .catch((error: Error) => {
-        if (link.goneBecause() !== undefined) throw lost(error);
+        if (link.goneBecause() !== undefined || isLoss(error)) throw lost(error);
         throw error instanceof SessionRefused || /Unable to exec|Unable to request/.test(error.message)
           ? sshFail("SSH_CHANNEL", settings, "ssh2", { cause: error.message }, error)
           : error;
@@ -57,6 +57,9 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
 
   return { driver: "ssh2", why, exec, openSocket, closed: link.closed, close: link.close };
 }
+
+/** What ssh2 says when the connection went under a request; its `close` event may come later. */
+const isLoss = (error: Error): boolean => /Not connected|No response from server/.test(error.message) || isEarlyDrop(error.message);
 
 function watchConnection(client: Client): { closed: Promise<string>; goneBecause: () => string | undefined; close: () => void } {
   let reason: string | undefined;

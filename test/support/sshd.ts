@@ -133,7 +133,10 @@ async function launch(
   writeFileSync(file, `${lines.join("\n")}\n`);
   writeFileSync(join(dir, "log"), "");
   const child = spawn(SSHD ?? "", ["-D", "-e", "-f", file], { stdio: ["ignore", "ignore", "pipe"] });
-  const onExit = (): void => void child.kill(); // a test that crashed
+  const onExit = (): void => {
+    child.kill(); // a test that crashed
+    rmSync(dir, { recursive: true, force: true });
+  };
   process.once("exit", onExit);
   child.once("exit", () => process.off("exit", onExit));
   child.stderr.setEncoding("utf8");

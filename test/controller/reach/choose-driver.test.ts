@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { userInfo } from "node:os";
 import { describe, it } from "node:test";
 import { chooseDriver } from "../../../controller/reach/choose-driver.ts";
-import { parseSshG, readSettings } from "../../../controller/reach/ssh-config.ts";
+import { parseSshG, readSettings, resolveSettings } from "../../../controller/reach/ssh-config.ts";
 import type { ReachOptions } from "../../../controller/reach/transport.ts";
 
 const options: ReachOptions = { connectMs: 1, acceptNewHostKeys: false, agentSocket: "/agent", env: { USER: "me", KEYS: "/keys" }, notice: () => {} };
@@ -70,5 +70,12 @@ describe("readSettings", () => {
   it("splits lists of known_hosts files and drops `none`", () => {
     const { userKnownHosts, globalKnownHosts } = settings();
     assert.deepEqual([userKnownHosts, globalKnownHosts], [["/k1", "/k2"], []]);
+  });
+
+  it("needs no ssh client", async () => {
+    const bare = await resolveSettings({ name: "n", host: "h", port: 2222, identity: "/id" }, { ...options, env: { USER: "me", PATH: "/nowhere" } });
+    assert.equal(bare.hasSshClient, false);
+    assert.deepEqual([bare.hostname, bare.user, bare.keyName, bare.identityFiles], ["h", "me", "[h]:2222", ["/id"]]);
+    assert.equal(chooseDriver(bare, none, undefined).driver, "ssh2");
   });
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { createServer, type Server } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,6 @@ import { DRIVERS, failureOf, gather, reach, runText } from "../../support/reach.
 import { SSHD, type Sshd, startSshd } from "../../support/sshd.ts";
 
 const sha256 = (bytes: Buffer): string => createHash("sha256").update(bytes).digest("hex");
-const masterDirs = (): string[] => readdirSync(tmpdir()).filter((name) => name.startsWith("nexadist-ssh-"));
 
 for (const driver of DRIVERS) {
   describe(`${driver} driver`, { skip: SSHD === undefined && "no sshd" }, () => {
@@ -160,12 +159,12 @@ for (const driver of DRIVERS) {
     });
 
     it("leaves no directory behind", async () => {
-      const before = masterDirs();
-      const other = await reach(sshd, { driver });
-      const made = masterDirs().filter((name) => !before.includes(name));
+      const other = await reach(sshd, { driver, env: { XDG_RUNTIME_DIR: sshd.dir } });
+      const made = (): string[] => readdirSync(sshd.dir).filter((name) => name.startsWith("nexadist-ssh-"));
+      assert.equal(made().length, driver === "ssh" ? 1 : 0);
       other.close();
       await other.closed;
-      for (const name of made) assert.equal(existsSync(join(tmpdir(), name)), false);
+      assert.deepEqual(made(), []);
     });
   });
 }
