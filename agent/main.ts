@@ -7,6 +7,7 @@ import type { Agent } from "./agent-state.ts";
 import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
 import { readConfig, VERSION } from "./config.ts";
+import { FRESH_EVERY_MS, keepFresh } from "./keep-fresh.ts";
 import { type Link, type LinkContext, openLink } from "./link.ts";
 import { listen } from "./listen.ts";
 import { isLive, loadRuns, type Run } from "./run.ts";
@@ -72,6 +73,7 @@ async function main(configPath: string): Promise<void> {
     },
     log,
   );
+  setInterval(() => keepFresh(config.runtimeDir, config.secretsDir), FRESH_EVERY_MS);
   log(`ready, pid ${process.pid}, bundle ${config.bundle}`);
 
   setInterval(() => {

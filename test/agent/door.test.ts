@@ -111,3 +111,10 @@ test("names that are paths are refused by every command that takes one", async (
   assert.deepEqual(readdirSync(join(agent.stateDir, "runs")), []);
   assert.ok(!existsSync(join(agent.stateDir, "x")));
 });
+
+test("a link that has fallen silent is given up, with its code", async (t) => {
+  const agent = await startAgent(t);
+  const { code, heard } = await say(agent, [hello(agent.token)]);
+  assert.equal(code, CLOSE.silent);
+  assert.ok(heard.some((text) => text.includes('"beat"')), "the agent's own pulse went on");
+});

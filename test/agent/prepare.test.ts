@@ -1,11 +1,13 @@
 /** Making a host ready: the session's environment, setup lines, python, scratch, and where secrets are. */
 
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { keepFresh } from "../../agent/keep-fresh.ts";
 import { findPython, matches } from "../../agent/prepare.ts";
+import { eraseSecrets, readSecret, writeSecret } from "../../agent/secret-files.ts";
 import { runSetup } from "../../agent/setup.ts";
 import { connect, record, startAgent } from "../support/agent.ts";
 import { askHost } from "../support/host-helper.ts";
@@ -109,4 +111,24 @@ test("prepare: the environment of a fresh session is the base; scratch before th
   await client.as("r1", 1, { do: "forget" });
   assert.ok(!existsSync(memory));
   assert.ok(existsSync(join(fallback.scratch, "rank_3/model.pt")) && !existsSync(join(fallback.scratch, "rank_4")));
+});
+
+test("secrets: gone from memory's files they are still known to the agent, until the run is forgotten", (t) => {
+  const dir = scratch(t);
+  writeSecret(dir, "r1", "secrets", { A: "1" });
+  writeSecret(dir, "r10", "secrets", { B: "2" });
+  rmSync(join(dir, "r1"), { recursive: true });
+  assert.deepEqual(readSecret(dir, "r1", "secrets"), { A: "1" });
+  eraseSecrets(dir, "r1");
+  assert.equal(readSecret(dir, "r1", "secrets"), null);
+  assert.deepEqual(readSecret(dir, "r10", "secrets"), { B: "2" });
+});
+
+test("what lies in /tmp is touched, also a socket's neighbours", (t) => {
+  const dir = join(scratch(t), "nexadist/key");
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(join(dir, "token"), "");
+  utimesSync(join(dir, "token"), 1, 1);
+  keepFresh(dir, join(dir, "absent"));
+  assert.ok(statSync(join(dir, "token")).mtimeMs > 1e12);
 });
