@@ -9,7 +9,7 @@ import { writeFile } from "node:fs/promises";
 import { isIP } from "node:net";
 import { join } from "node:path";
 import { fail, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
-import { dryRunJson } from "../../cluster/launch/dry-run.ts";
+import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
