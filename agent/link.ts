@@ -38,9 +38,11 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
   let heardAt = Date.now();
   let tickedAt = Date.now();
   let isClosed = false;
+  let isClosing = false;
 
   const close = (code: number, reason: string): void => {
-    if (isClosed) return;
+    if (isClosed || isClosing) return;
+    isClosing = true;
     socket.close(code, reason.slice(0, 120));
     // A peer that does not even answer the close.
     setTimeout(() => socket.terminate(), 1000).unref();
@@ -156,6 +158,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
     close,
     holds: (run) => claimed.has(run.run),
     onMessage: (data, isBinary) => {
+      if (isClosing) return; // what was on its way behind a bad frame is not looked at
       heardAt = Date.now();
       try {
         const bytes = data as Buffer;

@@ -77,7 +77,7 @@ test("a silent peer and one that sends a byte a time are dropped; idle sockets b
   assert.ok(good.welcome.pid > 0);
 });
 
-test("ten thousand random frames: closed again and again, nothing executed, no growth, the same agent", async (t) => {
+test("two hundred links full of random frames: closed again and again, nothing executed, no growth, the same agent", async (t) => {
   const agent = await startAgent(t);
   const mark = join(agent.home, "executed");
   const shapes = [
@@ -116,5 +116,8 @@ test("a link that has fallen silent is given up, with its code", async (t) => {
   const agent = await startAgent(t);
   const { code, heard } = await say(agent, [hello(agent.token)]);
   assert.equal(code, CLOSE.silent);
-  assert.ok(heard.some((text) => text.includes('"beat"')), "the agent's own pulse went on");
+  assert.ok(
+    heard.some((text) => text.includes('"beat"')),
+    "the agent's own pulse went on",
+  );
 });
