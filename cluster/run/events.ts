@@ -17,6 +17,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number };
       readonly driver: string;
       readonly why: string;
+      /** What SSH dialled; null: this machine itself. */
+      readonly dialled: string | null;
     }
   /** It could not be reached or made ready within the connect time. */
   | { readonly type: "host-refused"; readonly host: string; readonly problem: Problem }

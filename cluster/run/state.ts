@@ -25,6 +25,7 @@ export type HostState = {
   readonly dirs: AgentDirs | null;
   readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number } | null;
   readonly driver: string;
+  readonly dialled: string | null;
   readonly why: string;
   /** What `prepare` made ready. */
   readonly dir: string | null;

@@ -22,7 +22,7 @@ import type { Snapshot } from "../sync/snapshot.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { type Addresses, layOut, planOf, refusalOf } from "./layout.ts";
+import { type Addresses, layOut, memberSpecs, planOf, refusalOf } from "./layout.ts";
 import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
@@ -193,7 +193,7 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const addresses = async (): Promise<Addresses> => {
-    const names = state.spec.hosts.filter((host) => isIP(host.address) === 0);
+    const names = memberSpecs(state).filter((host) => isIP(host.address) === 0);
     return Object.fromEntries(await Promise.all(names.map(async (host) => [host.name, await resolveName(host.address)] as const)));
   };
 

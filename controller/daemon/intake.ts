@@ -70,7 +70,17 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     if (deps.stage() === "waiting") {
       const { facts, agent, transport } = found;
       deps.apply({
-        event: { at: Date.now(), type: "host-connected", host: host.name, facts, dirs: link.welcome.dirs, agent, driver: transport.driver, why: transport.why },
+        event: {
+          at: Date.now(),
+          type: "host-connected",
+          host: host.name,
+          facts,
+          dirs: link.welcome.dirs,
+          agent,
+          driver: transport.driver,
+          why: transport.why,
+          dialled: transport.address,
+        },
       });
     } else deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
     deps.ready();

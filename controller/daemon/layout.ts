@@ -3,6 +3,7 @@
 import { isIP } from "node:net";
 import { NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
 import { chooseGpus } from "../../cluster/launch/gpus.ts";
+import { withPeerAddress } from "../../cluster/launch/peer-address.ts";
 import { planAttempt } from "../../cluster/launch/plan.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
 import type { AttemptPlan, PlanHost } from "../../cluster/launch/types.ts";
@@ -14,7 +15,8 @@ export type Layout =
   | { readonly ok: true; readonly places: readonly RankAssignment[]; readonly world: number }
   | { readonly ok: false; readonly host: string; readonly problem: Problem };
 
-export const memberSpecs = (state: RunState): HostSpec[] => state.spec.hosts.filter((host) => state.members.includes(host.name));
+export const memberSpecs = (state: RunState): HostSpec[] =>
+  state.spec.hosts.filter((host) => state.members.includes(host.name)).map((host) => withPeerAddress(host, state.hosts[host.name]?.dialled ?? null));
 
 export function layOut(state: RunState): Layout {
   const counted: { name: string; nproc: number }[] = [];

@@ -39,7 +39,7 @@ export async function openOpenssh(context: Ssh2Context, why: string): Promise<Tr
     master.kill();
   };
   const openSocket = makeSocketOpener(master, settings, exec, () => (reason === undefined ? undefined : lost()));
-  return { driver: "ssh", why, exec, openSocket, closed, close };
+  return { driver: "ssh", address: context.settings.hostname, why, exec, openSocket, closed, close };
 }
 
 const lastLine = (text: string): string =>

@@ -55,7 +55,7 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
     }
   };
 
-  return { driver: "ssh2", why, exec, openSocket, closed: link.closed, close: link.close };
+  return { driver: "ssh2", address: context.settings.hostname, why, exec, openSocket, closed: link.closed, close: link.close };
 }
 
 /** What ssh2 says when the connection went under a request; its `close` event may come later. */

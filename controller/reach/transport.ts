@@ -17,6 +17,8 @@ export type RemoteProcess = {
 
 export type Transport = {
   readonly driver: "ssh2" | "ssh" | "local";
+  /** What was dialled, after HostName of ssh_config; null: this machine itself. */
+  readonly address: string | null;
   /** One clause: why this driver was chosen. Shown by `nexadist hosts`. */
   readonly why: string;
   /**

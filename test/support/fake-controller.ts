@@ -96,6 +96,7 @@ export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed")
     { at, type: "requested", spec, by: "tester" },
     ...each((host) => ({
       type: "host-connected",
+      dialled: null,
       host,
       facts,
       dirs: { bundle: "/b", state: "/s", runtime: "/r" },

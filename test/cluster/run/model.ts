@@ -54,6 +54,7 @@ const connected = (name: string) =>
     dirs: { bundle: "/b", state: "/s", runtime: "/r" },
     agent: { key: "k", bundle: "h", pid: 1 },
     driver: "ssh2",
+    dialled: null,
     why: "",
   }) as const;
 const prepared = (name: string) =>
