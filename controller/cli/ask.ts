@@ -18,7 +18,7 @@ export function askKey(stdin: ReadStream, write: (text: string) => void, questio
     };
     const gone = (): void => done("n");
     const take = (data: Buffer | string): void => {
-      const key = String(data).toLowerCase();
+      const key = String(data).slice(0, 1).toLowerCase();
       done(key === "\u0003" || key === "\u0004" ? "n" : key);
     };
     stdin.on("data", take).on("end", gone);

@@ -32,7 +32,7 @@ function rowOf(each: Reached<Found>): readonly string[] {
     facts.node?.version ?? "none",
     python,
     facts.python?.torch ?? "none",
-    `${driver} (${why})`,
+    driver === "local" ? "local" : `${driver} (${why})`,
   ];
 }
 

@@ -33,8 +33,10 @@ export function askLeave(stdin: ReadStream, write: (text: string) => void): Prom
     };
     const gone = (): void => done("detach");
     const take = (data: Buffer | string): void => {
-      const leave = leaveOf(String(data));
-      if (leave !== null) done(leave);
+      const keys = String(data);
+      // Keys typed quickly come together; an arrow key is one that begins with escape and means nothing here.
+      const leave = keys.length > 1 && keys.startsWith(ESCAPE) ? undefined : [...keys].map(leaveOf).find((each) => each !== null);
+      if (leave != null) done(leave);
     };
     stdin.on("data", take).on("end", gone);
   });

@@ -74,7 +74,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     const host = "host" in event && typeof event.host === "string" ? state.hosts[event.host] : undefined;
     if (host !== undefined && COMING_UP.has(state.phase) && host.problem === null) {
       if (event.type === "host-prepared" || event.type === "host-connected") steps.delete(host.name);
-      if (event.type === "host-connected") tell(host.name, `ready (${event.driver}: ${event.why})`);
+      if (event.type === "host-connected") tell(host.name, event.driver === "local" ? "ready" : `ready (${event.driver}: ${event.why})`);
     }
     redraw();
   };

@@ -1,0 +1,76 @@
+/** How runs are told: log lines, receipts, exit statuses; text from hosts stays inert, unknown is never 0. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import type { RunEvent } from "../../../cluster/run/events.ts";
+import { reduce, replay } from "../../../cluster/run/reduce.ts";
+import { aboutHost } from "../../../cluster/view/about-host.ts";
+import { formatDuration } from "../../../cluster/view/duration.ts";
+import { describeEvent } from "../../../cluster/view/event-line.ts";
+import { formatLogLine } from "../../../cluster/view/log-line.ts";
+import { formatReceipt, isAllGone } from "../../../cluster/view/receipt.ts";
+import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
+import { fitTo, formatTable, widthOf } from "../../../cluster/view/table.ts";
+import { lifeOf, SPEC } from "../../support/fake-controller.ts";
+
+const RECEIPT = { signalled: 2, exited: 1, killed: 1, left: 0, leftPids: [], proof: ["subreaper", "pids"] as const, gpuMemoryMiB: null };
+
+test("log lines", () => {
+  const line = { host: "gpu-a", rank: 3, stream: "out" as const, attempt: 1, at: 0, text: "\x1b[31mred\x1b]0;x\x07" };
+  const clock = (): string => "14:02:11";
+  assert.equal(formatLogLine(line, clock, false), "14:02:11 gpu-a r3 | red␛]0;x␇");
+  assert.equal(formatLogLine(line, clock, true), "14:02:11 gpu-a r3 | \x1b[31mred␛]0;x␇\x1b[0m");
+  assert.equal(formatLogLine({ ...line, rank: null, stream: "launcher", text: "a\rb" }, clock, true), "14:02:11 gpu-a launcher | b");
+  fc.assert(fc.property(fc.string({ unit: "binary" }), (host) => !formatLogLine({ ...line, host }, clock, false).includes("\n")));
+});
+
+test("receipts say 0 only when it is known", () => {
+  assert.equal(formatReceipt("a", RECEIPT), "a: 0 left alive (signalled 2, exited 1, killed 1; proof: subreaper + pids)");
+  for (const receipt of ["unknown" as const, { ...RECEIPT, left: null }]) {
+    assert.match(formatReceipt("a", receipt), /left alive unknown/);
+    assert.doesNotMatch(formatReceipt("a", receipt), /\b0 left/);
+  }
+  const stuck = formatReceipt("a", { ...RECEIPT, left: 1, leftPids: [{ pid: 7, start: 1, comm: "py\x1b[2J", why: "D state" }], gpuMemoryMiB: 512 });
+  assert.match(stuck, /1 left alive: pid 7 py␛\[2J \(D state\)/);
+  assert.match(stuck, /512 MiB of GPU memory/);
+});
+
+test("exit statuses follow the end; a stop that one host cannot confirm is 4", () => {
+  assert.equal(exitOf(replay(lifeOf(SPEC, "succeeded"))), 0);
+  assert.equal(exitOf(replay(lifeOf(SPEC, "failed"))), 1);
+  assert.equal(exitOf(replay(lifeOf(SPEC, "running"))), 0);
+  const stop: RunEvent = { at: 1, type: "stop-requested", by: "t", why: "", graceMs: 0 };
+  const rest = lifeOf(SPEC, "succeeded").slice(lifeOf(SPEC, "running").length);
+  const stopped = replay([...lifeOf(SPEC, "running"), stop, ...rest]);
+  assert.deepEqual([stopped.phase, exitOf(stopped), isAllGone(stopped)], ["stopped", 9, true]);
+  const silent = replay([...lifeOf(SPEC, "running"), stop, ...rest.filter((e) => !("host" in e && e.host === "gpu-b")), { at: 2, type: "timer", key: "stop" }]);
+  assert.deepEqual([silent.phase, exitOf(silent), isAllGone(silent)], ["stopped", 4, false]);
+  const unsure = replay([...lifeOf(SPEC, "running"), stop, ...rest.map((e) => (e.type === "host-ended" ? { ...e, receipt: { ...RECEIPT, left: null } } : e))]);
+  assert.equal(exitOf(unsure), 4);
+  assert.match(summaryLines(unsure).join("\n"), /left alive unknown/);
+});
+
+test("events in words are one line each and inert", () => {
+  const state = replay(lifeOf(SPEC, "running"));
+  const event: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: "gone\n\x1b[2J" };
+  assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); training goes on there"]);
+  const failed = replay(lifeOf(SPEC, "failed"));
+  assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
+  assert.equal(aboutHost("a", "a: refused"), "a: refused");
+  assert.equal(aboutHost("a", "refused"), "a: refused");
+});
+
+test("tables and widths", () => {
+  assert.deepEqual(
+    formatTable([
+      ["A", "B"],
+      ["損失", "x"],
+      ["y", ""],
+    ]),
+    ["A     B", "損失  x", "y"],
+  );
+  assert.equal(fitTo("abcdef", 4), "abc…");
+  fc.assert(fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 30 }), (text, columns) => widthOf(fitTo(text, columns)) <= columns));
+  assert.deepEqual([1234, 61_000, 3_700_000, 200_000_000].map(formatDuration), ["1.2 s", "1 min 1 s", "1 h 1 min", "2 d 7 h"]);
+});

@@ -1,0 +1,142 @@
+/** The pure parts of the commands: which run, which ranks, which paths, what keys mean, what hosts' owner files say. */
+
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { test } from "node:test";
+import fc from "fast-check";
+import { NexaError } from "../../../cluster/errors.ts";
+import type { RunSummary } from "../../../cluster/viewer.ts";
+import { readLook } from "../../../controller/cli/agent-look.ts";
+import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../../controller/cli/cp-paths.ts";
+import { leaveOf } from "../../../controller/cli/leave.ts";
+import { queryOf } from "../../../controller/cli/logs.ts";
+import { pickRun } from "../../../controller/cli/pick-run.ts";
+import { parseRanks } from "../../../controller/cli/rank-list.ts";
+import { createScreen } from "../../../controller/cli/screen.ts";
+
+const run = (id: string, more: Partial<RunSummary> = {}): RunSummary => ({
+  run: id,
+  name: "n",
+  phase: "running",
+  hosts: 1,
+  ranks: 1,
+  attempt: 1,
+  requestedAt: 1,
+  endedAt: null,
+  file: null,
+  by: "t",
+  failure: null,
+  ...more,
+});
+const withCode = (code: string) => (e: unknown) => e instanceof NexaError && e.code === code;
+
+test("a run is found by id, name, unique beginning or latest, the cluster file's own first", () => {
+  const runs = [
+    run("train_1", { requestedAt: 1, file: "/c.yaml" }),
+    run("train_2", { requestedAt: 2, name: "big" }),
+    run("train_22", { requestedAt: 3, name: "big" }),
+  ];
+  assert.equal(pickRun(runs, undefined, null).run, "train_22");
+  assert.equal(pickRun(runs, "latest", "/c.yaml").run, "train_1");
+  assert.equal(pickRun(runs, "train_2", null).run, "train_2");
+  assert.equal(pickRun(runs, "big", null).run, "train_22");
+  assert.equal(pickRun(runs, "train_22", null).run, "train_22");
+  assert.throws(() => pickRun(runs, "train", null), withCode("USAGE"));
+  assert.throws(() => pickRun(runs, "x", null), withCode("NO_RUN"));
+  assert.throws(() => pickRun([], undefined, null), withCode("NO_RUN"));
+});
+
+test("lists of ranks", () => {
+  assert.deepEqual(parseRanks("0,3-5,4"), [0, 3, 4, 5]);
+  assert.equal(parseRanks("all"), null);
+  for (const wrong of ["", "a", "5-3", "1-", "-1", "1-9999999", "0,"]) assert.equal(parseRanks(wrong), undefined, wrong);
+  fc.assert(fc.property(fc.string(), (text) => void parseRanks(text)));
+});
+
+test("what logs asks for", () => {
+  const want = queryOf({ host: ["gpu[1-2]"], stream: ["out,err"], since: "10m", attempt: "2", follow: true }, 1_000_000);
+  assert.deepEqual(
+    [want.hosts, want.streams, want.since, want.attempt, want.follow, want.last, want.ranks],
+    [["gpu1", "gpu2"], ["out", "err"], 400_000, 2, true, null, null],
+  );
+  assert.throws(() => queryOf({ stream: ["x"] }, 0), withCode("USAGE"));
+  assert.throws(() => queryOf({ attempt: "-1" }, 0), withCode("USAGE"));
+});
+
+test("places of cp: a colon before any slash is a host's", () => {
+  assert.deepEqual(parsePlace("gpu-a:data/x"), { host: "gpu-a", path: "data/x" });
+  assert.deepEqual(parsePlace("./a:b"), { host: null, path: "./a:b" });
+  assert.deepEqual(parsePlace("/a:b"), { host: null, path: "/a:b" });
+  assert.deepEqual(parsePlace(":x"), { host: null, path: ":x" });
+  assert.deepEqual(parsePlace("[::1]:x:y"), { host: "::1", path: "x:y" });
+  assert.deepEqual(parsePlace("me@[fe80::1]:"), { host: "me@fe80::1", path: "" });
+  assert.deepEqual(["a/b/", "/", ".", "~", "..", "x"].map(lastPart), ["b", "", "", "", "", "x"]);
+  assert.deepEqual([joinRemote("", "f"), joinRemote("d/", "f"), joinRemote("d", "")], ["f", "d/f", "d"]);
+});
+
+test("a remote path reaches sh as it is, never as an option and never expanded", () => {
+  const paths = fc.string({ unit: "binary", minLength: 1 }).filter((p) => !/[\0\ud800-\udfff]/.test(p) && !p.startsWith("~"));
+  fc.assert(
+    fc.property(paths, (path) => {
+      const said = spawnSync("sh", ["-c", `printf '%s|' ${remoteWord(path)}`], { encoding: "utf8" }).stdout;
+      assert.equal(said, `${path.startsWith("/") ? path : `./${path}`}|`);
+      assert.ok(!said.startsWith("-"));
+    }),
+    { numRuns: 60 },
+  );
+  const home = spawnSync("sh", ["-c", `printf '%s|' ${remoteWord("~/a b")} ${remoteWord("")}`], {
+    encoding: "utf8",
+    env: { HOME: "/h", PATH: process.env.PATH },
+  });
+  assert.equal(home.stdout, "/h/a b|/h|");
+});
+
+test("names that a host tells stay beneath the target", () => {
+  for (const wrong of ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a\0b", "a/.."]) assert.equal(isBeneath(wrong), false, wrong);
+  for (const right of ["a", "a/b", "..a/b", "a b\n"]) assert.equal(isBeneath(right), true, right);
+});
+
+test("no key but k kills, no key but s stops; Ctrl-C leaves the run alone", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary", minLength: 1, maxLength: 1 }), (key) => {
+      const leave = leaveOf(key);
+      assert.equal(leave === "kill", key === "k" || key === "K");
+      assert.equal(leave === "stop", key === "s" || key === "S");
+    }),
+  );
+  assert.deepEqual(["\u0003", "\r", "d", "\u001b", "x"].map(leaveOf), ["detach", "detach", "detach", "back", null]);
+});
+
+test("an agent counts as running only when its process started when its owner file says so", () => {
+  const stat = `42 (a) b) S 1 ${Array.from({ length: 17 }, () => "0").join(" ")} 777 0`;
+  const line = (start: number): string => `/tmp/nexadist-0/abc/agent.pid\t${stat}\t{"pid": 42, "start": ${start}, "bundle": "ff"}`;
+  assert.deepEqual(readLook(line(777)), [{ key: "abc", pid: 42, bundle: "ff", isAlive: true }]);
+  assert.equal(readLook(line(778))[0]?.isAlive, false);
+  assert.equal(readLook(line(777).replace(stat, ""))[0]?.isAlive, false);
+  fc.assert(fc.property(fc.string(), (text) => void readLook(text)));
+});
+
+test("live lines are redrawn below finished ones, and wait while a question stands there", () => {
+  let text = "";
+  const write = (piece: string): boolean => {
+    text += piece;
+    return true;
+  };
+  const stream = { isTTY: true, columns: 40, rows: 24, write };
+  const screen = createScreen(stream, stream, true);
+  screen.live(["one", "two"]);
+  screen.out("done");
+  assert.equal(text, "one\ntwo\n\u001b[1A\u001b[2K\u001b[1A\u001b[2Kdone\none\ntwo\n");
+  text = "";
+  screen.hold(true);
+  screen.out("later");
+  assert.doesNotMatch(text, /later/);
+  screen.hold(false);
+  assert.match(text, /later\none\ntwo\n$/);
+  screen.live(Array.from({ length: 50 }, (_, k) => `host ${k}`));
+  assert.match(text, /… and 31 more\n$/);
+  const file = { write: stream.write };
+  text = "";
+  createScreen(file, file, true).live(["x"]);
+  assert.equal(text, "");
+});

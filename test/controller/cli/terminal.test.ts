@@ -1,0 +1,141 @@
+/** What a person at a terminal sees and what keys do: live lines, Ctrl-C's question, the offer to attach, an interactive shell. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import type { RunEvent } from "../../../cluster/run/events.ts";
+import { replay } from "../../../cluster/run/reduce.ts";
+import { ENTRY, type Place, place } from "../../support/cli.ts";
+import { type Asked, type FakeController, fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { SSHD, startSshd } from "../../support/sshd.ts";
+import { onTerminal, type Terminal } from "../../support/terminal.ts";
+
+const CTRL_C = "\u0003";
+const RUNNING = lifeOf(SPEC, "running");
+
+function terminal(t: TestContext, at: Place, args: readonly string[], env: Record<string, string>): Terminal {
+  const base = { PATH: process.env.PATH ?? "", HOME: at.home, LANG: "C.UTF-8", TZ: "UTC", TERM: "xterm-256color", NEXADIST_STATE_DIR: join(at.dir, "state") };
+  return onTerminal(t, [process.execPath, ENTRY, ...args], { cwd: at.dir, env: { ...base, ...env } });
+}
+
+/** Brings a run up to running and lets it be stopped. */
+async function runningController(t: TestContext): Promise<FakeController> {
+  let watch: Asked | undefined;
+  return fakeController(t, (asked) => {
+    const { request } = asked;
+    if (request.ask === "runs") asked.end([]);
+    if (request.ask === "up") asked.end({ run: SPEC.run });
+    if (request.ask === "watch") {
+      watch = asked;
+      for (const [index, event] of RUNNING.entries()) asked.item({ kind: "event", index, event });
+      asked.item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\x1b[32mgreen\x1b[2J" } });
+    }
+    if (request.ask === "stop") {
+      asked.end({ over: false });
+      const events: RunEvent[] = [{ at: 1, type: "stop-requested", by: "t", why: "", graceMs: 0 }, ...lifeOf(SPEC, "succeeded").slice(RUNNING.length)];
+      for (const [k, event] of events.entries()) watch?.item({ kind: "event", index: RUNNING.length + k, event });
+      watch?.end(null);
+    }
+  });
+}
+
+function withFile(t: TestContext): Place {
+  const at = place(t);
+  at.write("cluster.yaml", "cluster:\n  - {host: gpu-a, gpus: 0, slots: 1}\n  - {host: gpu-b, gpus: 0, slots: 1}\n");
+  return at;
+}
+
+test("up shows a live line for each host; its log lines keep colours and nothing else", async (t) => {
+  const at = withFile(t);
+  const fake = await fakeController(t, (asked) => {
+    const { request } = asked;
+    if (request.ask === "runs") asked.end([]);
+    if (request.ask === "up") asked.end({ run: SPEC.run });
+    if (request.ask !== "watch") return;
+    asked.item({ kind: "event", index: 0, event: RUNNING[0] as RunEvent });
+    asked.item({ kind: "notice", host: "gpu-b", text: "uploading node, 12 of 45 MB" });
+    asked.item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\x1b[32mgreen\x1b[2J" } });
+  });
+  const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  await screen.shows(/ {2}gpu-a {2}connecting\r\n {2}gpu-b {2}connecting\r\n/);
+  await screen.shows(/ {2}gpu-b {2}uploading node, 12 of 45 MB\r\n/);
+  await screen.shows(/gpu-a r0 \| .\[32mgreen␛\[2J.\[0m\r\n/);
+  screen.type(CTRL_C);
+  await screen.shows(/leave\? \[d\] detach/);
+  screen.type("d");
+  assert.equal((await screen.done).code, 0);
+});
+
+for (const [keys, stops, words] of [
+  [["d"], null, "detach"],
+  [["\r"], null, "the default"],
+  [[CTRL_C], null, "a second Ctrl-C"],
+  [["s"], "grace", "stop"],
+  [["k"], "now", "kill"],
+] as const) {
+  test(`Ctrl-C asks; ${words}: ${stops === null ? "the run is left alone" : `stopped (${stops})`}, the terminal is as before`, async (t) => {
+    const at = withFile(t);
+    const fake = await runningController(t);
+    const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+    await screen.shows(/==> running/);
+    screen.type(CTRL_C);
+    await screen.shows(/leave\?/);
+    screen.type("x"); // means nothing
+    for (const key of keys) screen.type(key);
+    const { code, mode } = await screen.done;
+    const asked = fake.asked.filter((request) => request.ask === "stop");
+    assert.equal(code, stops === null ? 0 : 9);
+    assert.deepEqual(
+      asked.map((request) => request.ask === "stop" && request.graceMs),
+      stops === null ? [] : [stops === "now" ? 0 : null],
+    );
+    assert.equal(mode, "cooked");
+  });
+}
+
+test("a run of the same name is running: up offers to attach and starts nothing", async (t) => {
+  const at = withFile(t);
+  const fake = await fakeController(t, (asked) => {
+    const { request } = asked;
+    const row = {
+      run: SPEC.run,
+      name: "cluster",
+      phase: "running",
+      hosts: 2,
+      ranks: 2,
+      attempt: 1,
+      requestedAt: 1,
+      endedAt: null,
+      file: null,
+      by: "t",
+      failure: null,
+    };
+    if (request.ask === "runs") asked.end([row]);
+    if (request.ask === "run") asked.end({ state: replay(RUNNING), events: RUNNING.length, dir: "/d" });
+  });
+  const no = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  await no.shows(/attach to it\?/);
+  no.type("n");
+  assert.equal((await no.done).code, 2);
+  assert.ok(!fake.asked.some((request) => request.ask === "up" || request.ask === "watch"));
+  const yes = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  await yes.shows(/attach to it\?/);
+  const watched = fake.next("watch");
+  yes.type("y");
+  const watch = await watched;
+  assert.equal(watch.ask === "watch" && watch.from, RUNNING.length);
+  assert.ok(!fake.asked.some((request) => request.ask === "up"));
+});
+
+test("shell: a login shell on a pty there", { skip: SSHD === undefined ? "no sshd on this machine" : false }, async (t) => {
+  const sshd = await startSshd();
+  t.after(() => sshd.stop());
+  const at = place(t);
+  at.write("cluster.yaml", `cluster:\n  - {host: 127.0.0.1, port: ${sshd.port}}\n`);
+  const screen = terminal(t, at, ["shell", "127.0.0.1"], { NEXADIST_SSH_CONFIG: sshd.config });
+  await screen.shows(/[$#%>] /);
+  screen.type("echo sum=$((40 + 2)); stty size; exit 3\n");
+  await screen.shows(/sum=42\r+\n24 100\r+\n/);
+  const { code, mode } = await screen.done;
+  assert.deepEqual([code, mode], [1, "cooked"]);
+});
