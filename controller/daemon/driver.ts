@@ -13,6 +13,7 @@ import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
+import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, membersOf, type RunState } from "../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../cluster/run/wanted.ts";
@@ -203,14 +204,7 @@ export function driveRun(deps: DriverDeps): Driver {
     return made;
   };
 
-  const record = (): RunRecord => ({
-    run: state.spec.run,
-    epoch: Math.max(1, state.epoch),
-    controller: deps.controller,
-    seq: journal.lines.length,
-    spec: state.spec,
-    state: { ...state, spec: undefined },
-  });
+  const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
 
   const finish = (key: string): void => {
     once(key, () => undefined);

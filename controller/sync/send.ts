@@ -12,6 +12,11 @@ import type { Snapshot } from "./snapshot.ts";
 export type SyncLink = { readonly command: (command: Command) => Promise<unknown>; readonly send: (frame: Uint8Array) => Promise<void> };
 export type SyncProgress = (sentBytes: number, totalBytes: number) => void;
 
+/** Hashes asked for in one command: 8,000 of 67 bytes fit MAX_FRAME. */
+const OFFER = 8000;
+/** A longer list of files travels as a blob. In bytes. */
+const INLINE_LIST = 256 * 1024;
+
 const offerReply = z.object({ missing: z.array(z.string()) });
 const commitReply = z.object({ dir: z.string() });
 
@@ -26,7 +31,7 @@ export async function syncHost(
   const fence = { run, epoch, controller };
   const byHash = new Map<string, SnapshotEntry>();
   for (const entry of snapshot.entries) if (entry.sha256 !== undefined && !byHash.has(entry.sha256)) byHash.set(entry.sha256, entry);
-  const { missing } = offerReply.parse(await link.command({ do: "sync-offer", ...fence, hashes: [...byHash.keys()] }));
+  const missing = await offer(link, fence, [...byHash.keys()]);
   const wanted = missing.map((sha256) => byHash.get(sha256)).filter((entry) => entry !== undefined);
   const total = wanted.reduce((sum, entry) => sum + entry.size, 0);
   let sent = 0;
@@ -37,8 +42,27 @@ export async function syncHost(
       progress(sent, total);
     });
   }
-  const reply = await link.command({ do: "sync-commit", ...fence, entries: [...snapshot.entries], tree: snapshot.tree });
+  const list = Buffer.from(JSON.stringify(snapshot.entries));
+  const manifest = list.length > INLINE_LIST ? createHash("sha256").update(list).digest("hex") : undefined;
+  if (manifest !== undefined && (await offer(link, fence, [manifest])).length > 0) await sendBuffer(link, run, manifest, list);
+  const entries = manifest === undefined ? { entries: [...snapshot.entries] } : { entries: [], manifest };
+  const reply = await link.command({ do: "sync-commit", ...fence, ...entries, tree: snapshot.tree });
   return { dir: commitReply.parse(reply).dir };
+}
+
+/** What the host lacks of these, asked in frames that fit. */
+async function offer(link: SyncLink, fence: Authority & { readonly run: string }, hashes: readonly string[]): Promise<string[]> {
+  const missing: string[] = [];
+  for (let k = 0; k < hashes.length; k += OFFER) {
+    missing.push(...offerReply.parse(await link.command({ do: "sync-offer", ...fence, hashes: hashes.slice(k, k + OFFER) })).missing);
+  }
+  return missing;
+}
+
+async function sendBuffer(link: SyncLink, run: string, sha256: string, bytes: Buffer): Promise<void> {
+  for (let offset = 0; offset < bytes.length; offset += FRAME_DATA) {
+    await link.send(packFrame({ t: "blob", run, sha256, offset, size: bytes.length }, bytes.subarray(offset, offset + FRAME_DATA)));
+  }
 }
 
 /** One blob in frames of FRAME_DATA; an empty file is one empty frame. Never sends a last byte that makes a wrong blob complete. */

@@ -94,3 +94,28 @@ test("a file that changed since is never completed nor committed", async (t) => 
   await rm(join(root, "same1.py"));
   await assert.rejects(syncHost(host(), AUTHORITY, snapshot), (e: unknown) => e instanceof NexaError && e.code === "CODE_CHANGED");
 });
+
+test("twenty thousand files: every command and frame fits, and the list itself travels as a blob", async (t) => {
+  const root = await code(t);
+  const one = await takeSnapshot(root);
+  const names = Array.from({ length: 20_000 }, (_, k) => `pkg/module_${k}/file.py`);
+  const entries = names.map((path) => ({ path, mode: 0o644, size: 4, sha256: createHash("sha256").update("same").digest("hex") }));
+  const hashes = names.map((name) => createHash("sha256").update(name).digest("hex"));
+  const there = host();
+  const sizes: number[] = [];
+  const link = {
+    ...there,
+    command: async (command: Command): Promise<unknown> => {
+      sizes.push(JSON.stringify(command).length);
+      return there.command(command);
+    },
+    send: there.send,
+  };
+  for (const hash of hashes) there.blobs.set(hash, Buffer.alloc(0)); // all are there already but their list
+  there.blobs.set(entries[0]?.sha256 ?? "", Buffer.from("same"));
+  await syncHost(link, AUTHORITY, { ...one, entries: entries.map((entry, k) => ({ ...entry, sha256: hashes[k] ?? "" })) });
+  assert.ok(Math.max(...sizes) < MAX_FRAME, `largest command ${Math.max(...sizes)} bytes`);
+  const [commit] = there.commits as { entries: unknown[]; manifest: string }[];
+  assert.equal(commit?.entries.length, 0);
+  assert.equal((JSON.parse(there.blobs.get(commit?.manifest ?? "")?.toString() ?? "[]") as unknown[]).length, 20_000);
+});
