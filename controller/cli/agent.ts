@@ -98,7 +98,8 @@ export const agentUninstall: Run = async (context, [file], options) => {
         const request = { op: "uninstall", stateDir, purge: options.purge === true, force: options.force === true };
         return removedSchema.parse(await callHelper(transport, host.name, request, null, UNINSTALL_MS));
       }),
-    { onEach: (each) => each.ok && !context.json && tellRemoved(context, each.host.name, each.value) },
+    // One after the other: hosts may share a home, and the last one takes the shared part away.
+    { isSerial: true, onEach: (each) => each.ok && !context.json && tellRemoved(context, each.host.name, each.value) },
   );
   if (context.json) context.printJson(asJson(found));
   return tellMissing(context, found);

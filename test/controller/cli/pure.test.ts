@@ -109,11 +109,12 @@ test("no key but k kills, no key but s stops; Ctrl-C leaves the run alone", () =
 
 test("an agent counts as running only when its process started when its owner file says so", () => {
   const stat = `42 (a) b) S 1 ${Array.from({ length: 17 }, () => "0").join(" ")} 777 0`;
-  const line = (start: number): string => `/tmp/nexadist-0/abc/agent.pid\t${stat}\t{"pid": 42, "start": ${start}, "bundle": "ff"}`;
-  assert.deepEqual(readLook(line(777)), [{ key: "abc", pid: 42, bundle: "ff", isAlive: true }]);
-  assert.equal(readLook(line(778))[0]?.isAlive, false);
-  assert.equal(readLook(line(777).replace(stat, ""))[0]?.isAlive, false);
-  fc.assert(fc.property(fc.string(), (text) => void readLook(text)));
+  const line = (start: number): string => `/tmp/nexadist-0/abc/agent.pid\t${stat}\t{"pid": 42, "start": ${start}, "bundle": "ff"}\t{"localName": "a"}`;
+  assert.deepEqual(readLook(line(777), "a"), [{ key: "abc", pid: 42, bundle: "ff", isAlive: true }]);
+  assert.deepEqual(readLook(line(777), ""), [], "another entry's agent");
+  assert.equal(readLook(line(778), "a")[0]?.isAlive, false);
+  assert.equal(readLook(line(777).replace(stat, ""), "a")[0]?.isAlive, false);
+  fc.assert(fc.property(fc.string(), (text) => void readLook(text, "")));
 });
 
 test("live lines are redrawn below finished ones, and wait while a question stands there", () => {
