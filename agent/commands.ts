@@ -14,7 +14,7 @@ import { VERSION } from "./config.ts";
 import { admit } from "./fence.ts";
 import { forget } from "./forget.ts";
 import { completeSpawns, prepare } from "./prepare.ts";
-import { isLive, keepRecord, openRun, type Run } from "./run.ts";
+import { beginRun, isLive, keepRecord, type Run } from "./run.ts";
 
 type Fenced = Extract<Command, Authority & { run: string }>;
 
@@ -39,7 +39,7 @@ export function claim(context: CommandContext, command: Fenced): Run {
   const verdict = admit(kept, command, record !== null);
   if (verdict === "fenced") throw fail("FENCED", { run: command.run, epoch: kept?.epoch, by: kept?.controller });
   if (verdict === "unknown-run" || (known === undefined && record === null)) throw fail("RUN_NOT_ADOPTED", { run: command.run });
-  const run = known ?? openRun(join(agent.config.stateDir, "runs"), command.run, agent.log);
+  const run = known ?? beginRun(join(agent.config.stateDir, "runs"), command.run, agent.log);
   if (record !== null) keepRecord(run, record);
   agent.runs.set(run.run, run);
   if (verdict === "takes-over") context.fenceOthers(run);

@@ -1,6 +1,6 @@
 /** One run on this host: its record, its events, its attempts; all of it on disk before anybody hears of it. */
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, unlinkSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, unlinkSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../cluster/errors.ts";
 import type { AgentEvent, AgentRunEvent, RunRecord } from "../cluster/protocol.ts";
@@ -36,6 +36,13 @@ export function openRun(runsDir: string, name: string, log: (text: string) => vo
   for (const line of journal.lines) take(run, JSON.parse(line) as AgentEvent);
   run.durable = run.events.length;
   return run;
+}
+
+/** A run that is new here. What is left of one of the same name that has ended (another controller's, ids have a grain of a second) is set aside. */
+export function beginRun(runsDir: string, name: string, log: (text: string) => void): Run {
+  const dir = join(runsDir, checkRunName(name));
+  for (let k = 1; existsSync(dir); k += 1) if (!existsSync(`${dir}.${k}`)) renameSync(dir, `${dir}.${k}`);
+  return openRun(runsDir, name, log);
 }
 
 export function loadRuns(runsDir: string, log: (text: string) => void): Map<string, Run> {

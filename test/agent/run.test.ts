@@ -75,6 +75,10 @@ test("arm, launch, logs, end: environment in its order, events without a hole, e
   await client.as("r1", 1, { do: "forget" });
   assert.ok(!readdirSync(`/dev/shm/nexadist-${process.getuid?.()}/${agent.key}`).includes("r1"));
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1/a1")).includes("rank0.out"), "logs stay");
+  const again = await connect(t, agent);
+  const adopted = await again.as("r1", 1, { do: "adopt", record: { ...record("r1", 1, "c2"), controller: "c2" }, controller: "c2" } as never);
+  assert.deepEqual(adopted, { events: 0, attempts: [] }, "a run of the same name that comes later hears nothing of the one that has ended");
+  assert.ok(readdirSync(join(agent.stateDir, "runs/r1.1/a1")).includes("rank0.out"), "logs stay, set aside");
 });
 
 test("a launch that cannot be made says why; an attempt that was stopped is never launched", async (t) => {
