@@ -76,7 +76,7 @@ test("arm, launch, logs, end: environment in its order, events without a hole, e
   assert.ok(!readdirSync(`/dev/shm/nexadist-${process.getuid?.()}/${agent.key}`).includes("r1"));
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1/a1")).includes("rank0.out"), "logs stay");
   const again = await connect(t, agent);
-  const adopted = await again.as("r1", 1, { do: "adopt", record: { ...record("r1", 1, "c2"), controller: "c2" }, controller: "c2" } as never);
+  const adopted = await again.as("r1", 1, { do: "adopt", record: record("r1", 1, "c1") });
   assert.deepEqual(adopted, { events: 0, attempts: [] }, "a run of the same name that comes later hears nothing of the one that has ended");
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1.1/a1")).includes("rank0.out"), "logs stay, set aside");
 });
