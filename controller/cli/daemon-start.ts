@@ -69,7 +69,8 @@ async function startDaemon(socket: string): Promise<Client> {
     wake();
   });
   child.once("exit", (code, signal) => {
-    ended = `it ended at once (${signal ?? `exit ${code}`})`;
+    // Exit 0: another command's controller came first; its socket is about to answer.
+    if (code !== 0) ended = `it ended at once (${signal ?? `exit ${code}`})`;
     wake();
   });
   const watcher = watch(dirname(socket), () => wake());
@@ -80,6 +81,8 @@ async function startDaemon(socket: string): Promise<Client> {
       const wasEnded: string | null = ended;
       const client = await tryOpen(socket); // also one that another command started meanwhile
       if (client !== null) {
+        const { pid } = (await client.ask({ ask: "ping" })) as Pong;
+        if (pid !== child.pid) child.kill(); // another one came first: ours must not wait for its place
         child.unref();
         return client;
       }
@@ -92,6 +95,7 @@ async function startDaemon(socket: string): Promise<Client> {
         };
       });
     }
+    child.kill(); // ours, and of no use to anybody
     throw failed(`it was not ready within ${START_MS / 1000} s`);
   } finally {
     watcher.close();

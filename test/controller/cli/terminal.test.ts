@@ -125,6 +125,10 @@ test("a run of the same name is running: up offers to attach and starts nothing"
   const watch = await watched;
   assert.equal(watch.ask === "watch" && watch.from, RUNNING.length);
   assert.ok(!fake.asked.some((request) => request.ask === "up"));
+  yes.type(CTRL_C);
+  await yes.shows(/leave\?/);
+  yes.type("d"); // or it would look for another controller when this one goes
+  assert.equal((await yes.done).code, 0);
 });
 
 test("shell: a login shell on a pty there", { skip: SSHD === undefined ? "no sshd on this machine" : false }, async (t) => {
