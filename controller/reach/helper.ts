@@ -34,6 +34,7 @@ export async function callHelper(
     return unwrap(host, found.json);
   } finally {
     clearTimeout(timer);
+    child.stdout.resume(); // an SSH session counts as open until its output was read to the end
     child.kill();
   }
 }
@@ -66,7 +67,10 @@ async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, an
   );
   for await (const chunk of payload) {
     if (answered) return; // refused early: the answer says why
-    if (!child.stdin.write(chunk)) await Promise.race([once(child.stdin, "drain"), once(child.stdin, "close"), settle]);
+    if (child.stdin.write(chunk)) continue;
+    const over = new AbortController();
+    await Promise.race([once(child.stdin, "drain", over), once(child.stdin, "close", over), settle]);
+    over.abort(); // takes the losers' listeners off
   }
 }
 
