@@ -6,7 +6,7 @@
 import type { Problem } from "./errors.ts";
 import type { RunEvent } from "./run/events.ts";
 import type { RunState } from "./run/state.ts";
-import type { RunSpec, SecretValues } from "./spec.ts";
+import type { HostSpec, RunSpec, SecretValues } from "./spec.ts";
 
 /** Bumped on any change of meaning; a viewer and a daemon that differ say so (exit 6). */
 export const VIEWER_PROTOCOL = 1;
@@ -24,7 +24,7 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
   /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none. */
-  | { readonly ask: "exec"; readonly target: string; readonly argv: readonly string[] }
+  | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[] }
   /** This request's earlier stream is not wanted any more. */
   | { readonly ask: "cancel"; readonly cancel: number }
   | { readonly ask: "quit" }

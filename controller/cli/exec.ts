@@ -86,7 +86,7 @@ async function execOn(
 
 /** null: the controller holds no link to that host. */
 async function execWarm(client: Client, host: HostSpec, argv: readonly string[], take: Take): Promise<Ended | null> {
-  const items = client.stream({ ask: "exec", target: host.name, argv });
+  const items = client.stream({ ask: "exec", host, argv });
   try {
     for (;;) {
       const { done, value } = await items.next();

@@ -64,6 +64,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
   let since = Date.now();
   let closed = false;
   let dialling = false;
+  let hasLinked = false;
   let retry: NodeJS.Timeout | undefined;
   let idle: NodeJS.Timeout | undefined;
   const tell = (say: (listener: HostListener) => void): void => [...listeners].forEach(say);
@@ -84,7 +85,8 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
       });
       notice("looking");
       const facts = await lookAt(transport, host);
-      const agent = await bringUpAgent(transport, host, facts, notice);
+      // Only a first dial upgrades: two controllers of different builds would else replace each other's agent for ever.
+      const agent = await bringUpAgent(transport, host, facts, notice, !hasLinked);
       const stream = await reachSocket(transport, host.name, agent.socket);
       const link = await openLink(host.name, stream, agent.token, controller, {
         onEvent: (run, event) => tell((l) => l.event(run, event)),
@@ -92,6 +94,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
       });
       linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
       tries = 0;
+      hasLinked = true;
       void Promise.race([link.closed, transport.closed]).then(drop);
       const now = linked;
       tell((l) => l.linked(now));

@@ -14,8 +14,14 @@ const IDLE_MS = 30 * 60_000;
 
 process.umask(0o077);
 process.on("SIGHUP", () => undefined); // the terminal that started it has closed
-process.on("uncaughtException", (error) => console.error("uncaught", error)); // one run's bug must not end the others
-process.on("unhandledRejection", (error) => console.error("unhandled", error));
+let serves = false;
+process.on("uncaughtException", (error) => {
+  console.error("uncaught", error);
+  if (!serves) process.exit(70); // afterwards one run's bug must not end the others
+});
+process.on("unhandledRejection", (error) => {
+  throw error;
+});
 
 const socket = controllerSocket();
 mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
@@ -32,6 +38,7 @@ const quit = (): void => {
 const server = serveViewers(runs, { version, startedAt, quit });
 rmSync(socket, { force: true });
 await listen(server, socket);
+serves = true;
 runs.resume();
 process.on("SIGTERM", quit);
 process.on("SIGINT", quit);

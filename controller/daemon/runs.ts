@@ -24,7 +24,14 @@ export type Watcher = {
   readonly done: () => void;
 };
 
-export type LiveRun = { readonly driver: Driver; readonly watchers: Set<Watcher>; readonly lines: readonly JournalLine[]; readonly logs: string };
+export type LiveRun = {
+  readonly driver: Driver;
+  readonly watchers: Set<Watcher>;
+  readonly lines: readonly JournalLine[];
+  readonly logs: string;
+  /** What each host that is not ready yet was last said to be doing. */
+  readonly doing: ReadonlyMap<string, string>;
+};
 
 export type Runs = ReturnType<typeof openRuns>;
 
@@ -33,7 +40,7 @@ export function openRuns(controller: string) {
   const keepers = new Map<string, Keeper>();
 
   const keeper = (host: HostSpec): Keeper => {
-    const key = JSON.stringify([host.transport, host.name, host.user, host.port, host.identity, host.python]);
+    const key = keyOf(host);
     const known = keepers.get(key) ?? keepHost(host, controller, () => keepers.delete(key));
     keepers.set(key, known);
     return known;
@@ -44,6 +51,7 @@ export function openRuns(controller: string) {
     const journal = openJournal(dir);
     const logs = openLogStore(join(dir, "logs"));
     const watchers = new Set<Watcher>();
+    const doing = new Map<string, string>();
     let feed: LineFeed | null = null;
     const each = (tell: (watcher: Watcher) => void): void => {
       for (const watcher of watchers) tell(watcher);
@@ -57,7 +65,10 @@ export function openRuns(controller: string) {
       controller,
       lent,
       snapshot,
-      onLine: (line, state) => each((w) => w.line(line, state)),
+      onLine: (line, state) => {
+        if ("host" in line.event) doing.delete(line.event.host);
+        each((w) => w.line(line, state));
+      },
       onBytes: (host, stream, data, at) => {
         if (![...watchers].some((w) => w.log !== null)) feed = null;
         else {
@@ -65,7 +76,10 @@ export function openRuns(controller: string) {
           feed.push(host, stream, data, at);
         }
       },
-      notice: (host, text) => each((w) => w.notice(host, text)),
+      notice: (host, text) => {
+        if (host !== null) doing.set(host, text);
+        each((w) => w.notice(host, text));
+      },
       onDone: () => {
         feed?.flush(Date.now());
         live.delete(run);
@@ -74,7 +88,7 @@ export function openRuns(controller: string) {
         logs.close();
       },
     });
-    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs") };
+    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing };
     live.set(run, made);
     return made;
   };
@@ -132,8 +146,11 @@ export function openRuns(controller: string) {
     return { state, lines };
   };
 
-  const linkTo = (target: string): Keeper | null =>
-    [...keepers.entries()].find(([key, k]) => (JSON.parse(key) as string[])[1] === target && k.current() !== null)?.[1] ?? null;
+  /** The keeper of this very host, when it holds a link. */
+  const linkTo = (host: HostSpec): Keeper | null => {
+    const found = keepers.get(keyOf(host));
+    return found?.current() == null ? null : found;
+  };
 
   const close = (): void => {
     for (const { driver } of live.values()) driver.dispose();
@@ -142,6 +159,9 @@ export function openRuns(controller: string) {
 
   return { start, resume, get, live, summaries, find, linkTo, close };
 }
+
+/** Entries that are reached alike share a link. */
+const keyOf = (host: HostSpec): string => JSON.stringify([host.transport, host.name, host.sshHost, host.user, host.port, host.identity, host.python]);
 
 function snapshotOf(spec: RunSpec): Promise<Snapshot | null> {
   if (spec.code.kind !== "snapshot") return Promise.resolve(null);

@@ -1,7 +1,7 @@
 /** Secret values of live runs: in memory, and on a tmpfs where there is one so that a controller that was killed can still launch. */
 
-import { readFileSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import type { SecretValues } from "../../cluster/spec.ts";
 import { secretsDir } from "../paths.ts";
 
@@ -13,8 +13,8 @@ const pathOf = (run: string): string | null => {
 
 export function keepSecrets(run: string, values: SecretValues): void {
   held.set(run, values);
-  const path = pathOf(run);
-  if (path !== null && Object.keys(values).length > 0) writeFileSync(path, JSON.stringify(values), { mode: 0o600 });
+  const path = Object.keys(values).length === 0 ? null : pathOf(run);
+  if (path !== null) writeFileSync(path, JSON.stringify(values), { mode: 0o600 });
 }
 
 export function secretsOf(run: string): SecretValues {
@@ -31,5 +31,12 @@ export function secretsOf(run: string): SecretValues {
 export function forgetSecrets(run: string): void {
   held.delete(run);
   const path = pathOf(run);
-  if (path !== null) rmSync(path, { force: true });
+  if (path === null) return;
+  rmSync(path, { force: true });
+  try {
+    rmdirSync(dirname(path));
+    rmdirSync(dirname(dirname(path)));
+  } catch {
+    // other runs have theirs in it
+  }
 }

@@ -87,7 +87,7 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
     }
     case "exec":
       return execOnLink(
-        runs.linkTo(request.target),
+        runs.linkTo(request.host),
         request,
         (fd, data) => say(asked.socket, { id: asked.id, item: { kind: "output", fd, data: data.toString("base64") } }),
         asked.onCancel,
@@ -137,6 +137,7 @@ async function watch(runs: Runs, request: Request & { ask: "watch" }, asked: Ask
   for (const line of lines.slice(request.from)) send({ kind: "event", index: line.i, event: line.event });
   const run = runs.live.get(request.run);
   if (run === undefined) return null;
+  for (const [host, text] of run.doing) send({ kind: "notice", host, text });
   await follow(run, asked, {
     line: (line) => send({ kind: "event", index: line.i, event: line.event }),
     log: request.logs ? (line) => send({ kind: "line", line }) : null,
