@@ -15,7 +15,7 @@ export function leaveOf(key: string): Leave | null {
   return key === ESCAPE || key === "b" ? "back" : null;
 }
 
-export const QUESTION = "leave? [d] detach, the run goes on (default)   [s] stop gracefully   [k] kill now   [esc] back: ";
+export const QUESTION = "leave? [d] detach, run goes on (default)  [s] stop  [k] kill now  [esc] back: ";
 
 /** One key; a second Ctrl-C detaches. The terminal is as before afterwards. */
 export function askLeave(stdin: ReadStream, write: (text: string) => void): Promise<Leave> {
