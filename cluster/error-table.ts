@@ -59,6 +59,7 @@ export const ERRORS = {
   GPU_COUNT: entry(EXIT.preflight, "{host}: the file asks for {wanted} GPUs, there are {have}: {there}", "set `gpus: {have}` or `gpus: auto` for {host}"),
   GPU_UNKNOWN: entry(EXIT.preflight, "{host}: no GPU {id}; there are: {there}", "list indices or UUIDs as nvidia-smi -L shows them there"),
   GPU_TWICE: entry(EXIT.config, "{host}: GPU {id} is listed twice", "name every GPU once, by index or by UUID"),
+  SAME_HOST: entry(EXIT.config, "{first} and {host} are the same host: {why}", "remove one of the two entries from the cluster file, or correct the address of {host}"),
   HOST_NOT_ASKED: entry(EXIT.unreachable, "{host} was not reached, so it is unknown {what}", "nexadist hosts --host {host}"),
   INTERFACE_MISSING: entry(EXIT.preflight, "{host}: no network interface {name}; there are: {there}", "correct `interface` of {host}"),
   INTERFACE_UNKNOWN: entry(EXIT.preflight, "{host}: no interface holds {address}, so the libraries choose one by themselves (there are: {there})", "set `interface` of {host}, or `address` to one of its own"),

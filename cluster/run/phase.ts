@@ -1,6 +1,7 @@
 /** Which phase a run is in, derived from its facts: each arm says why the run moves on. Never moves backwards. */
 
 import { EXIT } from "../errors.ts";
+import { sameHost } from "./same-host.ts";
 import { type HostState, isOver, membersOf, type RunState } from "./state.ts";
 
 export function advance(state: RunState, at: number): RunState {
@@ -53,12 +54,21 @@ function connected(state: RunState, at: number): RunState {
   const store =
     state.spec.rdzv === null ? undefined : state.spec.hosts.find((h) => h.name === state.spec.rdzv?.host || h.address === state.spec.rdzv?.host)?.name;
   const enough = members.length >= state.spec.minHosts && (store === undefined || members.includes(store));
+  const twins = enough ? sameHost(state, members) : null;
+  if (twins !== null)
+    return {
+      ...state,
+      members,
+      verdict: "failed",
+      failure: { at, host: twins.host, rank: null, text: twins.problem.message, exit: twins.problem.exit, problem: twins.problem },
+    };
   if (enough) return { ...state, members, phase: "preparing", connectedAt: at };
-  const names = refused.map((h) => h.name).join(", ");
+  const [only] = refused;
+  const names = refused.length === 1 && only?.problem ? only.problem.message : `not reached: ${refused.map((h) => h.name).join(", ")}`;
   const why =
     store !== undefined && !members.includes(store)
       ? `${store}, which rdzv names, cannot be reached`
-      : `${members.length} of ${hosts.length} hosts are ready, ${state.spec.minHosts} are needed; not reached: ${names}`;
+      : `${members.length} of ${hosts.length} hosts are ready, ${state.spec.minHosts} are needed; ${names}`;
   return {
     ...state,
     members,

@@ -65,6 +65,9 @@ export function replay(events: readonly RunEvent[]): RunState {
   return rest.reduce(reduce, start(first));
 }
 
+/** A sentence that says which host it is about. */
+const naming = (host: string, text: string): string => (text.includes(host) ? text : `${host}: ${text}`);
+
 export function reduce(state: RunState, event: RunEvent): RunState {
   const next = advance(apply(state, event), event.at);
   return next.phase === state.phase ? next : { ...next, phaseAt: event.at };
@@ -103,7 +106,7 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "host-failed":
       return failed(
         patch(state, event.host, () => ({ problem: event.problem })),
-        { at: event.at, host: event.host, rank: null, text: event.problem.message, exit: exitOf(event.problem), problem: event.problem },
+        { at: event.at, host: event.host, rank: null, text: naming(event.host, event.problem.message), exit: exitOf(event.problem), problem: event.problem },
       );
     case "attempt-begun":
       return event.attempt === 1 && state.attempt === 0 && state.phase === "arming"

@@ -1,7 +1,7 @@
 /** The end of a run in a few lines, and the exit status it gives the command that watched. */
 
 import { EXIT } from "../errors.ts";
-import { isOver, type RunState } from "../run/state.ts";
+import { hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 import { isAllGone, receiptLines } from "./receipt.ts";
@@ -30,11 +30,19 @@ export function summaryLines(state: RunState): readonly string[] {
   if (!isOver(state)) return liveLines(state.spec.run, state.phase);
   const took = state.endedAt === null ? "" : ` after ${formatDuration(state.endedAt - state.requestedAt)}`;
   const why = state.phase === "failed" && state.failure !== null ? `: ${sanitiseWord(state.failure.text)}` : "";
-  const hint = state.phase === "failed" ? state.failure?.problem?.hint : undefined;
   return [
     ...receiptLines(state),
     `==> ${state.spec.run} ${state.phase}${took}${why}`,
-    ...(hint === undefined ? [] : [`    ${sanitiseWord(hint)}`]),
+    ...cures(state).map((cure) => `    ${sanitiseWord(cure)}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,
   ];
+}
+
+/** What to do about the failure; for each host when several were not reached. */
+function cures(state: RunState): readonly string[] {
+  if (state.phase !== "failed") return [];
+  const refused = hostsOf(state).flatMap(({ name, stage, problem }) => (stage === "refused" && problem !== null ? [{ name, hint: problem.hint }] : []));
+  if (state.attempt === 0 && refused.length > 1) return refused.map(({ name, hint }) => `${name}: ${hint}`);
+  const hint = state.failure?.problem?.hint ?? "";
+  return hint === "" ? [] : [hint];
 }

@@ -100,7 +100,7 @@ export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed")
       host,
       facts,
       dirs: { bundle: "/b", state: "/s", runtime: "/r" },
-      agent: { key: "k", bundle: "b", pid: 2 },
+      agent: { key: `k-${host}`, bundle: "b", pid: 2 },
       driver: "ssh2",
       why: "default",
     })),

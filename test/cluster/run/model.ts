@@ -52,7 +52,7 @@ const connected = (name: string) =>
     host: name,
     facts,
     dirs: { bundle: "/b", state: "/s", runtime: "/r" },
-    agent: { key: "k", bundle: "h", pid: 1 },
+    agent: { key: `k-${name}`, bundle: "h", pid: 1 },
     driver: "ssh2",
     dialled: null,
     why: "",

@@ -65,6 +65,27 @@ test("nine of ten: a host that is off is left out when min_hosts allows it, else
   assert.deepEqual([refused(3).phase, refused(3).failure?.exit], ["failed", 4]);
 });
 
+test("two entries that one agent answers, or that see one GPU, start nothing and are both named; clones and this machine's own entries are fine", () => {
+  const twins = (change: (event: RunEvent & { type: "host-connected" }) => Partial<RunEvent & { type: "host-connected" }>): RunState =>
+    replay([
+      requested(2),
+      ...goodRun().flatMap((event) => (event.type === "host-connected" ? [{ ...event, ...(event.host === "a" ? {} : change(event)) }] : [])),
+    ]);
+  const agent = { key: "k-a", bundle: "h", pid: 1 };
+  const same = twins(() => ({ agent }));
+  assert.deepEqual([same.phase, same.failure?.exit, same.failure?.problem?.code], ["failed", 3, "SAME_HOST"]);
+  assert.match(same.failure?.text ?? "", /a and b are the same host/);
+  assert.equal(same.attempt, 0);
+  const clone = twins(({ host }) => ({ agent: { ...agent, pid: host === "b" ? 2 : 3 } }));
+  assert.equal(clone.phase, "preparing");
+  const gpus = [{ index: 0, uuid: "GPU-1", name: "x", memoryMiB: null }];
+  const shared = replay([
+    requested(2),
+    ...goodRun().flatMap((event) => (event.type === "host-connected" ? [{ ...event, facts: { ...event.facts, gpus } }] : [])),
+  ]);
+  assert.match(shared.failure?.text ?? "", /both have GPU GPU-1/);
+});
+
 test("a shorter stop replaces a longer one, never the other way round", () => {
   const running = goodRun().slice(
     0,
