@@ -20,7 +20,7 @@ export async function callHelper(
   payload: AsyncIterable<Uint8Array> | null = null,
   timeoutMs = 30_000,
 ): Promise<unknown> {
-  const { child, nonce } = await startHelper(transport, request);
+  const { child, nonce } = await withinTime(startHelper(transport, request), timeoutMs, () => fail("HELPER_TIMEOUT", { host, seconds: timeoutMs / 1000 }));
   const timer = setTimeout(() => {
     child.kill();
     child.stdout.destroy(); // also where the far end ignores the kill
@@ -42,14 +42,33 @@ export async function callHelper(
 /** The helper becomes a pipe to the unix socket at `path`: for hosts whose sshd forwards no sockets. */
 export async function proxyThroughHelper(transport: Transport, host: string, path: string): Promise<RemoteProcess> {
   const { child, nonce } = await startHelper(transport, { op: "proxy", socket: path });
-  const found = await readAnswer(child, nonce);
-  if (found.json === null) throw silence(host, found.noise, 0, await child.exit);
-  unwrap(host, found.json);
-  if (found.rest.length > 0) child.stdout.unshift(found.rest);
-  return child;
+  try {
+    const found = await readAnswer(child, nonce);
+    if (found.json === null) throw silence(host, found.noise, 0, await child.exit);
+    unwrap(host, found.json);
+    if (found.rest.length > 0) child.stdout.unshift(found.rest);
+    return child;
+  } catch (error) {
+    child.kill();
+    throw error;
+  }
 }
 
-async function startHelper(transport: Transport, request: HelperRequest): Promise<{ child: RemoteProcess; nonce: string }> {
+/** A session can be waited for: where sshd allows one only and something long holds it. What comes too late is ended. */
+function withinTime(starting: Promise<Started>, ms: number, late: () => Error): Promise<Started> {
+  return new Promise((resolve, reject) => {
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      reject(late());
+    }, ms);
+    starting.then((started) => (isLate ? started.child.kill() : resolve(started)), reject).finally(() => clearTimeout(timer));
+  });
+}
+
+type Started = { readonly child: RemoteProcess; readonly nonce: string };
+
+async function startHelper(transport: Transport, request: HelperRequest): Promise<Started> {
   const program = Buffer.from(await readHelperProgram()).toString("base64");
   const nonce = randomBytes(12).toString("hex");
   const child = await transport.exec(HOST_COMMAND);

@@ -105,6 +105,8 @@ function toProcess(channel: ClientChannel, leave: () => void): RemoteProcess {
     kill: () => {
       channel.signal("TERM");
       channel.close();
+      channel.resume(); // ssh2 tells the end only when all was read, and the session counts until then
+      channel.stderr.resume();
     },
   };
 }
