@@ -37,7 +37,8 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
   const there = have.parse(
     await callHelper(transport, host.name, { op: "have", stateDir: facts.stateDir, bundles: [agentBundle.hash], node: runtime?.hash ?? "" }),
   );
-  if (runtime !== null && !there.node) {
+  const putNode = async (): Promise<void> => {
+    if (runtime === null || there.node) return;
     const { size } = await stat(runtime.gzip);
     const files = [{ name: "node", mode: 0o755, size: runtime.size, sha256: runtime.hash }];
     await put(
@@ -46,8 +47,9 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
       { stateDir: facts.stateDir, kind: "node", hash: runtime.hash, files, encoding: "gzip" },
       progress([runtime.gzip], size, "node", step),
     );
-  }
-  if (!there.bundles.includes(agentBundle.hash)) {
+  };
+  const putAgent = async (): Promise<void> => {
+    if (there.bundles.includes(agentBundle.hash)) return;
     const size = agentBundle.files.reduce((sum, file) => sum + file.size, 0);
     const files = agentBundle.files.map(({ name, size: bytes, sha256 }) => ({ name, mode: 0o644, size: bytes, sha256 }));
     const paths = agentBundle.files.map((file) => join(distDir, file.path));
@@ -57,7 +59,8 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
       { stateDir: facts.stateDir, kind: "bundle", hash: agentBundle.hash, files, encoding: "raw" },
       progress(paths, size, "agent", step),
     );
-  }
+  };
+  await Promise.all([putNode(), putAgent()]);
   step("starting the agent");
   const node = host.transport === "local" ? process.execPath : runtime === null ? (facts.node?.path ?? "") : `${facts.stateDir}/node/${runtime.hash}/node`;
   const request = {
