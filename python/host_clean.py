@@ -47,8 +47,8 @@ def live_attempts(state: str) -> list[str]:
     """Directories of attempts whose shim lives."""
     found: list[str] = []
     runs = os.path.join(state, "runs")
-    for run in sorted(os.listdir(runs)) if os.path.isdir(runs) else []:
-        for name in sorted(os.listdir(os.path.join(runs, run))):
+    for run in names_in(runs):
+        for name in names_in(os.path.join(runs, run)):
             attempt = os.path.join(runs, run, name)
             if is_held(os.path.join(attempt, "lock")):
                 found.append(attempt)
@@ -112,8 +112,8 @@ def clear_code(run: str, left: list[str]) -> None:
             entry = known.get(os.path.relpath(path, code))
             # Bytecode is made from what we copied.
             if (entry and is_unchanged(path, entry)) or os.path.basename(directory) == "__pycache__":
-                os.unlink(path)
-            else:
+                drop(path)
+            elif os.path.lexists(path):
                 left.append(path)
     prune(code)
 
@@ -131,15 +131,29 @@ def clear_run(run: str, purge: bool, left: list[str]) -> None:
         remove_empty(made["base"])
     if not purge:
         clear_code(run, left)
-    for name in os.listdir(run):
-        path = os.path.join(run, name)
-        if name == "code" and not purge:
-            continue
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            os.unlink(path)
+    for name in names_in(run):
+        if name != "code" or purge:
+            drop(os.path.join(run, name))
     prune(run)
+
+
+def names_in(directory: str) -> list[str]:
+    """Sorted; none when it is gone: another host that shares this home may uninstall at the same time."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def drop(path: str) -> None:
+    """A file or a whole directory; fine when it is gone already."""
+    if os.path.isdir(path) and not os.path.islink(path):
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def remove_empty(path: str) -> None:
@@ -162,7 +176,7 @@ def is_of_this_host(state: str) -> bool:
 def uninstall(request: Json) -> Json:
     root = str(request["stateDir"])
     agents = os.path.join(root, "agents")
-    names = sorted(os.listdir(agents)) if os.path.isdir(agents) else []
+    names = names_in(agents)
     states = [os.path.join(agents, name) for name in names if is_of_this_host(os.path.join(agents, name))]
     live = [attempt for state in states for attempt in live_attempts(state)]
     if live and not request.get("force"):
@@ -184,7 +198,7 @@ def uninstall(request: Json) -> Json:
             shutil.rmtree(runtime, ignore_errors=True)
             removed.append(runtime)
         clear_base(base, [os.path.basename(state) for state in states])
-    others = [name for name in names if os.path.join(agents, name) not in states]
+    others = [name for name in names_in(agents) if os.path.join(agents, name) not in states]
     if not others:
         removed.extend(clear_root(root))
     return {"removed": removed, "left": left[:100], "leftCount": len(left), "otherHosts": others, "agents": stopped["ended"]}
@@ -192,12 +206,11 @@ def uninstall(request: Json) -> Json:
 
 def clear_state(state: str, purge: bool, left: list[str]) -> None:
     runs = os.path.join(state, "runs")
-    for name in os.listdir(runs) if os.path.isdir(runs) else []:
+    for name in names_in(runs):
         clear_run(os.path.join(runs, name), purge, left)
-    for name in os.listdir(state):
-        path = os.path.join(state, name)
+    for name in names_in(state):
         if name != "runs":
-            shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
+            drop(os.path.join(state, name))
     prune(state)
 
 
@@ -207,7 +220,7 @@ def clear_base(base: str, keys: list[str]) -> None:
         return
     for key in keys:
         shutil.rmtree(os.path.join(base, key), ignore_errors=True)
-    if not [name for name in os.listdir(base) if not name.startswith("ports")]:
+    if not [name for name in names_in(base) if not name.startswith("ports")]:
         shutil.rmtree(base, ignore_errors=True)
 
 
@@ -219,8 +232,7 @@ def clear_root(root: str) -> list[str]:
         if os.path.isdir(path):
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path)
-    if os.path.exists(os.path.join(root, "made.json")):
-        os.unlink(os.path.join(root, "made.json"))
+    drop(os.path.join(root, "made.json"))
     prune(root)
     for parent in parents:
         try:

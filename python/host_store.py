@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import time
 import zlib
 from collections.abc import Iterator
@@ -18,6 +19,8 @@ Json = dict[str, Any]
 KINDS = {"bundle": "bundles", "node": "node"}
 MARKER = ".verified"
 CHUNK = 1 << 18
+# A peer that went away without a word would leave us waiting, with half a file, for as long as sshd takes to notice.
+SILENCE_S = 90
 # A temporary directory this old belongs to an upload that died; other hosts may share the home, so no PID can tell.
 STALE_S = 3600
 
@@ -87,7 +90,9 @@ def write_files(source: IO[bytes], encoding: str, files: list[Json], directory: 
         fd = os.open(os.path.join(directory, name), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "wb") as target:
             while left > 0:
+                signal.alarm(SILENCE_S)
                 data = rest or next(stream, b"")
+                signal.alarm(0)
                 if not data:
                     raise Failure("UPLOAD_CUT", f"the upload ended inside {name}, {left} bytes early")
                 part, rest = data[:left], data[left:]
@@ -119,8 +124,13 @@ def sweep_stale(parent: str) -> None:
             pass
 
 
+def give_up(*_: object) -> None:
+    raise Failure("UPLOAD_CUT", f"nothing arrived for {SILENCE_S} s")
+
+
 def put(request: Json, source: IO[bytes]) -> Json:
     """Verifies while writing into a temporary directory, then renames; two puts of one hash are harmless."""
+    signal.signal(signal.SIGALRM, give_up)
     final = place(make_state(request["stateDir"]), request["kind"], request["hash"])
     if is_present(final):
         return {"dir": final, "wrote": False}

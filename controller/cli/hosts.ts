@@ -21,6 +21,7 @@ function gpusOf(facts: HostFacts): string {
 }
 
 function rowOf(each: Reached<Found>): readonly string[] {
+  if (!each.ok && each.problem.code === "NO_PYTHON") return [each.host.name, "yes", "-", "-", "-", "none", "-", "-"]; // SSH works, what looks needs a Python
   if (!each.ok) return [each.host.name, "no", "-", "-", "-", "-", "-", "-"];
   const { facts, driver, why } = each.value;
   const python = facts.python === null ? `none (${facts.pythonProblem})` : facts.python.version;

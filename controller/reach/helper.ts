@@ -21,7 +21,9 @@ export async function callHelper(
   timeoutMs = 30_000,
 ): Promise<unknown> {
   const { child, nonce } = await withinTime(startHelper(transport, request), timeoutMs, () => fail("HELPER_TIMEOUT", { host, seconds: timeoutMs / 1000 }));
+  let isLate = false;
   const timer = setTimeout(() => {
+    isLate = true;
     child.kill();
     child.stdout.destroy(); // also where the far end ignores the kill
   }, timeoutMs);
@@ -30,7 +32,7 @@ export async function callHelper(
     if (payload !== null) await pump(payload, child, answer);
     child.stdin.end();
     const found = await answer;
-    if (found.json === null) throw silence(host, found.noise, timeoutMs, child.stdout.destroyed ? { code: null } : await child.exit);
+    if (found.json === null) throw silence(host, found.noise, timeoutMs, isLate ? { code: null } : await child.exit);
     return unwrap(host, found.json);
   } finally {
     clearTimeout(timer);
