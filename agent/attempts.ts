@@ -130,14 +130,16 @@ export async function launch(agent: Agent, run: Run, attempt: number, makeLaunch
   if (!view.isLaunched) throw fail("LAUNCH_FAILED", { attempt, why: view.phase === "ended" ? "it was over before it was launched" : "no word from the shim" });
 }
 
-/** Always wins, also over an arm or launch that is on its way. What is not here has stopped. */
-export function stop(agent: Agent, run: Run, attempt: number, graceMs: number, why: string): void {
+/** Always wins, also over an arm or launch that is on its way. Errors: ATTEMPT_UNKNOWN when its shim cannot be told now; ask again. */
+export async function stop(agent: Agent, run: Run, attempt: number, graceMs: number, why: string): Promise<{ absent: boolean }> {
   agent.stopped.add(shimKey(run, attempt));
-  if (readArmSpec(run, attempt) === null) return;
+  if (readArmSpec(run, attempt) === null) return { absent: true };
   const view = viewOf(run, attempt);
-  if (view.phase === "ended") return;
+  if (view.phase === "ended") return { absent: false };
   void follow(agent, run, attempt);
-  void send(agent, run, attempt, { do: "stop", graceMs, why });
+  const isTold = await send(agent, run, attempt, { do: "stop", graceMs, why });
+  if (!isTold && viewOf(run, attempt).phase !== "ended") throw fail("ATTEMPT_UNKNOWN", { run: run.run, attempt });
+  return { absent: false };
 }
 
 /** Resolves when nothing is followed any more: the last event of each attempt is written. */

@@ -72,8 +72,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
         })),
       ).then(() => ({}));
     case "stop":
-      stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
-      return {};
+      return stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
     case "forget":
       return inTurn(context, run, async () => {
         if (isLive(run)) throw fail("USAGE", { what: `${run.run} is still alive on this host`, fix: `nexadist stop ${run.run}` });

@@ -115,7 +115,7 @@ export const commandSchema = z.discriminatedUnion("do", [
     ranks: z.int(),
     stopGraceMs: z.int(),
   }),
-  /** Also disarms: an attempt that was armed and not launched just ends. Reply at once; the receipt comes as the event `ended`. */
+  /** Also disarms: an attempt that was armed and not launched just ends. Reply StopReply when the shim has it; the receipt comes as the event `ended`. */
   z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
@@ -153,15 +153,21 @@ export type AgentRunEvent =
 export type AttemptStatus = { readonly attempt: number; readonly phase: "armed" | "launched" | "stopping" | "ended"; readonly pids: number };
 
 export type AdoptReply = { readonly events: number; readonly attempts: readonly AttemptStatus[] };
-export type PrepareReply = {
-  readonly dir: string; // the job's working directory
-  readonly python: string | null; // after setup
-  readonly scratch: string | null;
-  readonly notes: readonly string[];
-  readonly scriptSha256: string | null;
+const path = z.string().max(4096);
+export const prepareReply = z.object({
+  dir: path, // the job's working directory
+  python: path.nullable(), // after setup
+  scratch: path.nullable(),
+  notes: z.array(z.string().max(4096)).max(100),
+  scriptSha256: z.string().max(64).nullable(),
   /** Variables of the captured environment, names only: no default of ours replaces them. */
-  readonly sessionNames: readonly string[];
-};
+  sessionNames: z.array(z.string().max(1024)).max(10_000),
+});
+export type PrepareReply = z.infer<typeof prepareReply>;
+export const armReply = z.object({ ports: z.array(z.int().min(1).max(65_535)).max(16), dir: path, socket: path });
+/** absent: nothing of the attempt was ever started there, and nothing of it will be. */
+export const stopReply = z.object({ absent: z.boolean() });
+export const adoptReply = z.object({ events: z.int().nonnegative() });
 
 /** Agent → controller, text frames. `value` is checked by the caller that asked. */
 export const fromAgentSchema = z.discriminatedUnion("type", [
@@ -178,7 +184,7 @@ export const fromAgentSchema = z.discriminatedUnion("type", [
   }),
   z.object({ type: z.literal("reply"), id: z.int(), ok: z.literal(true), value: z.unknown() }),
   z.object({ type: z.literal("refused"), id: z.int(), ok: z.literal(false), problem: z.custom<Problem>((v) => typeof v === "object" && v !== null) }),
-  z.object({ type: z.literal("event"), run: z.string(), event: z.custom<AgentEvent>((v) => typeof v === "object" && v !== null) }),
+  z.object({ type: z.literal("event"), run: z.string(), event: z.unknown() }),
   z.object({ type: z.literal("beat"), lagMs: z.number() }),
 ]);
 export type FromAgent = z.infer<typeof fromAgentSchema>;

@@ -70,6 +70,10 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   | { readonly type: "stop-requested"; readonly by: string; readonly why: string; readonly graceMs: number }
   /** A timer of `wanted` came due. */
   | { readonly type: "timer"; readonly key: TimerKey }
+  /** What travels was read on the controller's machine; after a restart the same must be found there. */
+  | { readonly type: "code-taken"; readonly tree: string; readonly files: number; readonly bytes: number; readonly notes: readonly string[] }
+  /** The controller's own loop stood still (a sleeping laptop, SIGSTOP): no deadline counts that time. */
+  | { readonly type: "controller-woke"; readonly sleptMs: number }
   /** The controller was started again and goes on from the journal. */
   | { readonly type: "controller-started"; readonly controller: string; readonly epoch: number }
 );

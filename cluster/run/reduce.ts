@@ -42,6 +42,8 @@ export function start(event: RunEvent & { type: "requested" }): RunState {
     runningAt: null,
     endedAt: null,
     phaseAt: event.at,
+    awakeSince: event.at,
+    tree: null,
     epoch: 0,
     controller: "",
     attempt: 0,
@@ -79,7 +81,11 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "requested":
       return state;
     case "controller-started":
-      return { ...state, epoch: event.epoch, controller: event.controller };
+      return unseeAll({ ...state, epoch: event.epoch, controller: event.controller, awakeSince: event.at });
+    case "controller-woke":
+      return { ...state, awakeSince: event.at };
+    case "code-taken":
+      return { ...state, tree: event.tree };
     case "host-connected":
       return patch(state, event.host, (h) => ({
         facts: event.facts,
@@ -146,6 +152,12 @@ function apply(state: RunState, event: RunEvent): RunState {
 function patch(state: RunState, name: string, change: (host: HostState) => Partial<HostState>): RunState {
   const host = state.hosts[name];
   return host === undefined ? state : { ...state, hosts: { ...state.hosts, [name]: { ...host, ...change(host) } } };
+}
+
+/** A controller that has just started hears nobody yet. */
+function unseeAll(state: RunState): RunState {
+  const hosts = Object.entries(state.hosts).map(([name, host]) => [name, { ...host, seen: false, unseenWhy: "the controller was started again" }]);
+  return { ...state, hosts: Object.fromEntries(hosts) };
 }
 
 function mapMembers(state: RunState, change: (host: HostState) => HostState): RunState {

@@ -73,6 +73,10 @@ export type RunState = {
   readonly endedAt: number | null;
   /** When the present phase began: deadlines count from here. */
   readonly phaseAt: number;
+  /** Deadlines count from here at the earliest: before it the controller could neither hear nor act. */
+  readonly awakeSince: number;
+  /** Hash of the code's tree that travels; null: none does. */
+  readonly tree: string | null;
   readonly epoch: number;
   readonly controller: string;
   readonly attempt: number;

@@ -14,6 +14,8 @@ export type Effect = { readonly key: string } & (
   | { readonly do: "arm"; readonly host: string; readonly attempt: number }
   | { readonly do: "launch"; readonly host: string; readonly attempt: number }
   | { readonly do: "stop"; readonly host: string; readonly attempt: number; readonly graceMs: number; readonly why: string }
+  /** Newer state for the host's record, so that who takes over knows of a stop or a failure. Under way for as long as the phase lasts. */
+  | { readonly do: "record"; readonly host: string }
   | { readonly do: "forget"; readonly host: string }
   | { readonly do: "finish" }
   | { readonly do: "timer"; readonly timer: TimerKey; readonly at: number /* ms since epoch */ }
@@ -29,13 +31,14 @@ export function wanted(state: RunState): readonly Effect[] {
   const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
   const { phase, attempt } = state;
   if (isOver(state)) {
-    const open = members.filter((h) => h.stage !== "forgot" && h.seen && !state.due.includes("forget"));
+    const open = state.due.includes("forget") ? [] : hostsOf(state).filter((h) => h.agent !== null && h.stage !== "forgot");
     return [
       { key: "finish", do: "finish" },
       ...open.flatMap((h): Effect[] => [link(h.name), { key: `forget:${h.name}`, do: "forget", host: h.name }]),
-      ...(open.length > 0 ? [timer("forget", state.phaseAt + FORGET_MS)] : []),
+      ...(open.length > 0 ? [timer("forget", from(state, state.phaseAt) + FORGET_MS)] : []),
     ];
   }
+  const records = members.filter((h) => h.seen).map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
   const links = (phase === "connecting" ? hostsOf(state) : members).filter((h) => h.stage !== "refused").map((h) => link(h.name));
   switch (phase) {
     case "connecting":
@@ -60,25 +63,32 @@ export function wanted(state: RunState): readonly Effect[] {
         ...members.filter((h) => h.stage === "armed").map((h): Effect => ({ key: `launch:${attempt}:${h.name}`, do: "launch", host: h.name, attempt })),
       ];
     case "running":
-      return [...links, ...(state.spec.timeouts.runMs === null ? [] : [timer("run", (state.runningAt ?? state.phaseAt) + state.spec.timeouts.runMs)])];
+      return [
+        ...links,
+        ...records,
+        ...(state.spec.timeouts.runMs === null ? [] : [timer("run", (state.runningAt ?? state.phaseAt) + state.spec.timeouts.runMs)]),
+      ];
     case "stopping": {
       const open = members.filter((h) => h.mayRun && h.receipt === null);
       const why = state.failure?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
-      const from = Math.max(state.phaseAt, state.stop?.at ?? 0);
+      const since = Math.max(from(state, state.phaseAt), state.stop?.at ?? 0);
       return [
         ...links,
+        ...records,
         ...open.map((h): Effect => ({ key: `stop:${attempt}:${h.name}:${graceMs}`, do: "stop", host: h.name, attempt, graceMs, why })),
-        ...(open.length > 0 ? [timer("stop", from + graceMs + STOP_SLACK_MS)] : []),
+        ...(open.length > 0 ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : []),
       ];
     }
     case "draining":
-      return [...links, timer("drain", state.phaseAt + DRAIN_MS)];
+      return [...links, ...records, timer("drain", from(state, state.phaseAt) + DRAIN_MS)];
     default:
       return [];
   }
 }
 
+/** Time in which the controller was down or asleep counts for no deadline of ours. */
+const from = (state: RunState, at: number): number => Math.max(at, state.awakeSince);
 const link = (host: string): Effect => ({ key: `link:${host}`, do: "link", host });
 const timer = (key: TimerKey, at: number): Effect => ({ key: `timer:${key}:${at}`, do: "timer", timer: key, at });
 /** One deadline from the end of connecting until every rank has started. */
-const startTimer = (state: RunState): Effect => timer("start", (state.connectedAt ?? state.phaseAt) + state.spec.timeouts.startMs);
+const startTimer = (state: RunState): Effect => timer("start", from(state, state.connectedAt ?? state.phaseAt) + state.spec.timeouts.startMs);

@@ -58,7 +58,11 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "stop-requested":
       return [`${event.by} asked to stop${event.why === "" ? "" : ` (${event.why})`}`];
     case "controller-started":
-      return event.epoch > 1 ? ["the controller was started again and goes on"] : [];
+      return state.phase === "connecting" && event.at - state.requestedAt < 1000 ? [] : ["the controller was started again and goes on"];
+    case "controller-woke":
+      return [`the controller stood still for ${Math.round(event.sleptMs / 1000)} s (a sleeping machine?); nothing was decided meanwhile`];
+    case "code-taken":
+      return event.notes.map((note) => `code: ${note}`);
     case "timer":
       return event.key === "drain" && state.logsIncomplete.length > 0 ? [`the last log lines of ${state.logsIncomplete.join(", ")} may be missing`] : [];
     default:

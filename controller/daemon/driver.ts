@@ -4,30 +4,30 @@
  */
 
 import { randomBytes } from "node:crypto";
-import { lookup } from "node:dns/promises";
 import { writeFile } from "node:fs/promises";
-import { isIP } from "node:net";
 import { join } from "node:path";
-import { fail, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
+import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
+import { ranksOf } from "../../cluster/ranks.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
-import { isOver, membersOf, type RunState } from "../../cluster/run/state.ts";
+import { isOver, type RunState } from "../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../cluster/run/wanted.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
+import { type Refusal, refusalOfAttempt, resolveAddresses } from "./attempt-plan.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { type Addresses, layOut, memberSpecs, planOf, refusalOf } from "./layout.ts";
+import { layOut, planOf } from "./layout.ts";
 import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
-import { forgetSecrets } from "./secrets.ts";
+import { forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
 
 export type DriverDeps = {
   readonly dir: string;
@@ -40,6 +40,8 @@ export type DriverDeps = {
   readonly onLine: (line: JournalLine, state: RunState) => void;
   readonly onBytes: (host: string, stream: string, data: Uint8Array, at: number) => void;
   readonly notice: (host: string | null, text: string) => void;
+  /** False while this process has slept and not yet told. */
+  readonly isAwake: () => boolean;
   /** The run is over and everything was said. */
   readonly onDone: () => void;
 };
@@ -52,6 +54,10 @@ export type Driver = {
 };
 
 export type Entry = { readonly event: RunEvent; readonly cursor?: { readonly host: string; readonly index: number } };
+
+const RETRY_MS = 1000;
+/** What setTimeout takes. */
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export function driveRun(deps: DriverDeps): Driver {
   const { journal } = deps;
@@ -70,17 +76,31 @@ export function driveRun(deps: DriverDeps): Driver {
 
   const flush = (): void => {
     if (disposed) return;
-    const batch = queue;
+    const batch = queue.filter(({ event }) => canFold(state, event));
     queue = [];
     const from = journal.lines.length;
-    if (batch.length > 0) journal.append(batch);
+    try {
+      if (batch.length > 0) journal.append(batch);
+    } catch (error) {
+      queue = batch; // nothing is done on what is not on disk
+      deps.notice(
+        null,
+        `the journal cannot be written (${error instanceof Error ? error.message : String(error)}); trying again, nothing new is decided until then`,
+      );
+      retryLater(flush);
+      return;
+    }
     for (const line of journal.lines.slice(from)) {
+      const before = state.phase;
       state = reduce(state, line.event);
       deps.onLine(line, state);
+      if (state.phase !== before) saveManifest();
     }
     for (const intake of intakes.values()) intake.acknowledge();
     reconcile();
   };
+
+  const retryLater = (again: () => void): void => void setTimeout(() => !disposed && again(), RETRY_MS).unref();
 
   /** Starts what is wanted and not under way, drops what is not wanted any more. */
   const reconcile = (): void => {
@@ -100,14 +120,17 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const startTimer = (key: string, timer: TimerKey, at: number): void => {
+    let handle: NodeJS.Timeout;
     const end = once(key, () => clearTimeout(handle));
-    const handle = setTimeout(
-      () => {
-        end();
-        apply({ event: { at: now(), type: "timer", key: timer } });
-      },
-      Math.min(Math.max(0, at - now()), 2 ** 31 - 1),
-    );
+    const wait = (): void => {
+      handle = setTimeout(due, Math.min(Math.max(deps.isAwake() ? 0 : RETRY_MS, at - now()), MAX_DELAY_MS));
+    };
+    const due = (): void => {
+      if (now() < at || !deps.isAwake()) return wait(); // a longer wait than a timer takes, or time that we slept through
+      end();
+      apply({ event: { at: now(), type: "timer", key: timer } });
+    };
+    wait();
   };
 
   const startLink = (key: string, name: string): void => {
@@ -128,7 +151,11 @@ export function driveRun(deps: DriverDeps): Driver {
       stage: () => state.hosts[name]?.stage ?? "waiting",
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.attempt,
+      owns: (rank) => ranksOfHost(state, name).has(rank),
       ready: reconcile,
+      lost: () => {
+        for (const [flying, cancel] of inFlight) if (/^(stop|record):/.test(flying) && flying.includes(`:${name}`)) cancel();
+      },
     });
     intakes.set(name, intake);
     once(key, () => {
@@ -152,10 +179,12 @@ export function driveRun(deps: DriverDeps): Driver {
     const host = state.spec.hosts.find((h) => h.name === effect.host);
     if (linked === undefined || linked === null || host === undefined) return; // wanted still when the link is back
     const end = once(effect.key, () => undefined);
-    const work = { state, host, linked, record: record(), lent, snapshot: deps.snapshot, plan, notice: (text: string) => deps.notice(host.name, text), now };
+    const notice = (text: string): void => deps.notice(host.name, text);
+    const isWanted = (): boolean => !disposed && inFlight.get(effect.key) === end;
+    const work = { state, host, linked, record: record(), lent, snapshot: deps.snapshot, plan, notice, isWanted, now };
     perform(effect, work).then(
       (events) => {
-        if (effect.do !== "stop") end(); // a stop stays under way until its receipt
+        if (effect.do !== "stop" && effect.do !== "record") end(); // a stop stays under way until its receipt, a record as long as its phase
         apply(...events.map((event) => ({ event })));
       },
       (error: unknown) => {
@@ -166,40 +195,34 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const failed = (effect: HostEffect, error: unknown): void => {
-    if (disposed || (error instanceof NexaError && error.code === "LINK_LOST")) return; // done again when the link is back
+    if (disposed || (error instanceof NexaError && (error.code === "LINK_LOST" || error.code === "NOT_WANTED"))) return; // wanted again when the link is back
     if (!(error instanceof NexaError)) console.error(error);
-    const problem = toProblem(error, effect.host);
-    if (effect.do === "prepare" || effect.do === "arm" || effect.do === "launch")
-      apply({ event: { at: now(), type: "host-failed", host: effect.host, during: effect.do, problem } });
-    else if (effect.do === "forget") apply({ event: { at: now(), type: "host-forgot", host: effect.host } });
-    else deps.notice(effect.host, problem.message);
+    const problem = withoutSecrets(toProblem(error, effect.host), secretsOf(state.spec.run));
+    if (effect.do === "prepare" || effect.do === "arm" || effect.do === "launch") {
+      return apply({ event: { at: now(), type: "host-failed", host: effect.host, during: effect.do, problem } });
+    }
+    deps.notice(effect.host, problem.message);
+    retryLater(reconcile);
   };
 
   const beginAttempt = (attempt: number): void => {
     const end = once(`begin-attempt:${attempt}`, () => undefined);
-    const refuse = (host: string, problem: Problem): void => apply({ event: { at: now(), type: "host-failed", host, during: "arm", problem } });
-    addresses().then(
-      (found) => {
-        const refusal = differingScripts(state) ?? refusalOf(state, found);
-        if (refusal !== null) return refuse(refusal.host, refusal.problem);
-        const layout = layOut(state);
-        const rdzvId = `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`;
-        if (layout.ok) apply({ event: { at: now(), type: "attempt-begun", attempt, rdzvId, world: layout.world } });
-      },
-      (error: unknown) => {
-        end();
-        refuse(state.members[0] ?? "", toProblem(error));
-      },
-    );
-  };
-
-  const addresses = async (): Promise<Addresses> => {
-    const names = memberSpecs(state).filter((host) => isIP(host.address) === 0);
-    return Object.fromEntries(await Promise.all(names.map(async (host) => [host.name, await resolveName(host.address)] as const)));
+    const refuse = ({ host, problem }: Refusal): void => apply({ event: { at: now(), type: "host-failed", host, during: "arm", problem } });
+    const begin = async (): Promise<void> => {
+      const refusal = await refusalOfAttempt(state);
+      if (refusal !== null) return refuse(refusal);
+      const layout = layOut(state);
+      const rdzvId = `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`;
+      if (layout.ok) apply({ event: { at: now(), type: "attempt-begun", attempt, rdzvId, world: layout.world } });
+    };
+    begin().catch((error: unknown) => {
+      end();
+      refuse({ host: state.members[0] ?? "", problem: toProblem(error) });
+    });
   };
 
   const plan = async (): Promise<AttemptPlan> => {
-    const made = planOf(state, await addresses());
+    const made = planOf(state, await resolveAddresses(state));
     await writeFile(join(deps.dir, "plan.json"), formatPlanJson(made), { mode: 0o600 });
     return made;
   };
@@ -208,8 +231,17 @@ export function driveRun(deps: DriverDeps): Driver {
 
   const finish = (key: string): void => {
     once(key, () => undefined);
-    writeManifest(deps.dir, state);
     forgetSecrets(state.spec.run);
+    saveManifest();
+  };
+
+  /** For people and programs that look into the run's directory; the journal is the truth. */
+  const saveManifest = (): void => {
+    try {
+      writeManifest(deps.dir, state);
+    } catch (error) {
+      deps.notice(null, `manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    }
   };
 
   const dispose = (): void => {
@@ -219,24 +251,27 @@ export function driveRun(deps: DriverDeps): Driver {
     deps.onDone();
   };
 
-  writeManifest(deps.dir, state);
+  saveManifest();
   queueMicrotask(flush);
   return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), dispose };
 }
 
-/** Under --no-sync every host must hold the same script. */
-function differingScripts(state: RunState): { readonly host: string; readonly problem: Problem } | null {
-  const hashes = membersOf(state).map((h) => [h.name, h.scriptSha256] as const);
-  if (new Set(hashes.map(([, hash]) => hash)).size <= 1) return null;
-  const what = hashes.map(([name, hash]) => `${name} ${hash?.slice(0, 12) ?? "has none"}`).join(", ");
-  return { host: state.members[0] ?? "", problem: toProblem(fail("CODE_DIFFERS", { what })) };
+/** An event that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
+function canFold(state: RunState, event: RunEvent): boolean {
+  try {
+    reduce(state, event);
+    return true;
+  } catch (error) {
+    console.error("event left out", event, error);
+    return false;
+  }
 }
 
-const resolveName = (name: string): Promise<string[]> =>
-  lookup(name, { all: true }).then(
-    (found) => found.map(({ address }) => address),
-    () => [],
-  );
+function ranksOfHost(state: RunState, host: string): ReadonlySet<number> {
+  const layout = layOut(state);
+  const place = layout.ok ? layout.places.find((p) => p.host === host) : undefined;
+  return new Set(place === undefined ? [] : ranksOf(place).map(({ rank }) => rank));
+}
 
 /** Index of the first event of this host's agent that is not in the journal. */
 export function nextAgentEvent(lines: readonly JournalLine[], host: string): number {

@@ -1,7 +1,8 @@
 /** One host of one run: takes over what its agent says, events and log bytes, exactly once, and acknowledges what is on disk. */
 
+import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
-import type { AgentEvent, BinaryHeader, RunRecord } from "../../cluster/protocol.ts";
+import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
 import type { HostStage } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
@@ -26,8 +27,12 @@ export type IntakeDeps = {
   readonly stage: () => HostStage;
   readonly isDrained: () => boolean;
   readonly attempt: () => number;
+  /** Whether the rank is one of this host's. */
+  readonly owns: (rank: number) => boolean;
   /** The host can take commands. */
   readonly ready: () => void;
+  /** The link went: what was asked over it may not have arrived. */
+  readonly lost: () => void;
 };
 
 export type HostIntake = {
@@ -47,6 +52,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   let linked: Linked | null = null;
   let next = deps.from;
   let acknowledged = deps.from;
+  let unseenWhy = "";
   let unacked = 0;
   let ackTimer: NodeJS.Timeout | undefined;
   let dirty = new Set<string>();
@@ -58,15 +64,19 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     const record = deps.record();
     const fence = { run, epoch: record.epoch, controller: record.controller };
     try {
-      await link.command({ do: "adopt", ...fence, record });
+      const { events } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
+      if (events < next) {
+        deps.notice("the agent has lost its record of this run; what it says from now on is taken as new");
+        next = events;
+        acknowledged = events;
+      }
       await link.command({ do: "subscribe", ...fence, eventsFrom: next, cursors: logs.cursors(host.name) });
     } catch (error) {
-      if (error instanceof NexaError && error.code === "LINK_LOST") return;
-      if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem: toProblem(error, host.name) } });
-      else deps.notice(toProblem(error).message);
+      if (!(error instanceof NexaError && error.code === "LINK_LOST")) notTaken(found, error);
       return;
     }
     linked = found;
+    unseenWhy = "";
     if (deps.stage() === "waiting") {
       const { facts, agent, transport } = found;
       deps.apply({
@@ -86,9 +96,32 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     deps.ready();
   };
 
-  const onEvent = (from: string, event: AgentEvent): void => {
-    if (from !== run || event.index < next) return; // another run, or sent twice
+  /** Fenced, or its disk is full: said at once, and tried again with the keeper's backoff. */
+  const notTaken = ({ link }: Linked, error: unknown): void => {
+    const problem = toProblem(error, host.name);
+    if (deps.stage() === "waiting") return deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
+    unseen(problem.message);
+    link.close();
+  };
+
+  /** Told once for each reason. */
+  const unseen = (why: string): void => {
+    if (why === unseenWhy) return;
+    unseenWhy = why;
+    deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why } });
+  };
+
+  const onEvent = (from: string, raw: unknown): void => {
+    if (from !== run) return;
+    const parsed = agentEventSchema.safeParse(raw);
+    if (!parsed.success) return deps.notice(`an event of its agent cannot be read and counts for nothing: ${parsed.error.issues[0]?.message ?? ""}`);
+    const event = parsed.data;
+    if (event.index < next) return; // sent twice
+    if (event.index > next) return linked?.link.close(); // events are missing: they come again over a new link
     next = event.index + 1;
+    if ("rank" in event.event && event.event.rank !== null && !deps.owns(event.event.rank)) {
+      return deps.notice(`its agent speaks of rank ${event.event.rank}, which is not there; it counts for nothing`);
+    }
     if (event.event.type === "drained") {
       expected = { index: event.index, attempt: event.attempt, sizes: event.event.sizes };
       return checkDrained();
@@ -141,11 +174,14 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       linked: (found) => void onLinked(found),
       refused: (problem) => {
         if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
+        else unseen(problem.message);
       },
       lost: (why) => {
         const was = linked;
         linked = null;
-        if (was !== null && deps.stage() !== "waiting") deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why } });
+        if (was === null) return;
+        deps.lost();
+        if (deps.stage() !== "waiting") unseen(why);
       },
       event: onEvent,
       frame: onFrame,

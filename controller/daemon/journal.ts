@@ -1,6 +1,6 @@
 /** The journal of one run: JSON lines, fsynced before an effect is performed. A torn last line is cut off at the next start. */
 
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { RunEvent } from "../../cluster/run/events.ts";
 
@@ -14,21 +14,59 @@ export type Journal = {
   readonly close: () => void;
 };
 
+/** Bytes kept back beside each live journal. */
+const RESERVE = 64 * 1024;
+
 export function openJournal(dir: string): Journal {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const fd = openSync(join(dir, "journal.jsonl"), "a+", 0o600);
-  const { lines, length } = readLines(readFileSync(fd));
+  const whole = readFileSync(fd);
+  const { lines, length } = readLines(whole);
+  if (length < whole.length) writeFileSync(join(dir, `journal.cut.${Date.now()}`), whole.subarray(length), { mode: 0o600 });
   ftruncateSync(fd, length);
+  let size = length;
+  const reserve = join(dir, "reserve");
+  keepReserve(reserve);
   return {
     lines,
     append: (entries) => {
       const added = entries.map((entry, k) => ({ i: lines.length + k, ...entry }));
-      writeSync(fd, added.map((line) => `${JSON.stringify(line)}\n`).join(""));
-      fsyncSync(fd);
+      const bytes = Buffer.from(added.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      try {
+        size = writeWhole(fd, bytes, size);
+      } catch (error) {
+        if (!existsSync(reserve)) throw error;
+        rmSync(reserve); // a full disk: this much was kept back so that a stop can still be written
+        size = writeWhole(fd, bytes, size);
+      }
       lines.push(...added);
     },
-    close: () => closeSync(fd),
+    close: () => {
+      rmSync(reserve, { force: true });
+      closeSync(fd);
+    },
   };
+}
+
+function keepReserve(path: string): void {
+  try {
+    writeFileSync(path, Buffer.alloc(RESERVE), { mode: 0o600, flush: true });
+  } catch {
+    rmSync(path, { force: true }); // the disk is full already
+  }
+}
+
+/** All of it durable behind `size`, or none of it. Returns the new size. Errors: what the disk says. */
+function writeWhole(fd: number, bytes: Buffer, size: number): number {
+  try {
+    let done = 0;
+    while (done < bytes.length) done += writeSync(fd, bytes, done);
+    fsyncSync(fd);
+    return size + bytes.length;
+  } catch (error) {
+    ftruncateSync(fd, size);
+    throw error;
+  }
 }
 
 /** The whole lines up to the first that cannot be read, and their length in bytes. */

@@ -1,8 +1,8 @@
 /** Keeps one host linked: connect, look, bring the agent up, link; again with backoff when it breaks. Serves all runs on that host. */
 
 import type { Duplex } from "node:stream";
-import { NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
-import type { AgentEvent, BinaryHeader } from "../../cluster/protocol.ts";
+import { fail, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
+import type { BinaryHeader } from "../../cluster/protocol.ts";
 import type { HostFacts, HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
@@ -11,6 +11,7 @@ import { proxyThroughHelper } from "../reach/helper.ts";
 import { type AgentLink, openLink } from "../reach/link.ts";
 import { openLocal } from "../reach/local-driver.ts";
 import type { ReachOptions, Transport } from "../reach/transport.ts";
+import { watchProgress } from "./progress.ts";
 import { asDuplex } from "./proxy-stream.ts";
 
 export type Linked = {
@@ -26,7 +27,7 @@ export type HostListener = {
   /** Not reached within the connect time; the keeper goes on trying. */
   readonly refused: (problem: Problem) => void;
   readonly lost: (why: string) => void;
-  readonly event: (run: string, event: AgentEvent) => void;
+  readonly event: (run: string, event: unknown) => void;
   readonly frame: (header: BinaryHeader, data: Uint8Array) => void;
   readonly notice: (text: string) => void;
 };
@@ -39,6 +40,8 @@ export type Keeper = {
 
 /** Retries: 0.5 s, doubling to 15 s, with up to a quarter of jitter. */
 const backoff = (tries: number): number => Math.min(15_000, 500 * 2 ** tries) * (1 + Math.random() / 4);
+/** A link that lived this long was a good one. */
+const STEADY_MS = 30_000;
 /** A link that no run uses stays warm for this long. */
 const IDLE_MS = 10 * 60_000;
 /** No retry mends these: the person must act. */
@@ -65,6 +68,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
   let closed = false;
   let dialling = false;
   let hasLinked = false;
+  let linkedAt = 0;
   let retry: NodeJS.Timeout | undefined;
   let idle: NodeJS.Timeout | undefined;
   const tell = (say: (listener: HostListener) => void): void => [...listeners].forEach(say);
@@ -73,38 +77,52 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
   const dial = async (): Promise<void> => {
     if (dialling || linked !== null || closed) return;
     dialling = true;
-    let transport: Transport | undefined;
+    const opened: { close: () => void }[] = [];
+    const watch = watchProgress(host.name);
+    const step = (text: string): void => {
+      watch.step(text);
+      notice(text);
+    };
+    /** Nothing that was opened for a keeper that is closed stays open. */
+    const open = async <T extends { close: () => void }>(making: Promise<T>): Promise<T> => {
+      let isLate = false;
+      void making.then(
+        (made) => (isLate ? made.close() : opened.push(made)),
+        () => undefined,
+      );
+      return await Promise.race([making, watch.stalled]).catch((error: unknown) => {
+        isLate = true;
+        throw error;
+      });
+    };
     try {
-      notice(tries === 0 ? "connecting" : "connecting again");
-      transport = await reach(host, {
-        connectMs,
-        acceptNewHostKeys: lent.acceptNewHostKeys,
-        agentSocket: lent.agentSocket ?? undefined,
-        env: lent.env,
-        notice,
-      });
-      notice("looking");
-      const facts = await lookAt(transport, host);
+      step(tries === 0 ? "connecting" : "connecting again");
+      const { acceptNewHostKeys, env } = lent;
+      const transport = await open(reach(host, { connectMs, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: step }));
+      step("looking");
+      const facts = await Promise.race([lookAt(transport, host), watch.stalled]);
       // Only a first dial upgrades: two controllers of different builds would else replace each other's agent for ever.
-      const agent = await bringUpAgent(transport, host, facts, notice, !hasLinked);
-      const stream = await reachSocket(transport, host.name, agent.socket);
-      const link = await openLink(host.name, stream, agent.token, controller, {
-        onEvent: (run, event) => tell((l) => l.event(run, event)),
-        onFrame: (header, data) => tell((l) => l.frame(header, data)),
-      });
-      linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
-      tries = 0;
+      const agent = await Promise.race([bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
+      step("linking");
+      const stream = await Promise.race([reachSocket(transport, host.name, agent.socket), watch.stalled]);
+      const link = await open(openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame }));
+      if (closed) throw fail("NOT_WANTED", { host: host.name });
+      const now: Linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
+      linked = now;
+      linkedAt = Date.now();
       hasLinked = true;
-      void Promise.race([link.closed, transport.closed]).then(drop);
-      const now = linked;
+      void Promise.race([link.closed, transport.closed]).then((why) => linked === now && drop(why));
       tell((l) => l.linked(now));
     } catch (error) {
-      transport?.close();
-      again(error);
+      for (const each of opened) each.close();
+      if (!closed) again(error);
     } finally {
+      watch.end();
       dialling = false;
     }
   };
+  const tellEvent = (run: string, event: unknown): void => tell((l) => l.event(run, event));
+  const tellFrame = (header: BinaryHeader, data: Uint8Array): void => tell((l) => l.frame(header, data));
 
   const drop = (why: string): void => {
     if (linked === null) return;
@@ -112,6 +130,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
     linked.transport.close();
     linked = null;
     since = Date.now();
+    tries = since - linkedAt > STEADY_MS ? 0 : tries + 1; // a link that dies at once is not dialled in a storm
     tell((l) => l.lost(why));
     schedule();
   };

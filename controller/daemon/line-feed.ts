@@ -15,7 +15,7 @@ export function parseStream(name: string): StreamName {
   return { attempt: Number(attempt ?? 0), rank: isRank ? Number(rank) : null, stream: isRank ? ((kind ?? "out") as LogStream) : "launcher" };
 }
 
-type Part = { readonly name: StreamName; readonly decoder: StringDecoder; rest: string };
+type Part = { readonly host: string; readonly name: StreamName; readonly decoder: StringDecoder; rest: string };
 
 export type LineFeed = {
   readonly push: (host: string, stream: string, data: Uint8Array, at: number) => void;
@@ -23,25 +23,40 @@ export type LineFeed = {
   readonly flush: (at: number) => void;
 };
 
-export function feedLines(take: (line: LogLine) => void): LineFeed {
-  const parts = new Map<string, Part & { host: string }>();
-  const say = (part: Part & { host: string }, text: string, at: number): void =>
-    take({ host: part.host, ...part.name, at, text: text.endsWith("\r") ? text.slice(0, -1) : text });
+/** `begun`: what a stream's present line held already when its first `fresh` bytes come by, so that no line is told by its end alone. */
+export function feedLines(take: (line: LogLine) => void, begun?: (host: string, stream: string, fresh: number) => Uint8Array): LineFeed {
+  const parts = new Map<string, Part>();
+  const say = (part: Part, text: string, at: number): void => {
+    const cut = text.length > LINE ? `${text.slice(0, LINE)}…` : text;
+    take({ host: part.host, ...part.name, at, text: cut.endsWith("\r") ? cut.slice(0, -1) : cut });
+  };
+  const begin = (host: string, stream: string, fresh: number): Part => {
+    const decoder = new StringDecoder("utf8");
+    const before = begun?.(host, stream, fresh);
+    return { host, name: parseStream(stream), decoder, rest: before === undefined ? "" : decoder.write(Buffer.from(before)) };
+  };
   return {
     push: (host, stream, data, at) => {
       const key = `${host}\n${stream}`;
-      const part = parts.get(key) ?? { host, name: parseStream(stream), decoder: new StringDecoder("utf8"), rest: "" };
+      const part = parts.get(key) ?? begin(host, stream, data.length);
       parts.set(key, part);
       const lines = (part.rest + part.decoder.write(Buffer.from(data.buffer, data.byteOffset, data.byteLength))).split("\n");
       part.rest = lines.pop() ?? "";
-      for (const line of lines) say(part, line.length > LINE ? `${line.slice(0, LINE)}…` : line, at);
-      if (part.rest.length > 2 * LINE) part.rest = part.rest.slice(0, LINE); // a line without end is cut, not held
+      for (const line of lines) say(part, line, at);
+      if (part.rest.length > 2 * LINE) part.rest = shorten(part.rest);
     },
     flush: (at) => {
       for (const part of parts.values()) {
-        if (part.rest !== "") say(part, part.rest, at);
+        const rest = part.rest + part.decoder.end();
         part.rest = "";
+        if (rest !== "") say(part, rest, at);
       }
     },
   };
+}
+
+/** A line without end is cut, not held; of a progress bar, which never ends its line, the last state stays. */
+function shorten(rest: string): string {
+  const bar = rest.slice(rest.lastIndexOf("\r", rest.length - 2) + 1);
+  return (bar.length < LINE ? bar : rest).slice(0, LINE + 1);
 }

@@ -1,16 +1,16 @@
 /** The controller: one per user and state directory, started by the first command that needs it, alive for as long as runs or viewers need it. */
 
-import { randomBytes } from "node:crypto";
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { connect, createServer, type Server } from "node:net";
-import { join } from "node:path";
+import { mkdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { EXIT, toProblem } from "../../cluster/errors.ts";
 import { readManifest } from "../assets.ts";
-import { controllerSocket, stateDir } from "../paths.ts";
+import { controllerSocket, daemonLog, stateDir } from "../paths.ts";
+import { becomeOnly, listen } from "./only-one.ts";
 import { openRuns } from "./runs.ts";
 import { serveViewers } from "./viewers.ts";
 
 /** Without runs and viewers the controller leaves after this long; the next command starts it again. */
 const IDLE_MS = 30 * 60_000;
+const LOG_BYTES = 16 * 1024 * 1024;
 
 process.umask(0o077);
 process.on("SIGHUP", () => undefined); // the terminal that started it has closed
@@ -25,11 +25,16 @@ process.on("unhandledRejection", (error) => {
 
 const socket = controllerSocket();
 mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
-if (!(await becomeOnly())) process.exit(0); // another one won the race and serves
+trimLog(daemonLog());
+const controller = await becomeOnly(socket).catch((error: unknown) => {
+  console.error(toProblem(error).message, "\n  try:", toProblem(error).hint);
+  process.exit(EXIT.controllerLost);
+});
+if (controller === null) process.exit(0); // another one won the race and serves
 
 const startedAt = Date.now();
 const { version } = await readManifest();
-const runs = openRuns(controllerId());
+const runs = openRuns(controller);
 const quit = (): void => {
   runs.close();
   rmSync(socket, { force: true });
@@ -43,6 +48,11 @@ runs.resume();
 process.on("SIGTERM", quit);
 process.on("SIGINT", quit);
 
+/** The log of one that lived long; the file is open for append, so it goes on at its new end. */
+function trimLog(path: string): void {
+  if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) > LOG_BYTES) truncateSync(path);
+}
+
 let viewers = 0;
 let idleSince = Date.now();
 server.on("connection", (viewer) => {
@@ -53,45 +63,3 @@ setInterval(() => {
   if (viewers > 0 || runs.live.size > 0) idleSince = Date.now();
   else if (Date.now() - idleSince > IDLE_MS) quit();
 }, 10_000);
-
-/** The kernel's own lock: a name in the abstract socket space of Linux, or a second socket elsewhere; gone with the process. */
-async function becomeOnly(): Promise<boolean> {
-  if (process.platform !== "linux") return !(await answers(socket));
-  const { dev, ino } = (await import("node:fs")).statSync(stateDir());
-  const lock = createServer().unref();
-  return listen(lock, `\0nexadist-${process.getuid?.() ?? 0}-${dev}-${ino}`).then(
-    () => true,
-    () => false,
-  );
-}
-
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on("error", () => resolve(false));
-  });
-}
-
-function listen(on: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    on.once("error", reject);
-    on.listen(path, () => resolve());
-  });
-}
-
-/** Who this controller is to agents: kept with its state. */
-function controllerId(): string {
-  const path = join(stateDir(), "controller.id");
-  try {
-    const id = readFileSync(path, "utf8").trim();
-    if (/^[0-9a-f]{16}$/.test(id)) return id;
-  } catch {
-    // first start
-  }
-  const id = randomBytes(8).toString("hex");
-  writeFileSync(path, `${id}\n`, { mode: 0o600 });
-  return id;
-}

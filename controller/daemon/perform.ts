@@ -1,9 +1,9 @@
 /** Does the effects that need a host: prepare, arm, launch, stop, forget. Each tells what happened as events; none decides. */
 
-import { z } from "zod";
+import { fail } from "../../cluster/errors.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
-import type { PrepareReply, RunRecord } from "../../cluster/protocol.ts";
+import { armReply, prepareReply, type RunRecord, stopReply } from "../../cluster/protocol.ts";
 import { ranksOf } from "../../cluster/ranks.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
@@ -29,10 +29,10 @@ export type Work = {
   readonly snapshot: () => Promise<Snapshot | null>;
   readonly plan: () => Promise<AttemptPlan>;
   readonly notice: (text: string) => void;
+  /** False once the effect is not wanted any more: long work stops there. */
+  readonly isWanted: () => boolean;
   readonly now: () => number;
 };
-
-const armReply = z.object({ ports: z.array(z.int()), dir: z.string(), socket: z.string() });
 
 export async function perform(effect: HostEffect, work: Work): Promise<readonly RunEvent[]> {
   switch (effect.do) {
@@ -43,8 +43,10 @@ export async function perform(effect: HostEffect, work: Work): Promise<readonly 
     case "launch":
       return [await launch(work, effect.attempt)];
     case "stop":
-      await work.linked.link.command({ do: "stop", ...fence(work), attempt: effect.attempt, graceMs: effect.graceMs, why: effect.why });
-      return []; // the receipt comes as an event
+      return stop(work, effect);
+    case "record":
+      await work.linked.link.command({ do: "record", ...fence(work), record: work.record });
+      return [];
     case "forget":
       await work.linked.link.command({ do: "forget", ...fence(work) });
       return [{ at: work.now(), type: "host-forgot", host: effect.host }];
@@ -62,13 +64,15 @@ const fence = ({ record }: Work): { run: string; epoch: number; controller: stri
 async function prepare(work: Work): Promise<RunEvent> {
   const { state, host, linked } = work;
   const { spec } = state;
+  const secrets = secretsOf(spec.run);
+  const gone = ["*", host.name].flatMap((scope) => (spec.secretNames[scope] ?? []).filter((name) => secrets[scope]?.[name] === undefined));
+  if (gone.length > 0) throw fail("SECRETS_GONE", { names: gone.join(", "), run: spec.run });
   const [, sessionEnv] = await Promise.all([sendCode(work), captureSession(work)]);
   const layout = layOut(state);
   const place = layout.ok ? layout.places.find((p) => p.host === host.name) : undefined;
-  const secrets = secretsOf(spec.run);
   const inPlace = spec.code.kind === "in-place" ? (host.workdir ?? spec.code.dir) : null;
   work.notice(host.setup === undefined ? "preparing" : "preparing: setup");
-  const reply = (await linked.link.command({
+  const asked = linked.link.command({
     do: "prepare",
     ...fence(work),
     python: host.python ?? null,
@@ -79,15 +83,30 @@ async function prepare(work: Work): Promise<RunEvent> {
     ranks: place === undefined ? [] : ranksOf(place).map(({ rank }) => rank),
     inPlace,
     hashScript: spec.code.kind === "in-place" && spec.job.kind === "script" ? spec.job.script : null,
-  })) as PrepareReply;
-  return { at: work.now(), type: "host-prepared", host: host.name, ...reply, sessionNames: reply.sessionNames ?? [], notes: reply.notes ?? [] };
+  });
+  return { ...prepareReply.parse(await asked), at: work.now(), type: "host-prepared", host: host.name };
+}
+
+/** A host that never started anything of the attempt has a receipt at once: the agent says so, and refuses it from then on. */
+async function stop(work: Work, { host, attempt, graceMs, why }: HostEffect & { do: "stop" }): Promise<RunEvent[]> {
+  const { absent } = stopReply.parse(await work.linked.link.command({ do: "stop", ...fence(work), attempt, graceMs, why }));
+  if (!absent) return []; // the receipt comes as an event
+  const receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["pids"] as const, gpuMemoryMiB: null };
+  return [
+    { at: work.now(), type: "host-ended", host, attempt, receipt },
+    { at: work.now(), type: "host-drained", host, attempt },
+  ];
 }
 
 async function sendCode(work: Work): Promise<void> {
   const snapshot = await work.snapshot();
   if (snapshot === null) return;
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
-  await syncHost(work.linked.link, fence(work), snapshot, (sent, total) => total > 0 && work.notice(`sending code, ${mb(sent)} of ${mb(total)} MB`));
+  await syncHost(work.linked.link, fence(work), snapshot, (sent, total) => {
+    if (!work.isWanted()) throw fail("NOT_WANTED", { host: work.host.name });
+    if (total > 0) work.notice(`sending code, ${mb(sent)} of ${mb(total)} MB`);
+  });
+  if (!work.isWanted()) throw fail("NOT_WANTED", { host: work.host.name });
 }
 
 /** The environment of a fresh session of the user: left on the host by the helper, or, for a local host, that of who asked. */
@@ -113,7 +132,7 @@ async function arm(work: Work, attempt: number): Promise<RunEvent> {
       quotaBytes: state.spec.logs.quotaBytes,
     }),
   );
-  return { at: work.now(), type: "host-armed", host: host.name, attempt, ...reply };
+  return { ...reply, at: work.now(), type: "host-armed", host: host.name, attempt };
 }
 
 async function launch(work: Work, attempt: number): Promise<RunEvent> {

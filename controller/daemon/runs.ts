@@ -1,21 +1,23 @@
 /** All runs of this controller: the live ones with their drivers, the ended ones as files. */
 
-import { mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
-import { replay } from "../../cluster/run/reduce.ts";
-import { isOver, type RunState } from "../../cluster/run/state.ts";
+
+import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
 import { cacheDir, runDir, runsDir } from "../paths.ts";
 import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
 import { type Driver, driveRun } from "./driver.ts";
-import { type JournalLine, openJournal, readLines } from "./journal.ts";
+import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
 import { openLogStore } from "./log-store.ts";
 import { keepSecrets } from "./secrets.ts";
+import { fold, readStored, storedRuns } from "./stored-runs.ts";
+import { watchWakefulness } from "./wakefulness.ts";
 
 export type Watcher = {
   readonly line: (line: JournalLine, state: RunState) => void;
@@ -36,8 +38,13 @@ export type LiveRun = {
 export type Runs = ReturnType<typeof openRuns>;
 
 export function openRuns(controller: string) {
+  /** Names of runs whose snapshot is being taken. */
+  const starting = new Set<string>();
   const live = new Map<string, LiveRun>();
   const keepers = new Map<string, Keeper>();
+  const wakefulness = watchWakefulness((sleptMs) => {
+    for (const { driver } of live.values()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
+  });
 
   const keeper = (host: HostSpec): Keeper => {
     const key = keyOf(host);
@@ -76,6 +83,7 @@ export function openRuns(controller: string) {
           feed.push(host, stream, data, at);
         }
       },
+      isAwake: wakefulness.isAwake,
       notice: (host, text) => {
         if (host !== null) doing.set(host, text);
         each((w) => w.notice(host, text));
@@ -97,31 +105,47 @@ export function openRuns(controller: string) {
   const start = async (spec: RunSpec, secrets: SecretValues, lent: Lent, by: string): Promise<string> => {
     const taken = [...live.values()].map((r) => r.driver.state()).find((state) => state.spec.name === spec.name && !isOver(state));
     if (taken !== undefined) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: taken.spec.run });
-    const snapshot = await snapshotOf(spec);
-    const run = claimDir(spec.run);
-    keepSecrets(run, secrets);
-    const journal = openJournal(runDir(run));
-    const at = Date.now();
-    journal.append([{ event: { at, type: "requested", spec: { ...spec, run }, by } }, { event: { at, type: "controller-started", controller, epoch: 1 } }]);
-    journal.close();
-    drive(run, lent, () => Promise.resolve(snapshot));
-    return run;
+    if (starting.has(spec.name)) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: spec.run });
+    starting.add(spec.name);
+    try {
+      const snapshot = await snapshotOf(spec);
+      const run = claimDir(spec.run);
+      keepSecrets(run, secrets);
+      const at = Date.now();
+      writeFirst(run, [
+        { at, type: "requested", spec: { ...spec, run }, by },
+        { at, type: "controller-started", controller, epoch: 1 },
+        ...(snapshot === null ? [] : [codeTaken(snapshot, at)]),
+      ]);
+      drive(run, lent, () => Promise.resolve(snapshot));
+      return run;
+    } finally {
+      starting.delete(spec.name);
+    }
   };
 
-  /** After a start of the controller: goes on with every run that is not over. */
+  /** After a start of the controller: goes on with every run that is not over, and cleans up after those that ended as it died. */
   const resume = (): void => {
     for (const { run, lines } of storedRuns()) {
-      const state = fold(lines);
-      if (state === null || isOver(state)) continue;
-      const lent = { env: definedEnv(), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
-      let taken: Promise<Snapshot | null> | undefined;
-      const snapshot = (): Promise<Snapshot | null> => {
-        taken ??= snapshotOf(state.spec);
-        return taken;
-      };
-      const { driver } = drive(run, lent, snapshot);
-      driver.apply({ at: Date.now(), type: "controller-started", controller, epoch: Math.max(1, state.epoch) });
+      try {
+        const state = fold(lines);
+        if (state !== null && isUnfinished(state)) goOn(run, state);
+      } catch (error) {
+        console.error(`${run} cannot be resumed`, error);
+      }
     }
+  };
+
+  const goOn = (run: string, state: RunState): void => {
+    const lent = { env: definedEnv(), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
+    let taken: Promise<Snapshot | null> | undefined;
+    const snapshot = (): Promise<Snapshot | null> => {
+      taken ??= sameSnapshot(state);
+      return taken;
+    };
+    const epoch = Math.max(1, state.epoch + (state.controller === controller ? 0 : 1));
+    const { driver } = drive(run, lent, snapshot);
+    driver.apply({ at: Date.now(), type: "controller-started", controller, epoch });
   };
 
   const get = (run: string): LiveRun => {
@@ -153,6 +177,7 @@ export function openRuns(controller: string) {
   };
 
   const close = (): void => {
+    wakefulness.close();
     for (const { driver } of live.values()) driver.dispose();
     for (const k of [...keepers.values()]) k.close();
   };
@@ -183,25 +208,42 @@ function claimDir(wanted: string): string {
   }
 }
 
-function storedRuns(): { run: string; lines: JournalLine[] }[] {
+/** Ended runs are cleaned up after on hosts for this long after a crash. */
+const CLEAN_MS = 24 * 3600_000;
+
+function isUnfinished(state: RunState): boolean {
+  if (!isOver(state)) return true;
+  const isRecent = Date.now() - (state.endedAt ?? 0) < CLEAN_MS;
+  return isRecent && hostsOf(state).some((host) => host.agent !== null && host.stage !== "forgot");
+}
+
+/** The first events of a run are there whole or not at all. */
+function writeFirst(run: string, events: readonly RunEvent[]): void {
+  const journal = openJournal(runDir(run));
   try {
-    return readdirSync(runsDir()).map((run) => ({ run, lines: readStored(run) }));
-  } catch {
-    return [];
+    journal.append(events.map((event) => ({ event })));
+  } catch (error) {
+    rmSync(runDir(run), { recursive: true, force: true });
+    throw fail("STATE_WRITE", { path: runDir(run), why: error instanceof Error ? error.message : String(error) }, error);
+  } finally {
+    journal.close();
   }
 }
 
-function readStored(run: string): JournalLine[] {
-  try {
-    return readLines(readFileSync(join(runDir(run), "journal.jsonl"))).lines;
-  } catch {
-    return [];
-  }
-}
+const codeTaken = (snapshot: Snapshot, at: number): RunEvent => ({
+  at,
+  type: "code-taken",
+  tree: snapshot.tree,
+  files: snapshot.entries.length,
+  bytes: snapshot.totalBytes,
+  notes: snapshot.notes.slice(0, 50),
+});
 
-function fold(lines: readonly JournalLine[]): RunState | null {
-  const events: RunEvent[] = lines.map((line) => line.event);
-  return events[0]?.type === "requested" ? replay(events) : null;
+/** After a restart the code is read again; another than the one that some hosts may have would make ranks that differ. */
+async function sameSnapshot(state: RunState): Promise<Snapshot | null> {
+  const snapshot = await snapshotOf(state.spec);
+  if (snapshot !== null && snapshot.tree !== state.tree) throw fail("CODE_MOVED", { root: snapshot.root, run: state.spec.run });
+  return snapshot;
 }
 
 export const definedEnv = (): Record<string, string> =>

@@ -2,6 +2,7 @@
 
 import { readFileSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Problem } from "../../cluster/errors.ts";
 import type { SecretValues } from "../../cluster/spec.ts";
 import { secretsDir } from "../paths.ts";
 
@@ -26,6 +27,13 @@ export function secretsOf(run: string): SecretValues {
   } catch {
     return {};
   }
+}
+
+/** A host's words may repeat what it was given (`set -x` in a setup): no value goes into a journal. Values under 4 characters are no secrets. */
+export function withoutSecrets(problem: Problem, values: SecretValues): Problem {
+  const known = Object.values(values).flatMap((scope) => Object.entries(scope));
+  const message = known.reduce((text, [name, value]) => (value.length < 4 ? text : text.replaceAll(value, `$${name}`)), problem.message);
+  return { ...problem, message };
 }
 
 export function forgetSecrets(run: string): void {

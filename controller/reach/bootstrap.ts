@@ -4,6 +4,7 @@ import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
+import { hostFactsSchema } from "../../cluster/host-facts.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
 import { distDir, readManifest } from "../assets.ts";
 import { callHelper } from "./helper.ts";
@@ -26,7 +27,7 @@ const have = z.object({ bundles: z.array(z.string()), node: z.boolean() });
 
 /** What a look at the host finds; leaves nothing there. */
 export async function lookAt(transport: Transport, host: Wanted): Promise<HostFacts> {
-  return (await callHelper(transport, host.name, { op: "facts", ...(host.python === undefined ? {} : { python: host.python }) })) as HostFacts;
+  return hostFactsSchema.parse(await callHelper(transport, host.name, { op: "facts", ...(host.python === undefined ? {} : { python: host.python }) }));
 }
 
 /** `step` tells a person what is going on: "uploading node 12 of 45 MB". `upgrade` replaces an agent of another bundle. */

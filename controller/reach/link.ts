@@ -2,15 +2,15 @@
 
 import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
-import { fail, type NexaError, type Problem } from "../../cluster/errors.ts";
+import { ERRORS, fail, type NexaError, type Problem } from "../../cluster/errors.ts";
 import {
-  type AgentEvent,
   BEAT_MS,
   type BinaryHeader,
   CLOSE,
   type Command,
   type FromAgent,
   fromAgentSchema,
+  HELLO_MS,
   MAX_FRAME,
   PROTOCOL,
   SILENCE_MS,
@@ -21,7 +21,8 @@ import {
 export type Welcome = FromAgent & { type: "welcome" };
 
 export type LinkHandlers = {
-  readonly onEvent: (run: string, event: AgentEvent) => void;
+  /** `event` is as it came: the run checks its shape. */
+  readonly onEvent: (run: string, event: unknown) => void;
   readonly onFrame: (header: BinaryHeader, data: Uint8Array) => void;
 };
 
@@ -67,6 +68,8 @@ export function openLink(host: string, stream: Duplex, token: string, controller
       } else if (socket.readyState === WebSocket.OPEN) say({ type: "beat" });
     }, BEAT_MS);
 
+    const welcomed = setTimeout(() => socket.terminate(), HELLO_MS * 2); // a peer that only beats is no agent
+    void closed.then(() => clearTimeout(welcomed));
     socket.on("open", () => say({ type: "hello", protocol: PROTOCOL, token, controller }));
     socket.on("error", (error) => (reason = error.message));
     socket.on("close", (code, text) => {
@@ -95,10 +98,11 @@ export function openLink(host: string, stream: Duplex, token: string, controller
     });
 
     const take = (message: FromAgent): void => {
+      if (message.type === "welcome") clearTimeout(welcomed);
       if (message.type === "welcome") resolve({ welcome: message, command, exec, send, ack, closed, close: () => socket.close(CLOSE.bye) });
       else if (message.type === "event") handlers.onEvent(message.run, message.event);
       else if (message.type === "reply") settleCommand(message.id, (asked) => asked.resolve(message.value));
-      else if (message.type === "refused") settleCommand(message.id, (asked) => asked.reject(fromProblem(message.problem)));
+      else if (message.type === "refused") settleCommand(message.id, (asked) => asked.reject(fromProblem(host, message.problem)));
     };
     const settleCommand = (id: number, how: (asked: Asked) => void): void => {
       const asked = waiting.get(id);
@@ -110,8 +114,10 @@ export function openLink(host: string, stream: Duplex, token: string, controller
       new Promise((done, refuse) => {
         if (socket.readyState !== WebSocket.OPEN) return refuse(fail("LINK_LOST", { host, why: reason }));
         const id = ++ids;
+        const text = JSON.stringify({ type: "command", id, command: order } satisfies ToAgent);
+        if (Buffer.byteLength(text) > MAX_FRAME) return refuse(new RangeError(`the command ${order.do} is ${text.length} bytes, more than a frame takes`));
         waiting.set(id, { resolve: done, reject: refuse });
-        say({ type: "command", id, command: order });
+        socket.send(text);
       });
     const exec: AgentLink["exec"] = (argv, output, onCancel) => {
       const done = command({ do: "exec", argv, cwd: null, env: {} });
@@ -141,10 +147,12 @@ function closeError(host: string, code: number, reason: string): NexaError {
 }
 
 /** An agent's problem as the error it was there. */
-function fromProblem(problem: Problem): NexaError {
+function fromProblem(host: string, problem: Problem): NexaError {
+  const text = String(problem.message).slice(0, 4096);
+  if (!Object.hasOwn(ERRORS, problem.code)) return fail("HOST_REFUSED", { host, text }); // of a newer agent, or nonsense
   const error = fail(problem.code, {});
-  error.message = problem.message;
-  return Object.assign(error, { hint: problem.hint, exit: problem.exit });
+  error.message = text;
+  return Object.assign(error, { hint: String(problem.hint).slice(0, 1024) });
 }
 
 /** ws wants a net.Socket; an SSH channel is a Duplex that lacks its knobs. */

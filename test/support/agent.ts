@@ -164,7 +164,7 @@ export function connect(t: Ends, agent: { readonly socket: string; readonly toke
         }
       } else {
         const message = JSON.parse((data as Buffer).toString("utf8")) as FromAgent;
-        if (message.type === "event") events.push(message.event);
+        if (message.type === "event") events.push(message.event as AgentEvent);
         else if (message.type === "reply") waiting.get(message.id)?.resolve(message.value);
         else if (message.type === "refused") waiting.get(message.id)?.reject(Object.assign(new Error(message.problem.message), { code: message.problem.code }));
         else if (message.type === "welcome") {
