@@ -1,7 +1,7 @@
 /** Makes a host ready for a run's attempts: environment, secrets, scratch, python, the job's directory. */
 
 import { createHash } from "node:crypto";
-import { accessSync, constants, existsSync, mkdirSync, readFileSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
 import { delimiter, join, resolve } from "node:path";
 import { fail } from "../cluster/errors.ts";
@@ -10,6 +10,7 @@ import type { Spawn } from "../cluster/shim-contract.ts";
 import { codeDir } from "./code-tree.ts";
 import type { AgentConfig } from "./config.ts";
 import { writeDurable } from "./durable-file.ts";
+import { makeDirs } from "./make-dirs.ts";
 import type { Run } from "./run.ts";
 import { type Environment, readSecret, writeSecret } from "./secret-files.ts";
 import { runSetup } from "./setup.ts";
@@ -74,7 +75,7 @@ export function findPython(wish: string | null, environment: Environment, home: 
 function makeScratch(run: Run, wish: string, home: string, ranks: readonly number[], notes: string[]): string {
   const make = (base: string): string => {
     const dir = join(base, run.run);
-    for (const rank of ranks) mkdirSync(join(dir, `rank_${rank}`), { recursive: true, mode: 0o700 });
+    for (const rank of ranks) makeDirs(join(dir, `rank_${rank}`), 0o700);
     accessSync(dir, constants.W_OK);
     return dir;
   };
