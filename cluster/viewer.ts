@@ -40,8 +40,6 @@ export type LogQuery = {
   /** Last n lines before following; null: all. */
   readonly last: number | null;
   readonly follow: boolean;
-  /** A JavaScript regular expression, or null. */
-  readonly grep: string | null;
 };
 
 export type LogStream = "out" | "err" | "nccl" | "launcher";
@@ -55,7 +53,11 @@ export type LogLine = {
   /** When it reached the controller, ms since epoch. */
   readonly at: number;
   readonly text: string;
+  /** In place of text: these bytes of the stream do not exist. */
+  readonly gap?: LogGap;
 };
+
+export type LogGap = { readonly from: number; readonly to: number; readonly why: string };
 
 export type Answer =
   | { readonly id: number; readonly item: Item }
@@ -65,11 +67,20 @@ export type Answer =
 export type Item =
   | { readonly kind: "event"; readonly index: number; readonly event: RunEvent }
   | { readonly kind: "line"; readonly line: LogLine }
+  /** All that was stored when `logs` was asked for has been told; what follows is new. Only with `follow`. */
+  | { readonly kind: "caught-up" }
   /** Words for the person: a banner, a fingerprint, a wait; and per-host progress while coming up. */
   | { readonly kind: "notice"; readonly host: string | null; readonly text: string }
   | { readonly kind: "output"; readonly fd: 1 | 2; readonly data: string /* base64 */ };
 
-export type Pong = { readonly protocol: number; readonly version: string; readonly pid: number; readonly startedAt: number; readonly stateDir: string };
+export type Pong = {
+  readonly protocol: number;
+  readonly version: string;
+  readonly build: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  readonly stateDir: string;
+};
 export type RunSummary = {
   readonly run: string;
   readonly name: string;

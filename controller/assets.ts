@@ -14,7 +14,11 @@ export const distDir = basename(here) === "controller" ? join(here, "..", "dist"
 
 /** `path` is relative to dist/. */
 export type BundleFile = { readonly name: string; readonly path: string; readonly size: number; readonly sha256: string };
-export type Manifest = { readonly version: string; readonly agentBundle: { readonly hash: string; readonly files: readonly BundleFile[] } };
+export type Manifest = {
+  readonly version: string;
+  readonly build: string;
+  readonly agentBundle: { readonly hash: string; readonly files: readonly BundleFile[] };
+};
 
 let manifest: Promise<Manifest> | undefined;
 

@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { fail } from "../../cluster/errors.ts";
 import { sanitise } from "../../cluster/sanitise.ts";
 import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
-import { distDir } from "../assets.ts";
+import { distDir, readManifest } from "../assets.ts";
 import { controllerSocket, daemonLog, stateDir } from "../paths.ts";
 import { type Client, openClient } from "./client.ts";
 import { version } from "./version.ts";
@@ -19,7 +19,8 @@ const TRY_MS = 50;
 /** Errors: CONTROLLER_START, CONTROLLER_VERSION. */
 export async function findOrStartDaemon(): Promise<Client> {
   const socket = controllerSocket();
-  const client = (await tryOpen(socket)) ?? (await startDaemon(socket));
+  const running = await tryOpen(socket);
+  const client = running === null ? await startDaemon(socket) : await replaceOther(running, socket);
   await checkVersion(client);
   return client;
 }
@@ -29,6 +30,20 @@ export async function findDaemon(): Promise<Client | null> {
   const client = await tryOpen(controllerSocket());
   if (client !== null) await checkVersion(client);
   return client;
+}
+
+/** A controller of another build than this command leaves for one of this build: runs do not mind, they are resumed from their journals. */
+async function replaceOther(client: Client, socket: string): Promise<Client> {
+  const pong = (await client.ask({ ask: "ping" })) as Pong;
+  if (pong.protocol !== VIEWER_PROTOCOL || pong.build === undefined || pong.build === (await readManifest()).build) return client;
+  await client.ask({ ask: "quit" }).catch(() => undefined);
+  client.close();
+  for (const deadline = Date.now() + START_MS; Date.now() < deadline; await new Promise((resolve) => setTimeout(resolve, TRY_MS))) {
+    const other = await tryOpen(socket);
+    if (other === null) break;
+    other.close();
+  }
+  return startDaemon(socket);
 }
 
 async function checkVersion(client: Client): Promise<void> {

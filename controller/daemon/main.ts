@@ -33,14 +33,14 @@ const controller = await becomeOnly(socket).catch((error: unknown) => {
 if (controller === null) process.exit(0); // another one won the race and serves
 
 const startedAt = Date.now();
-const { version } = await readManifest();
+const { version, build } = await readManifest();
 const runs = openRuns(controller);
 const quit = (): void => {
   runs.close();
   rmSync(socket, { force: true });
   process.exit(0);
 };
-const server = serveViewers(runs, { version, startedAt, quit });
+const server = serveViewers(runs, { version, build, startedAt, quit });
 rmSync(socket, { force: true });
 await listen(server, socket);
 serves = true;
