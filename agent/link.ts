@@ -107,9 +107,10 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
         return {};
       }
       default: {
-        if (command.do === "forget") subscriptions.get(command.run)?.close();
-        const reply = perform(context, command);
+        const asked = perform(context, command);
         if (agent.runs.get(command.run)?.record?.controller === controller) claimed.add(command.run);
+        const reply = await asked;
+        if (command.do === "forget") subscriptions.get(command.run)?.close(); // not when it was refused: the run is alive
         return reply;
       }
     }
