@@ -11,6 +11,7 @@ import type { TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { type Lab, type LabOptions, startLab } from "../../../test/support/lab.ts";
+import { log } from "./figure.ts";
 
 export const REPO = fileURLToPath(new URL("../../..", import.meta.url));
 
@@ -34,7 +35,8 @@ export type Stage = {
 
 /** A build of the sources as they are now, in `to`, as npm would install it. */
 export async function copyBuild(to: string): Promise<string> {
-  await execa(join(REPO, "scripts/nexadist"), ["version"]);
+  const built = await execa(join(REPO, "scripts/nexadist"), ["version"], { reject: false });
+  if (built.exitCode !== 0) log("the sources do not build: what is measured is the last build");
   mkdirSync(join(to, "scripts"), { recursive: true });
   for (const path of ["dist", "package.json", "scripts/nexadist", "scripts/fit-node.sh"]) cpSync(join(REPO, path), join(to, path), { recursive: true });
   symlinkSync(join(REPO, "node_modules"), join(to, "node_modules"));
@@ -44,28 +46,32 @@ export async function copyBuild(to: string): Promise<string> {
 export async function withStage(options: LabOptions, work: (stage: Stage) => Promise<void>): Promise<void> {
   const endings: (() => unknown)[] = [];
   const dir = mkdtempSync(join(tmpdir(), "nexadist-bench-"));
+  const end = async (): Promise<void> => {
+    for (const one of endings.splice(0)) await one();
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end().finally(() => process.exit(1)));
   endings.push(() => rmSync(dir, { recursive: true, force: true }));
   try {
     const nexadist = await copyBuild(join(dir, "program"));
     const lab = await startLab({ after: (fn: () => unknown) => void endings.unshift(fn) } as unknown as TestContext, options);
     const stateDir = join(dir, "state");
     const env = { PATH: `${dirname(process.execPath)}:${process.env.PATH ?? ""}`, NEXADIST_STATE_DIR: stateDir, LANG: "C.UTF-8", NO_COLOR: "1" };
-    endings.unshift(() => endController(stateDir, dir));
-    const work_ = join(dir, "work");
-    mkdirSync(work_);
+    endings.unshift(() => endController(nexadist));
+    const workDir = join(dir, "work");
+    mkdirSync(workDir);
     const start = (argv: readonly string[]): ChildProcess => {
       const [program, ...args] = lab.argv(argv);
-      return spawn(program, args, { cwd: work_, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
+      return spawn(program, args, { cwd: workDir, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
     };
     await work({
       lab,
-      dir: work_,
+      dir: workDir,
       stateDir,
       nexadist,
       env,
       write: (name, text) => {
-        writeFileSync(join(work_, name), text);
-        return join(work_, name);
+        writeFileSync(join(workDir, name), text);
+        return join(workDir, name);
       },
       spawn: start,
       run: (argv, onText) => collect(start(argv), onText),
@@ -77,7 +83,7 @@ export async function withStage(options: LabOptions, work: (stage: Stage) => Pro
       latest: () => readdirSync(join(stateDir, "runs")).sort().at(-1) ?? "",
     });
   } finally {
-    for (const end of endings) await end();
+    await end();
   }
 }
 
@@ -92,12 +98,14 @@ export function collect(child: ChildProcess, onText: (text: string) => void = ()
   return new Promise((resolve) => child.once("close", (code) => resolve({ code, text })));
 }
 
-/** Only a controller of this very build: found by its program's path, not by name. */
-export const controllerPid = (dir: string): number | null =>
+/** The controller of a stage, found by the path of its program; null: none runs. */
+export const controllerPid = ({ nexadist }: Pick<Stage, "nexadist">): number | null => pidOf(join(dirname(nexadist), "../dist/daemon.mjs"));
+
+const pidOf = (program: string): number | null =>
   readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .find((pid) => commandOf(pid).includes(join(dir, "program/dist/daemon.mjs"))) ?? null;
+    .find((pid) => commandOf(pid).includes(program)) ?? null;
 
 function commandOf(pid: number): string {
   try {
@@ -107,8 +115,14 @@ function commandOf(pid: number): string {
   }
 }
 
-async function endController(_stateDir: string, dir: string): Promise<void> {
-  const pid = controllerPid(dir);
+/** User and system time of a process, in units of the clock tick, 10 ms. */
+export function cpuMs(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[11]) + Number(fields[12])) * 10;
+}
+
+async function endController(nexadist: string): Promise<void> {
+  const pid = controllerPid({ nexadist });
   if (pid === null) return;
   process.kill(pid, "SIGTERM");
   for (const deadline = Date.now() + 5000; commandOf(pid) !== "" && Date.now() < deadline; ) await new Promise((resolve) => setTimeout(resolve, 20));
