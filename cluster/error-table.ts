@@ -34,6 +34,7 @@ export const ERRORS = {
   CONTROLLER_START: entry(EXIT.controllerLost, "the controller did not start: {why}", "read {log}"),
   CONTROLLER_VERSION: entry(EXIT.version, "the controller that runs is of another version ({there}, this is {here})", "when no run is live: kill {pid} and try again"),
   NO_RUN: entry(EXIT.usage, "there is no run {run}", "nexadist runs"),
+  RUN_NOT_DRIVEN: entry(EXIT.controllerLost, "{run} is not over ({phase}), but this controller could not take it up again", "its reason is in {log}; kill {pid} ends the controller, the next command starts it again"),
   RUN_NAME_TAKEN: entry(EXIT.usage, "{name} is running already as {run}", "nexadist attach {run}   or: nexadist stop {run}   or give another --name"),
   CODE_DIFFERS: entry(EXIT.preflight, "the script is not the same on all hosts: {what}", "bring the shared directory in step, or drop --no-sync"),
   STATE_WRITE: entry(EXIT.preflight, "{path} cannot be written: {why}", "free space there, or set NEXADIST_STATE_DIR to another directory"),
@@ -93,5 +94,6 @@ export const ERRORS = {
   SYNC_UNSAFE: entry(EXIT.config, "{path} cannot be placed safely: {why}", "list it in .nexaignore"),
   SYNC_TREE: entry(EXIT.unreachable, "the code that arrived is not what was announced", "run the same command again"),
   HOST_WRITE: entry(EXIT.unreachable, "cannot write {path}: {why}", "free space or mend permissions there: df -h, ls -ld"),
+  EXEC_SLOW: entry(EXIT.runFailed, "{host}: the command was ended: it writes faster than this terminal reads", "let it write to a file there, then: nexadist cp {host}:FILE ."),
   EXEC_FAILED: entry(EXIT.runFailed, "{command} cannot be started: {why}", "is it installed there, and on the PATH of a non-interactive session?"),
 } as const satisfies Record<string, Entry>;

@@ -5,6 +5,7 @@ import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
+import { formatGap } from "./gap.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
@@ -54,7 +55,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "launcher-exited":
       return event.code === 0 || event.code === null ? [] : [`${event.host}: ${state.spec.launcher} ${describeExit(event)}`];
     case "log-gap":
-      return [`${event.host}: ${event.to - event.from} bytes of ${event.stream} are gone (${event.why})`];
+      return [`${event.host} ${event.stream}: ${formatGap(event)}`];
     case "stop-requested":
       return [`${event.by} asked to stop${event.why === "" ? "" : ` (${event.why})`}`];
     case "controller-started":

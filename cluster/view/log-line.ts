@@ -2,6 +2,7 @@
 
 import { sanitiseWord, withoutColour } from "../sanitise.ts";
 import type { LogLine } from "../viewer.ts";
+import { formatGap } from "./gap.ts";
 import { displayLine } from "./lines.ts";
 
 const RESET = "\u001b[0m";
@@ -10,7 +11,7 @@ const RESET = "\u001b[0m";
 export function formatLogLine(line: LogLine, clock: (at: number) => string, hasColour: boolean): string {
   const who = line.rank === null ? "launcher" : `r${line.rank}`;
   const stream = line.stream === "out" || line.stream === "launcher" ? "" : ` ${line.stream}`;
-  const text = displayLine(line.text);
+  const text = line.gap === undefined ? displayLine(line.text) : formatGap(line.gap);
   const shown = hasColour ? (text.includes("\u001b") ? text + RESET : text) : withoutColour(text);
   return `${clock(line.at)} ${sanitiseWord(line.host)} ${who}${stream} | ${shown}`;
 }

@@ -7,6 +7,7 @@ import { clock } from "./clock.ts";
 import type { Run } from "./commands.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { findRun, readRun } from "./known-run.ts";
+import { lastWords } from "./last-words.ts";
 import { watchRun } from "./watch-run.ts";
 
 /** Lines of before that give the newcomer a picture. */
@@ -19,11 +20,11 @@ export const attach: Run = async (context, [wanted]) => {
   const { state } = known;
   if (isOver(state)) {
     if (context.json) context.printJson({ kind: "end", run, phase: state.phase, isLeft: false, exit: exitOf(state), failure: state.failure });
-    else for (const line of summaryLines(state)) context.print(line);
+    else for (const line of summaryLines(state, await lastWords(client, state))) context.print(line);
     return exitOf(state);
   }
   context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} ranks); Ctrl-C leaves it running`);
-  const want = { hosts: null, ranks: null, streams: ["out", "err", "launcher"] as const, attempt: null, since: null, last: BEFORE, follow: false, grep: null };
+  const want = { hosts: null, ranks: null, streams: ["out", "err", "launcher"] as const, attempt: null, since: null, last: BEFORE, follow: false };
   for await (const item of client.stream({ ask: "logs", run, want })) {
     if (item.kind !== "line") continue;
     if (context.json) context.printJson({ ...item });

@@ -1,16 +1,19 @@
-/** `logs`: stored and new log lines of a run, chosen by host, rank, stream, attempt, age and pattern. */
+/** `logs`: stored and new log lines of a run, chosen by host, rank, stream, attempt and age there, by pattern here: a pattern can take for ever. */
 
 import { expandRange } from "../../cluster/config/host-range.ts";
 import { durationMs } from "../../cluster/config/units.ts";
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
-import type { LogQuery, LogStream } from "../../cluster/viewer.ts";
+import type { LogLine, LogQuery, LogStream } from "../../cluster/viewer.ts";
 import { clock } from "./clock.ts";
 import type { Options, Run } from "./commands.ts";
+import { JSON_SCHEMA } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { findRun } from "./known-run.ts";
 import { parseRanks } from "./rank-list.ts";
 
+/** More last lines than this are kept here rather than in the controller. */
+const LAST_THERE = 10_000;
 const STREAMS: readonly LogStream[] = ["out", "err", "nccl", "launcher"];
 const wrong = (what: string, fix: string): Error => fail("USAGE", { what, fix });
 
@@ -21,42 +24,47 @@ function wholeNumber(value: unknown, flag: string): number | null {
   return n;
 }
 
-export function queryOf(options: Options, now: number): LogQuery {
+/** `want` is for the controller; `pattern` and `last` (of what matches; null: all) for this end. */
+export type LogsAsked = { readonly want: LogQuery; readonly pattern: RegExp | null; readonly last: number | null };
+
+export function queryOf(options: Options, now: number): LogsAsked {
   const streams = (options.stream as readonly string[] | undefined)?.flatMap((s) => s.split(","));
   const unknown = streams?.find((s) => !(STREAMS as readonly string[]).includes(s));
   if (unknown !== undefined) throw wrong(`there is no stream ${unknown}`, `--stream ${STREAMS.join(", ")}`);
   const { since, grep } = options;
   const ageMs = typeof since === "string" ? (durationMs(since) ?? (/^\d+$/.test(since) ? Number(since) * 1000 : null)) : undefined;
   if (ageMs === null) throw wrong(`--since takes a length of time, not ${String(since)}`, "nexadist logs --since 10m");
-  if (typeof grep === "string") checkPattern(grep);
+  const pattern = typeof grep === "string" ? patternOf(grep) : null;
   const ranks = typeof options.rank === "string" ? parseRanks(options.rank) : null;
   if (ranks === undefined) throw wrong(`--rank takes ranks such as 0,3-5 or all, not ${String(options.rank)}`, "nexadist logs --rank 0,3-5");
   const hosts = (options.host as readonly string[] | undefined)?.flatMap((text) => {
     const expanded = expandRange(text);
     return expanded.ok ? expanded.names : [text];
   });
-  return {
+  const last = wholeNumber(options.lines, "-n");
+  const isTailHere = last !== null && (pattern !== null || last > LAST_THERE);
+  const want = {
     hosts: hosts ?? null,
     ranks,
     streams: (streams as readonly LogStream[] | undefined) ?? ["out", "err", "launcher"],
     attempt: wholeNumber(options.attempt, "--attempt"),
     since: ageMs === undefined ? null : now - ageMs,
-    last: wholeNumber(options.lines, "-n"),
+    last: isTailHere ? null : last,
     follow: options.follow === true,
-    grep: typeof grep === "string" ? grep : null,
   };
+  return { want, pattern, last: isTailHere ? last : null };
 }
 
-function checkPattern(pattern: string): void {
+function patternOf(pattern: string): RegExp {
   try {
-    new RegExp(pattern, "u");
+    return new RegExp(pattern, "u");
   } catch (error) {
     throw wrong(`--grep: ${error instanceof Error ? error.message : String(error)}`, "escape it, or quote it for the shell");
   }
 }
 
 export const logs: Run = async (context, [wanted], options) => {
-  const want = queryOf(options, Date.now());
+  const { want, pattern, last } = queryOf(options, Date.now());
   const client = await findOrStartDaemon();
   const { run } = await findRun(client, context, wanted);
   let isLeft = false;
@@ -65,14 +73,25 @@ export const logs: Run = async (context, [wanted], options) => {
     client.close();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
+  const print = async (line: LogLine): Promise<void> => {
+    const text = context.json ? JSON.stringify({ schema: JSON_SCHEMA, kind: "line", line }) : formatLogLine(line, clock, context.hasColour);
+    if (!process.stdout.write(`${text}\n`)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+  };
+  let tail: LogLine[] | null = last === null ? null : [];
+  const printTail = async (): Promise<void> => {
+    const lines = last === null || last === 0 ? [] : (tail ?? []).slice(-last);
+    tail = null;
+    for (const line of lines) await print(line);
+  };
   try {
     for await (const item of client.stream({ ask: "logs", run, want })) {
       if (item.kind === "notice") context.say(item.text);
-      if (item.kind !== "line") continue;
-      if (context.json) context.printJson({ kind: "line", line: item.line });
-      else if (!process.stdout.write(`${formatLogLine(item.line, clock, context.hasColour)}\n`))
-        await new Promise((resolve) => process.stdout.once("drain", resolve));
+      else if (item.kind === "caught-up") await printTail();
+      if (item.kind !== "line" || (pattern !== null && item.line.gap === undefined && !pattern.test(item.line.text))) continue;
+      if (tail === null) await print(item.line);
+      else if (tail.push(item.line) > 2 * (last ?? 0) + 1000) tail = last === 0 ? [] : tail.slice(-(last ?? 0));
     }
+    await printTail();
   } catch (error) {
     if (!isLeft) throw error;
   }

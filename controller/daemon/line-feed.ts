@@ -27,7 +27,8 @@ export type LineFeed = {
 export function feedLines(take: (line: LogLine) => void, begun?: (host: string, stream: string, fresh: number) => Uint8Array): LineFeed {
   const parts = new Map<string, Part>();
   const say = (part: Part, text: string, at: number): void => {
-    const cut = text.length > LINE ? `${text.slice(0, LINE)}…` : text;
+    const short = text.length > LINE ? shorten(text) : text;
+    const cut = short.length > LINE ? `${short.slice(0, LINE)}…` : short;
     take({ host: part.host, ...part.name, at, text: cut.endsWith("\r") ? cut.slice(0, -1) : cut });
   };
   const begin = (host: string, stream: string, fresh: number): Part => {

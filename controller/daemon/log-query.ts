@@ -20,8 +20,7 @@ export type LogView = {
 
 /** `latest`: the attempt meant by `attempt: null`; when followed, also the later ones. Sizes are those of this moment: nothing is awaited. */
 export function openLogView(dir: string, want: LogQuery, latest: number, isFollowed: boolean): LogView {
-  const isAttempt = (attempt: number): boolean =>
-    want.attempt !== null ? attempt === want.attempt : isFollowed ? attempt >= latest : attempt === latest;
+  const isAttempt = (attempt: number): boolean => (want.attempt !== null ? attempt === want.attempt : isFollowed ? attempt >= latest : attempt === latest);
   const isChosen = (host: string, name: StreamName): boolean =>
     isAttempt(name.attempt) &&
     want.streams.includes(name.stream) &&

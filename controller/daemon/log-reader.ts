@@ -24,7 +24,8 @@ export function readStream({ host, stream, path }: Source, size: number, from: P
   const stamps = openStamps(`${path}.at`);
   const lines: LogLine[] = [];
   const feed = feedLines((line) => lines.push(line));
-  let offset: number | null = from === null ? 0 : null;
+  let offset = 0;
+  let hasBegun = from === null;
   let at = 0;
   let gaps: readonly StoredGap[] = [];
   let gapsSize = 0;
@@ -47,7 +48,8 @@ export function readStream({ host, stream, path }: Source, size: number, from: P
 
   async function* read(until: number): AsyncGenerator<LogLine> {
     lookForGaps();
-    offset ??= await begin(from?.since ?? null, from?.last ?? null);
+    if (!hasBegun) offset = await begin(from?.since ?? null, from?.last ?? null);
+    hasBegun = true;
     while (offset < until) {
       const here = offset;
       const gap = gaps.find((one) => one.from <= here && here < one.to);

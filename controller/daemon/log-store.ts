@@ -50,7 +50,7 @@ export function openLogStore(dir: string, allowed: (host: string, stream: string
   const get = (host: string, stream: string): Stream & { fd: number } => {
     if (!isStream(stream) || !allowed(host, stream)) throw new RangeError(`${host} sent ${JSON.stringify(stream.slice(0, 64))}, which is no stream of it`);
     const key = `${host}\n${stream}`;
-    const file = known.get(key) ?? { path: pathOf(host, stream), size: 0, stampedAt: 0, fd: null };
+    const file = known.get(key) ?? { path: pathOf(host, stream), size: 0, stampedAt: Number.NEGATIVE_INFINITY, fd: null };
     if (file.fd === null) {
       if (!known.has(key)) mkdirSync(dirname(file.path), { recursive: true, mode: 0o700 });
       for (const oldest of opened) if (opened.size >= OPEN_MAX) shut(oldest);
@@ -94,7 +94,7 @@ export function openLogStore(dir: string, allowed: (host: string, stream: string
       check(file, offset, offset + data.length);
       const fresh = data.subarray(Math.max(0, file.size - offset));
       if (fresh.length === 0) return fresh;
-      if (at - file.stampedAt >= STAMP_MS) {
+      if (Math.abs(at - file.stampedAt) >= STAMP_MS) {
         appendLine(`${file.path}.at`, `${file.size} ${at}`);
         file.stampedAt = at;
       }

@@ -54,11 +54,16 @@ test("lists of ranks", () => {
 });
 
 test("what logs asks for", () => {
-  const want = queryOf({ host: ["gpu[1-2]"], stream: ["out,err"], since: "10m", attempt: "2", follow: true }, 1_000_000);
+  const { want } = queryOf({ host: ["gpu[1-2]"], stream: ["out,err"], since: "10m", attempt: "2", follow: true }, 1_000_000);
   assert.deepEqual(
     [want.hosts, want.streams, want.since, want.attempt, want.follow, want.last, want.ranks],
     [["gpu1", "gpu2"], ["out", "err"], 400_000, 2, true, null, null],
   );
+  const matching = queryOf({ lines: "5", grep: "loss" }, 0);
+  assert.deepEqual([matching.want.last, matching.last, matching.pattern?.source], [null, 5, "loss"], "the last that match are found here");
+  assert.deepEqual([queryOf({ lines: "5" }, 0).want.last, queryOf({ lines: "5" }, 0).last], [5, null]);
+  assert.deepEqual([queryOf({ lines: "500000" }, 0).want.last, queryOf({ lines: "500000" }, 0).last], [null, 500_000]);
+  assert.throws(() => queryOf({ grep: "(" }, 0), withCode("USAGE"));
   assert.throws(() => queryOf({ stream: ["x"] }, 0), withCode("USAGE"));
   assert.throws(() => queryOf({ attempt: "-1" }, 0), withCode("USAGE"));
 });

@@ -189,7 +189,12 @@ test("ps, runs, status and logs", async (t) => {
     if (request.ask === "runs") return asked.end([summary("running")]);
     if (request.ask === "run") return asked.end({ state: replay(lifeOf(SPEC, "running")), events: 3, dir: "/d" });
     if (request.ask === "logs") {
-      asked.item({ kind: "line", line: { host: "gpu-b", rank: 1, stream: "err", attempt: 1, at: 0, text: "boo" } });
+      const line = { host: "gpu-b", rank: 1, stream: "err" as const, attempt: 1, at: 0 };
+      for (const text of ["bee", "boo", "oops"]) asked.item({ kind: "line", line: { ...line, text } });
+      asked.item({ kind: "line", line: { ...line, text: "", gap: { from: 8, to: 12_300_008, why: "quota" } } });
+      asked.item({ kind: "line", line: { ...line, text: "bar" } });
+      if (request.want.follow) asked.item({ kind: "caught-up" });
+      if (request.want.follow) asked.item({ kind: "line", line: { ...line, text: "by now" } });
       asked.end(null);
     }
   });
@@ -200,16 +205,22 @@ test("ps, runs, status and logs", async (t) => {
   assert.deepEqual([asJson.schema, asJson.runs[0]?.run], [1, RUN]);
   const status = await nexadist(t, at, ["status", "train_2026"], env);
   assert.match(status.out, /r1 +gpu-b +101 +running/);
-  const logs = await nexadist(t, at, ["logs", "--rank", "1", "--stream", "err", "-n", "5", "--grep", "b."], env);
-  assert.equal(logs.out, "00:00:00 gpu-b r1 err | boo\n");
+  const logs = await nexadist(t, at, ["logs", "--rank", "1", "--stream", "err", "-n", "3", "--grep", "b."], env);
+  const gap = "00:00:00 gpu-b r1 err | ── gap: 12.3 MB not kept (quota) ──";
+  assert.equal(logs.out, `00:00:00 gpu-b r1 err | boo\n${gap}\n00:00:00 gpu-b r1 err | bar\n`, "found here, a gap is never left out");
   const want = fake.asked.findLast((request) => request.ask === "logs");
-  assert.deepEqual(want?.ask === "logs" && [want.want.ranks, want.want.streams, want.want.last, want.want.grep, want.want.follow], [
-    [1],
-    ["err"],
-    5,
-    "b.",
-    false,
-  ]);
+  assert.deepEqual(want?.ask === "logs" && [want.want.ranks, want.want.streams, want.want.last, want.want.follow], [[1], ["err"], null, false]);
+  const followed = await nexadist(t, at, ["logs", "-f", "-n", "1", "--grep", "b", "--json"], env);
+  const lines = followed.out
+    .trim()
+    .split("\n")
+    .map((line) => (JSON.parse(line) as { line: { text: string } }).line.text);
+  assert.deepEqual(lines, ["bar", "by now"], "the last of what was stored, then what is new");
+  const all = (await nexadist(t, at, ["logs", "--json"], env)).out.trim().split("\n");
+  assert.deepEqual((JSON.parse(all[3] ?? "") as { line: object }).line, {
+    ...{ host: "gpu-b", rank: 1, stream: "err", attempt: 1, at: 0, text: "" },
+    gap: { from: 8, to: 12_300_008, why: "quota" },
+  });
   const none = await nexadist(t, at, ["status", "nothing"], env);
   assert.equal(none.code, 2);
   assert.match(none.err, /there is no run nothing/);

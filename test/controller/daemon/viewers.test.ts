@@ -1,0 +1,271 @@
+/** Viewers over a real socket: what one that stops reading costs, and that nothing is told twice, in halves, or as an end that was none. */
+
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { connect, type Socket } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type TestContext, test } from "node:test";
+import { replay } from "../../../cluster/run/reduce.ts";
+import type { Answer, LogQuery, Request } from "../../../cluster/viewer.ts";
+import { feedLines } from "../../../controller/daemon/line-feed.ts";
+import { openLogStore } from "../../../controller/daemon/log-store.ts";
+import type { Runs, Watcher } from "../../../controller/daemon/runs.ts";
+import { serveViewers } from "../../../controller/daemon/viewers.ts";
+import { lifeOf, SPEC } from "../../support/fake-controller.ts";
+
+const RUN = SPEC.run;
+const MIB = 1024 * 1024;
+const ALL: LogQuery = { hosts: null, ranks: null, streams: ["out", "err", "launcher"], attempt: null, since: null, last: null, follow: false };
+const RUNNING = lifeOf(SPEC, "running");
+const HOST = SPEC.hosts[0] ?? assert.fail();
+
+type Exec = { readonly output: (fd: 1 | 2, data: Buffer) => void; readonly end: (exit: object) => void; kills: number };
+
+/** The viewers' server before a run that the test drives. */
+async function serve(t: TestContext, options: { isLive?: boolean; until?: "running" | "succeeded" } = {}) {
+  const dir = mkdtempSync(join(tmpdir(), "nexa-viewers-"));
+  const before = process.env.NEXADIST_STATE_DIR;
+  process.env.NEXADIST_STATE_DIR = dir;
+  mkdirSync(join(dir, "runs", RUN), { recursive: true, mode: 0o700 });
+  const store = openLogStore(join(dir, "runs", RUN, "logs"));
+  const events = lifeOf(SPEC, options.until ?? "running");
+  const lines = events.map((event, i) => ({ i, event }));
+  const watchers = new Set<Watcher>();
+  const live = new Map(options.isLive === false ? [] : [[RUN, { watchers, lines, doing: new Map() }]]);
+  const feed = feedLines((line) => {
+    for (const w of watchers) w.log?.(line);
+  }, store.unfinished);
+  const execs: Exec[] = [];
+  const link = {
+    exec: (_: string[], output: Exec["output"], onCancel: (cancel: () => void) => void) =>
+      new Promise((end) => {
+        const exec: Exec = { output, end, kills: 0 };
+        onCancel(() => {
+          exec.kills += 1;
+          end({ code: null, signal: "SIGKILL" });
+        });
+        execs.push(exec);
+      }),
+  };
+  const runs = { find: () => ({ state: replay(events), lines }), live, linkTo: () => ({ current: () => ({ link }) }) } as unknown as Runs;
+  const server = serveViewers(runs, { version: "t", build: "t", startedAt: 0, quit: () => undefined });
+  const sockets: Socket[] = [];
+  const served: Socket[] = [];
+  server.on("connection", (socket) => served.push(socket));
+  const path = join(dir, "s");
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  t.after(async () => {
+    for (const socket of sockets) socket.destroy();
+    await new Promise((resolve) => server.close(resolve));
+    store.close();
+    if (before === undefined) delete process.env.NEXADIST_STATE_DIR;
+    else process.env.NEXADIST_STATE_DIR = before;
+    rmSync(dir, { recursive: true });
+  });
+  const write = (text: string, stream = "a1/rank0.out"): void => {
+    const offset = store.size("gpu-a", stream);
+    feed.push("gpu-a", stream, store.write("gpu-a", stream, offset, Buffer.from(text), Date.now()), Date.now());
+  };
+  const open = async (): Promise<Viewer> => {
+    const socket = connect(path);
+    sockets.push(socket);
+    await Promise.all([new Promise((resolve) => socket.once("connect", resolve)), new Promise((resolve) => server.once("connection", resolve))]);
+    return viewer(socket, served.at(-1) ?? assert.fail());
+  };
+  return { open, store, write, watchers, execs, tell: (tell: (w: Watcher) => void) => [...watchers].forEach(tell) };
+}
+
+type Viewer = ReturnType<typeof viewer>;
+type Wire = Omit<Request, "id"> & Record<string, unknown>;
+
+function viewer(socket: Socket, there: Socket) {
+  const answers: Answer[] = [];
+  let rest = "";
+  let wake = (): void => undefined;
+  let isClosed = false;
+  socket.setEncoding("utf8").on("data", (chunk: string) => {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) answers.push(JSON.parse(line) as Answer);
+    wake();
+  });
+  socket.on("error", () => undefined);
+  socket.on("close", () => {
+    isClosed = true;
+    wake();
+  });
+  /** Waits for an answer, with the test's own deadline; undefined: the connection closed without. */
+  const until = async (holds: (answer: Answer) => boolean): Promise<Answer | undefined> => {
+    for (let from = 0; ; ) {
+      for (; from < answers.length; from += 1) if (holds(answers[from] as Answer)) return answers[from];
+      if (isClosed) return undefined;
+      await new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+    }
+  };
+  return {
+    socket,
+    there,
+    answers,
+    until,
+    ask: (request: Wire & { id: number }) => void socket.write(`${JSON.stringify(request)}\n`),
+    isEnd: (answer: Answer) => !("item" in answer),
+    lines: () => answers.flatMap((a) => ("item" in a && a.item.kind === "line" ? [a.item.line.text] : [])),
+    kinds: () => answers.map((a) => ("item" in a ? a.item.kind : "end" in a ? "end" : a.problem.code)),
+    notices: () => answers.flatMap((a) => ("item" in a && a.item.kind === "notice" ? [a.item.text] : [])),
+  };
+}
+
+/** Waits until something that no event tells of holds. */
+async function holds(what: () => boolean): Promise<void> {
+  for (const end = Date.now() + 20_000; !what(); await new Promise((resolve) => setImmediate(resolve))) assert.ok(Date.now() < end, what.toString());
+}
+
+const LIMIT = { timeout: 60_000 };
+
+test("logs -f: stored and new lines without a seam, also those that come while the stored ones are read", LIMIT, async (t) => {
+  const at = await serve(t);
+  for (let k = 0; k < 20_000; k += 1) at.write(`line ${k}\n`);
+  at.write("half");
+  const one = await at.open();
+  one.socket.pause();
+  one.ask({ id: 1, ask: "logs", run: RUN, want: { ...ALL, follow: true } });
+  await holds(() => at.watchers.size === 1 && one.there.writableNeedDrain);
+  at.write(" and half\n");
+  for (let k = 20_000; k < 60_000; k += 1) at.write(`line ${k}\n`);
+  assert.ok(one.there.writableLength < MIB, "a viewer that does not read holds no backlog here");
+  one.socket.resume();
+  await one.until((a) => "item" in a && a.item.kind === "line" && a.item.line.text === "line 59999");
+  at.write("without end");
+  at.store.gap("gpu-a", "a1/rank0.out", at.store.size("gpu-a", "a1/rank0.out"), at.store.size("gpu-a", "a1/rank0.out") + 5 * MIB, "quota");
+  at.tell((w) => w.done());
+  await one.until(one.isEnd);
+  const expected = Array.from({ length: 60_000 }, (_, k) => `line ${k}`);
+  expected.splice(20_000, 0, "half and half");
+  assert.deepEqual(one.lines(), [...expected, "without end", ""]);
+  const last = one.answers.at(-2);
+  assert.deepEqual(last !== undefined && "item" in last && last.item.kind === "line" && last.item.line.gap?.why, "quota");
+  assert.equal(one.kinds().filter((kind) => kind === "caught-up").length, 1);
+  assert.equal(at.watchers.size, 0);
+});
+
+test("cancel ends logs in the midst of the stored lines, and leaves nothing registered", LIMIT, async (t) => {
+  const at = await serve(t);
+  at.write(`${"x".repeat(1000)}\n`.repeat(20_000));
+  const one = await at.open();
+  one.socket.pause();
+  const before = one.there.listenerCount("close");
+  one.ask({ id: 1, ask: "logs", run: RUN, want: { ...ALL, follow: true } });
+  await holds(() => one.there.writableNeedDrain);
+  one.ask({ id: 2, ask: "cancel", cancel: 1 });
+  await holds(() => at.watchers.size === 0);
+  one.socket.resume();
+  await one.until(one.isEnd);
+  assert.ok(one.lines().length < 20_000, `${one.lines().length} lines`);
+  assert.equal(one.there.listenerCount("close"), before, "no listener a wait");
+  assert.equal(one.there.listenerCount("drain"), 0);
+  one.ask({ id: 3, ask: "ping" });
+  assert.ok(await one.until((a) => a.id === 3), "the connection is fit for more");
+});
+
+test("watch: a stopped terminal loses lines, counted; events that pile up cut it off; it comes back and misses none", LIMIT, async (t) => {
+  const at = await serve(t);
+  const one = await at.open();
+  one.ask({ id: 1, ask: "watch", run: RUN, from: 0, logs: true });
+  await holds(() => at.watchers.size === 1);
+  await one.until((a) => "item" in a && a.item.kind === "event" && a.item.index === RUNNING.length - 1);
+  one.socket.pause();
+  const long = "y".repeat(10_000);
+  for (let k = 0; k < 3000; k += 1) at.write(`${long}\n`);
+  assert.ok(one.there.writableLength < 9 * MIB, `${one.there.writableLength}`);
+  one.socket.resume();
+  await holds(() => one.there.writableLength === 0);
+  at.write("now\n");
+  await one.until((a) => "item" in a && a.item.kind === "line" && a.item.line.text === "now");
+  const lost = Number(/^(\d+) log lines left out here/.exec(one.notices()[0] ?? "")?.[1]);
+  assert.equal(one.lines().length + lost, 3001);
+
+  one.socket.pause();
+  const notice = "z".repeat(100_000);
+  for (let k = 0; k < 400 && !one.there.destroyed; k += 1) at.tell((w) => w.notice(null, notice));
+  assert.ok(one.there.destroyed, "40 MB of notices are not kept for it");
+  await holds(() => at.watchers.size === 0);
+  one.socket.resume();
+
+  const again = await at.open();
+  again.ask({ id: 1, ask: "watch", run: RUN, from: 3, logs: false });
+  await holds(() => at.watchers.size === 1);
+  at.tell((w) => w.done());
+  assert.deepEqual(await again.until(again.isEnd), { id: 1, end: null });
+  const told = again.answers.flatMap((a) => ("item" in a && a.item.kind === "event" ? [a.item.index] : []));
+  assert.deepEqual(
+    told,
+    Array.from({ length: RUNNING.length - 3 }, (_, k) => k + 3),
+  );
+});
+
+test("watch and logs -f of a run that nobody drives: a problem when it is not over, an end when it is", LIMIT, async (t) => {
+  for (const until of ["running", "succeeded"] as const) {
+    const at = await serve(t, { isLive: false, until });
+    const one = await at.open();
+    one.ask({ id: 1, ask: "watch", run: RUN, from: 0, logs: true });
+    await one.until((a) => a.id === 1 && one.isEnd(a));
+    one.ask({ id: 2, ask: "logs", run: RUN, want: { ...ALL, follow: true } });
+    await one.until((a) => a.id === 2 && one.isEnd(a));
+    const ends = one.answers.filter(one.isEnd);
+    if (until === "succeeded")
+      assert.deepEqual(ends, [
+        { id: 1, end: null },
+        { id: 2, end: null },
+      ]);
+    else {
+      assert.deepEqual(one.kinds().slice(-2), ["RUN_NOT_DRIVEN", "RUN_NOT_DRIVEN"]);
+      assert.ok(ends.every((end) => "problem" in end && end.problem.exit === 7 && end.problem.message.includes(RUN)));
+    }
+  }
+});
+
+test("exec: output that nobody reads ends the command, not the controller's memory; a viewer that goes ends it too", LIMIT, async (t) => {
+  const at = await serve(t);
+  const one = await at.open();
+  const ask = { ask: "exec", host: HOST, argv: ["yes"] } as const;
+  one.ask({ id: 1, ...ask });
+  await holds(() => at.execs.length === 1);
+  at.execs[0]?.output(1, Buffer.from("fine"));
+  await one.until((a) => "item" in a);
+  one.socket.pause();
+  const data = Buffer.alloc(64 * 1024, 121);
+  for (let k = 0; k < 1000; k += 1) at.execs[0]?.output(1, data);
+  assert.equal(at.execs[0]?.kills, 1);
+  assert.ok(one.there.writableLength < 9 * MIB, `${one.there.writableLength}`);
+  one.socket.resume();
+  const end = await one.until(one.isEnd);
+  assert.ok(end !== undefined && "problem" in end && end.problem.code === "EXEC_SLOW");
+  assert.match(end.problem.message, /^gpu-a: the command was ended/);
+
+  one.ask({ id: 2, ...ask });
+  await holds(() => at.execs.length === 2);
+  at.execs[1]?.end({ code: 3, signal: null });
+  assert.deepEqual(await one.until((a) => a.id === 2), { id: 2, end: { code: 3, signal: null } });
+  one.ask({ id: 3, ...ask });
+  await holds(() => at.execs.length === 3);
+  one.socket.destroy();
+  await holds(() => at.execs[2]?.kills === 1);
+  assert.equal(at.execs[1]?.kills, 0);
+});
+
+test("what no viewer sends closes that viewer alone", LIMIT, async (t) => {
+  const at = await serve(t);
+  const good = await at.open();
+  for (const text of ["null\n", "7\n", "{}\n", "{\n"]) {
+    const bad = await at.open();
+    bad.socket.write(text);
+    assert.equal(await bad.until(() => false), undefined, text);
+  }
+  good.ask({ id: 1, ask: "nonsense" as "ping" });
+  good.ask({ id: 2, ask: "ping" });
+  await good.until((a) => a.id === 2);
+  assert.deepEqual(good.kinds(), ["USAGE", "end"]);
+});
