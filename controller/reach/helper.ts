@@ -32,7 +32,10 @@ export async function callHelper(
     if (payload !== null) await pump(payload, child, answer);
     child.stdin.end();
     const found = await answer;
-    if (found.json === null) throw silence(host, found.noise, timeoutMs, isLate ? { code: null } : await child.exit);
+    if (found.json === null) {
+      const { code } = isLate ? { code: null } : await child.exit;
+      throw code === null && !isLate ? await cut(transport, host) : silence(host, found.noise, timeoutMs, { code });
+    }
     return unwrap(host, found.json);
   } finally {
     clearTimeout(timer);
@@ -87,10 +90,10 @@ async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, an
     () => (answered = true),
   );
   for await (const chunk of payload) {
-    if (answered) return; // refused early: the answer says why
+    if (answered || !child.stdin.writable) return; // refused early: the answer says why; or cut: its end does
     if (child.stdin.write(chunk)) continue;
     const over = new AbortController();
-    await Promise.race([once(child.stdin, "drain", over), once(child.stdin, "close", over), settle]);
+    await Promise.race([once(child.stdin, "drain", over), once(child.stdin, "close", over), settle]).catch(() => undefined);
     over.abort(); // takes the losers' listeners off
   }
 }
@@ -116,6 +119,16 @@ function readAnswer(child: RemoteProcess, nonce: string): Promise<Found> {
     };
     child.stdout.on("data", take).on("end", end).on("close", end);
   });
+}
+
+/** It ended without an exit status: a connection that is gone says so itself when it is used again. */
+async function cut(transport: Transport, host: string): Promise<Error> {
+  try {
+    (await transport.exec("exit 0")).kill();
+    return fail("LINK_LOST", { host, why: "what ran there to set it up was ended" });
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
 }
 
 function silence(host: string, noise: string, timeoutMs: number, exit: { code: number | null }): Error {

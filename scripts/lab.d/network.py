@@ -48,7 +48,10 @@ def plug_in(lab: Lab, host: Host) -> None:
     cable = host["cable"]
     subprocess.run(["nsenter", "-t", str(keeper), "-n", "ip", "link", "del", cable], capture_output=True)
     name = host["options"].get("interface", "eth0")
-    ip_batch([f"link add {cable} type veth peer name {name} netns {host['pid']}", f"link set {cable} master {BRIDGE}", f"link set {cable} up"], keeper)
+    mac = "02:" + ":".join(host["seed"][k : k + 2] for k in range(0, 10, 2))  # a card keeps its address over a reboot, so peers' ARP stays right
+    ip_batch(
+        [f"link add {cable} type veth peer name {name} address {mac} netns {host['pid']}", f"link set {cable} master {BRIDGE}", f"link set {cable} up"], keeper
+    )
 
 
 def unplug(lab: Lab, host: Host) -> None:
