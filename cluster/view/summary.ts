@@ -6,17 +6,20 @@ import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 import { isAllGone, receiptLines } from "./receipt.ts";
 
-/** Errors of the table keep their exit; a stop with a host that could not be asked is 4. */
-export function exitOf(state: RunState): number {
-  switch (state.phase) {
+/**
+ * Errors of the table keep their exit; an end after which a host may still hold something of ours, or could not be asked, is 4.
+ * `isLeft`: the person left a run that goes on; without that, a watch that ended before the run is no success.
+ */
+export function exitOf(state: RunState | null, isLeft = false): number {
+  switch (state?.phase) {
     case "succeeded":
-      return EXIT.ok;
+      return isAllGone(state) ? EXIT.ok : EXIT.unreachable;
     case "failed":
       return state.failure?.exit ?? EXIT.runFailed;
     case "stopped":
       return isAllGone(state) ? EXIT.stopped : EXIT.unreachable;
     default:
-      return EXIT.ok; // not over: detached
+      return isLeft ? EXIT.ok : EXIT.controllerLost; // not over
   }
 }
 
@@ -26,16 +29,24 @@ export const liveLines = (run: string, phase: string): readonly string[] => [
   `  nexadist attach ${run}    nexadist status ${run}    nexadist stop ${run}`,
 ];
 
-export function summaryLines(state: RunState): readonly string[] {
+/** `words`: the last lines of the rank or launcher that failed first. */
+export function summaryLines(state: RunState, words: readonly string[] = []): readonly string[] {
   if (!isOver(state)) return liveLines(state.spec.run, state.phase);
   const took = state.endedAt === null ? "" : ` after ${formatDuration(state.endedAt - state.requestedAt)}`;
   const why = state.phase === "failed" && state.failure !== null ? `: ${sanitiseWord(state.failure.text)}` : "";
   return [
     ...receiptLines(state),
     `==> ${state.spec.run} ${state.phase}${took}${why}`,
+    ...lastWords(state, words),
     ...cures(state).map((cure) => `    ${sanitiseWord(cure)}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,
   ];
+}
+
+function lastWords({ failure, spec }: RunState, words: readonly string[]): readonly string[] {
+  if (words.length === 0 || failure === null) return [];
+  const who = failure.rank === null ? `${spec.launcher} on ${failure.host ?? "a host"}` : `rank ${failure.rank}`;
+  return [`    last lines of ${sanitiseWord(who)}:`, ...words.map((line) => `      ${line}`)];
 }
 
 /** What to do about the failure; for each host when several were not reached. */

@@ -6,8 +6,10 @@ import fc from "fast-check";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import { aboutHost } from "../../../cluster/view/about-host.ts";
+import { formatBytes } from "../../../cluster/view/bytes.ts";
 import { formatDuration } from "../../../cluster/view/duration.ts";
 import { describeEvent } from "../../../cluster/view/event-line.ts";
+import { formatGap } from "../../../cluster/view/gap.ts";
 import { formatLogLine } from "../../../cluster/view/log-line.ts";
 import { formatReceipt, isAllGone } from "../../../cluster/view/receipt.ts";
 import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
@@ -39,7 +41,12 @@ test("receipts say 0 only when it is known", () => {
 test("exit statuses follow the end; a stop that one host cannot confirm is 4", () => {
   assert.equal(exitOf(replay(lifeOf(SPEC, "succeeded"))), 0);
   assert.equal(exitOf(replay(lifeOf(SPEC, "failed"))), 1);
-  assert.equal(exitOf(replay(lifeOf(SPEC, "running"))), 0);
+  const running = replay(lifeOf(SPEC, "running"));
+  assert.deepEqual([exitOf(running, true), exitOf(running), exitOf(null)], [0, 7, 7], "only who left it may call a run that goes on a success");
+  for (const left of [2, null]) {
+    const held = lifeOf(SPEC, "succeeded").map((e) => (e.type === "host-ended" ? { ...e, receipt: { ...RECEIPT, left } } : e));
+    assert.deepEqual([replay(held).phase, exitOf(replay(held))], ["succeeded", 4], `left ${left}`);
+  }
   const stop: RunEvent = { at: 1, type: "stop-requested", by: "t", why: "", graceMs: 0 };
   const rest = lifeOf(SPEC, "succeeded").slice(lifeOf(SPEC, "running").length);
   const stopped = replay([...lifeOf(SPEC, "running"), stop, ...rest]);
@@ -73,4 +80,10 @@ test("tables and widths", () => {
   assert.equal(fitTo("abcdef", 4), "abc…");
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 1, max: 30 }), (text, columns) => widthOf(fitTo(text, columns)) <= columns));
   assert.deepEqual([1234, 61_000, 3_700_000, 200_000_000].map(formatDuration), ["1.2 s", "1 min 1 s", "1 h 1 min", "2 d 7 h"]);
+});
+
+test("a gap is said in one inert line, with its size", () => {
+  assert.equal(formatGap({ from: 0, to: 12_345_678, why: "quota" }), "── gap: 12.3 MB not kept (quota) ──");
+  assert.equal(formatGap({ from: 0, to: 1, why: "a\n\x1b[2J" }), "── gap: 1 B not kept (a ␛[2J) ──");
+  assert.deepEqual([0, 999, 1000, 999_960, 5e9, 7e13].map(formatBytes), ["0 B", "999 B", "1.0 kB", "1.0 MB", "5.0 GB", "70.0 TB"]);
 });
