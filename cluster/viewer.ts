@@ -40,6 +40,8 @@ export type LogQuery = {
   /** Last n lines before following; null: all. */
   readonly last: number | null;
   readonly follow: boolean;
+  /** A line of a live run that has no end yet is not told: `watch` tells it when it has. */
+  readonly wholeLines?: true;
 };
 
 export type LogStream = "out" | "err" | "nccl" | "launcher";

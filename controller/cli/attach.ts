@@ -24,7 +24,16 @@ export const attach: Run = async (context, [wanted]) => {
     return exitOf(state);
   }
   context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} ranks); Ctrl-C leaves it running`);
-  const want = { hosts: null, ranks: null, streams: ["out", "err", "launcher"] as const, attempt: null, since: null, last: BEFORE, follow: false };
+  const want = {
+    hosts: null,
+    ranks: null,
+    streams: ["out", "err", "launcher"] as const,
+    attempt: null,
+    since: null,
+    last: BEFORE,
+    follow: false,
+    wholeLines: true as const,
+  };
   for await (const item of client.stream({ ask: "logs", run, want })) {
     if (item.kind !== "line") continue;
     if (context.json) context.printJson({ ...item });

@@ -35,7 +35,8 @@ export async function answerLogs(runs: Runs, request: Request & { ask: "logs" },
           isDone = true;
           wake();
         });
-  const view = openLogView(join(runDir(request.run), "logs"), want, state.attempt, run !== undefined);
+  const isOpenEnded = run !== undefined || (want.wholeLines === true && runs.live.has(request.run));
+  const view = openLogView(join(runDir(request.run), "logs"), want, state.attempt, isOpenEnded);
 
   const pour = async (lines: AsyncGenerator<LogLine>): Promise<boolean> => {
     for await (const line of lines) if (!(await tellAndWait(asked, { kind: "line", line }))) return false;

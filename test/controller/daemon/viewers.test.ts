@@ -151,6 +151,23 @@ test("logs -f: stored and new lines without a seam, also those that come while t
   assert.equal(at.watchers.size, 0);
 });
 
+test("what is told before a watch ends with a whole line; the watch tells the open one when it has its end", LIMIT, async (t) => {
+  const at = await serve(t);
+  at.write("one\ntwo\nth");
+  const one = await at.open();
+  one.ask({ id: 1, ask: "logs", run: RUN, want: { ...ALL, last: 20, wholeLines: true } });
+  await one.until((a) => a.id === 1 && one.isEnd(a));
+  one.ask({ id: 2, ask: "watch", run: RUN, from: RUNNING.length, logs: true });
+  await holds(() => at.watchers.size === 1);
+  at.write("ree\n");
+  at.tell((w) => w.done());
+  await one.until((a) => a.id === 2 && one.isEnd(a));
+  assert.deepEqual(one.lines(), ["one", "two", "three"]);
+  one.ask({ id: 3, ask: "logs", run: RUN, want: { ...ALL, last: 1 } });
+  at.write("four");
+  await one.until((a) => a.id === 3 && one.isEnd(a));
+});
+
 test("cancel ends logs in the midst of the stored lines, and leaves nothing registered", LIMIT, async (t) => {
   const at = await serve(t);
   at.write(`${"x".repeat(1000)}\n`.repeat(20_000));
