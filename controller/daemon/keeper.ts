@@ -98,13 +98,14 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
     try {
       step(tries === 0 ? "connecting" : "connecting again");
       const { acceptNewHostKeys, env } = lent;
-      const transport = await open(reach(host, { connectMs, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: step }));
+      const options = { connectMs, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: step };
+      const transport = await open(reach(host, options));
       step("looking");
       const facts = await Promise.race([lookAt(transport, host), watch.stalled]);
       // Only a first dial upgrades: two controllers of different builds would else replace each other's agent for ever.
       const agent = await Promise.race([bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
       step("linking");
-      const stream = await Promise.race([reachSocket(transport, host.name, agent.socket), watch.stalled]);
+      const stream = await Promise.race([reachSocket(transport, host.name, agent.socket, () => open(reach(host, options))), watch.stalled]);
       const link = await open(openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame }));
       if (closed) throw fail("NOT_WANTED", { host: host.name });
       const now: Linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
@@ -186,12 +187,18 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
 const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>
   host.transport === "local" ? Promise.resolve(openLocal(host.name, options)) : connectHost({ ...host, host: host.sshHost ?? host.name }, options);
 
-/** The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. */
-async function reachSocket(transport: Transport, host: string, path: string): Promise<Duplex> {
+/**
+ * The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. That holds a session for as long
+ * as the link, so it has a connection of its own: under MaxSessions 1 nothing else could run.
+ */
+async function reachSocket(transport: Transport, host: string, path: string, another: () => Promise<Transport>): Promise<Duplex> {
   try {
     return await transport.openSocket(path);
   } catch (error) {
     if (!(error instanceof NexaError) || error.code !== "STREAMLOCAL_REFUSED") throw error;
-    return asDuplex(await proxyThroughHelper(transport, host, path));
+    const own = await another();
+    const stream = asDuplex(await proxyThroughHelper(own, host, path));
+    stream.once("close", own.close);
+    return stream;
   }
 }

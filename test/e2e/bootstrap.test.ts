@@ -15,7 +15,7 @@ const ODD = {
   "gpu-b": { shell: "fish" },
   "gpu-c": { shell: "csh" },
   "gpu-d": { max_sessions: "1" },
-  "gpu-e": { stream_local: "no" },
+  "gpu-e": { stream_local: "no", max_sessions: "1" },
   "gpu-f": { tcp_forwarding: "no" },
   "gpu-g": { tmp: "noexec" },
   "gpu-h": { init: "noreap" },
