@@ -20,8 +20,8 @@ export type RunPrinter = {
   readonly state: () => RunState | null;
   /** Index of the first event not seen yet. */
   readonly next: () => number;
-  /** The last words; gives the exit status. `isLeft`: the viewer leaves a run that goes on. */
-  readonly finish: (run: string, isLeft: boolean) => number;
+  /** The summary; gives the exit status. `isLeft`: the viewer leaves a run that goes on. `words`: the last of what failed. */
+  readonly finish: (run: string, isLeft: boolean, words: readonly string[]) => number;
 };
 
 const COMING_UP: ReadonlySet<RunState["phase"]> = new Set(["connecting", "preparing", "arming", "launching"]);
@@ -94,19 +94,20 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
         tell(item.host, item.text);
         return redraw();
       case "output":
+      case "caught-up":
         return;
     }
   };
 
-  const finish = (run: string, isLeft: boolean): number => {
+  const finish: RunPrinter["finish"] = (run, isLeft, words) => {
     screen.live([]);
     const over = state !== null && isOver(state) ? state : null;
-    const exit = over === null ? 0 : exitOf(over);
+    const exit = exitOf(state, isLeft);
     if (context.json) {
       const receipts = over === null ? {} : Object.fromEntries(hostsOf(over).map((h) => [h.name, h.receipt]));
-      context.printJson({ kind: "end", run, phase: state?.phase ?? null, isLeft, exit, failure: over?.failure ?? null, receipts });
+      context.printJson({ kind: "end", run, phase: state?.phase ?? null, isLeft, exit, failure: over?.failure ?? null, words, receipts });
     } else if (over === null) for (const line of liveLines(run, state?.phase ?? "under way")) say(line);
-    else for (const line of summaryLines(over)) screen.out(line);
+    else for (const line of summaryLines(over, words)) screen.out(line);
     return exit;
   };
 

@@ -6,6 +6,7 @@ import type { RunState } from "../../cluster/run/state.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
+import { lastWords } from "./last-words.ts";
 import { askLeave } from "./leave.ts";
 import { createRunPrinter } from "./run-printer.ts";
 import { createScreen } from "./screen.ts";
@@ -76,7 +77,8 @@ export async function watchRun(context: Context, first: Client, run: string, opt
         client = await findOrStartDaemon();
       }
     }
-    return printer.finish(run, isLeft);
+    const state = printer.state();
+    return printer.finish(run, isLeft, isLeft || state === null ? [] : await lastWords(client, state));
   } finally {
     screen.live([]);
     for (const signal of caught) process.off(signal, onSignal);
