@@ -46,7 +46,9 @@ export type Seat = {
 
 export type CliOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
 
-const DEADLINE_MS = 90_000;
+const DEADLINE_MS = 60_000;
+/** No command of a test lasts this long: one that hangs is ended, and the test fails with what it said. */
+const CLI_MS = 90_000;
 
 export function openSeat(t: TestContext, lab: Lab): Seat {
   const dir = mkdtempSync(join(tmpdir(), "nexa-e2e-"));
@@ -83,7 +85,7 @@ export function openSeat(t: TestContext, lab: Lab): Seat {
     },
     wait: (run, what, look) => waitFor(stateDir, run, what, look),
     ended: (run) => waitFor(stateDir, run, "its end", (_, state) => (state.endedAt === null ? null : state)),
-    latest: () => readdirSync(join(stateDir, "runs")).sort().at(-1) ?? "",
+    latest: () => (existsSync(join(stateDir, "runs")) ? (readdirSync(join(stateDir, "runs")).sort().at(-1) ?? "") : ""),
     log: (run, host, stream) => {
       const path = join(stateDir, "runs", run, "logs", "a1", encodeURIComponent(host), stream);
       return existsSync(path) ? readFileSync(path, "utf8") : "";
@@ -113,7 +115,13 @@ export function startCli(lab: Lab, args: readonly string[], options: { readonly 
     err += text;
     look();
   });
-  const done = new Promise<Said>((resolve) => child.once("close", (code, signal) => resolve({ code, signal, out, err })));
+  const late = setTimeout(() => child.kill("SIGKILL"), CLI_MS);
+  const done = new Promise<Said>((resolve) =>
+    child.once("close", (code, signal) => {
+      clearTimeout(late);
+      resolve({ code, signal, out, err });
+    }),
+  );
   const says = (pattern: RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
       const end = (act: () => void): void => {
