@@ -17,6 +17,8 @@ export function leaveOf(key: string): Leave | null {
 
 export const QUESTION = "leave? [d] detach, run goes on (default)  [s] stop  [k] kill now  [esc] back: ";
 
+const ERASE_LINE = "\r\u001b[2K";
+
 /** One key; a second Ctrl-C detaches. The terminal is as before afterwards. */
 export function askLeave(stdin: ReadStream, write: (text: string) => void): Promise<Leave> {
   write(`\n${QUESTION}`);
@@ -28,7 +30,7 @@ export function askLeave(stdin: ReadStream, write: (text: string) => void): Prom
       stdin.off("data", take).off("end", gone);
       stdin.setRawMode(wasRaw);
       stdin.pause();
-      write(`${leave}\n`);
+      write(ERASE_LINE); // what follows tells what was chosen
       resolve(leave);
     };
     const gone = (): void => done("detach");

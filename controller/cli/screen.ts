@@ -14,7 +14,9 @@ export type Screen = {
   readonly hasLive: boolean;
 };
 
-const UP_AND_CLEAR = "\u001b[1A\u001b[2K";
+const UP = "\u001b[1A";
+/** To the end of the screen: the terminal's own echo of a key, such as ^C, stands below what we drew. */
+const CLEAR = "\r\u001b[J";
 
 type Stream = { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number; write(text: string): boolean };
 
@@ -25,7 +27,7 @@ export function createScreen(stdout: Stream, stderr: Stream, wantsLive: boolean)
   let held: (() => void)[] | null = null;
 
   const erase = (): void => {
-    if (drawn > 0) stderr.write(UP_AND_CLEAR.repeat(drawn));
+    if (drawn > 0) stderr.write(UP.repeat(drawn) + CLEAR);
     drawn = 0;
   };
   const draw = (): void => {

@@ -132,7 +132,7 @@ test("live lines are redrawn below finished ones, and wait while a question stan
   const screen = createScreen(stream, stream, true);
   screen.live(["one", "two"]);
   screen.out("done");
-  assert.equal(text, "one\ntwo\n\u001b[1A\u001b[2K\u001b[1A\u001b[2Kdone\none\ntwo\n");
+  assert.equal(text, "one\ntwo\n\u001b[1A\u001b[1A\r\u001b[Jdone\none\ntwo\n");
   text = "";
   screen.hold(true);
   screen.out("later");
