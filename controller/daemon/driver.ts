@@ -10,7 +10,6 @@ import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
-import { ranksOf } from "../../cluster/ranks.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
@@ -23,7 +22,7 @@ import { type Refusal, refusalOfAttempt, resolveAddresses } from "./attempt-plan
 import { type HostIntake, takeHost } from "./intake.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { layOut, planOf } from "./layout.ts";
+import { layOut, planOf, ranksOfHost } from "./layout.ts";
 import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
@@ -267,13 +266,7 @@ function canFold(state: RunState, event: RunEvent): boolean {
   }
 }
 
-function ranksOfHost(state: RunState, host: string): ReadonlySet<number> {
-  const layout = layOut(state);
-  const place = layout.ok ? layout.places.find((p) => p.host === host) : undefined;
-  return new Set(place === undefined ? [] : ranksOf(place).map(({ rank }) => rank));
-}
-
-/** Index of the first event of this host's agent that is not in the journal. */
+/** Index of the first event of this host's agent that is not in the journal. The last one counts: an agent that lost its record began anew. */
 export function nextAgentEvent(lines: readonly JournalLine[], host: string): number {
-  return lines.reduce((next, { cursor }) => (cursor?.host === host ? Math.max(next, cursor.index + 1) : next), 0);
+  return lines.reduce((next, { cursor }) => (cursor?.host === host ? cursor.index + 1 : next), 0);
 }

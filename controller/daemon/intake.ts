@@ -114,7 +114,10 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   const onEvent = (from: string, raw: unknown): void => {
     if (from !== run) return;
     const parsed = agentEventSchema.safeParse(raw);
-    if (!parsed.success) return deps.notice(`an event of its agent cannot be read and counts for nothing: ${parsed.error.issues[0]?.message ?? ""}`);
+    if (!parsed.success) {
+      if (indexOf(raw) === next) next += 1; // asked for again it would be the same, and what follows it would never come
+      return deps.notice(`an event of its agent cannot be read and counts for nothing: ${parsed.error.issues[0]?.message ?? ""}`);
+    }
     const event = parsed.data;
     if (event.index < next) return; // sent twice
     if (event.index > next) return linked?.link.close(); // events are missing: they come again over a new link
@@ -130,6 +133,12 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     if (made !== null) deps.apply({ event: made, cursor: { host: host.name, index: event.index } });
   };
 
+  let hasOddFrames = false;
+  const oddFrame = (why: string): void => {
+    if (!hasOddFrames) deps.notice(`its agent sends log bytes that cannot be its own (${why}); they are left out`);
+    hasOddFrames = true;
+  };
+
   const onFrame = (header: BinaryHeader, data: Uint8Array): void => {
     if ((header.t !== "log" && header.t !== "gap") || header.run !== run) return;
     const at = Date.now();
@@ -140,6 +149,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
         if (fresh.length > 0) deps.onBytes(host.name, header.stream, fresh, at);
       }
     } catch (error) {
+      if (error instanceof RangeError) return oddFrame(error.message); // its own doing: a new link would bring it again
       deps.notice(`logs cannot be written here: ${error instanceof Error ? error.message : String(error)}`);
       linked?.link.close(); // what was not acknowledged comes again when there is room
       return;
@@ -205,3 +215,5 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     },
   };
 }
+
+const indexOf = (raw: unknown): unknown => (typeof raw === "object" && raw !== null && "index" in raw ? raw.index : undefined);

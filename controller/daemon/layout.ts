@@ -7,9 +7,10 @@ import { withPeerAddress } from "../../cluster/launch/peer-address.ts";
 import { planAttempt } from "../../cluster/launch/plan.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
 import type { AttemptPlan, PlanHost } from "../../cluster/launch/types.ts";
-import { assignRanks, type RankAssignment } from "../../cluster/ranks.ts";
+import { assignRanks, type RankAssignment, ranksOf } from "../../cluster/ranks.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
+import { parseStream } from "./line-feed.ts";
 
 export type Layout =
   | { readonly ok: true; readonly places: readonly RankAssignment[]; readonly world: number }
@@ -18,7 +19,16 @@ export type Layout =
 export const memberSpecs = (state: RunState): HostSpec[] =>
   state.spec.hosts.filter((host) => state.members.includes(host.name)).map((host) => withPeerAddress(host, state.hosts[host.name]?.dialled ?? null));
 
+/** A state never changes, and log frames ask often. */
+const known = new WeakMap<RunState, Layout>();
+
 export function layOut(state: RunState): Layout {
+  const layout = known.get(state) ?? makeLayout(state);
+  known.set(state, layout);
+  return layout;
+}
+
+function makeLayout(state: RunState): Layout {
   const counted: { name: string; nproc: number }[] = [];
   for (const host of memberSpecs(state)) {
     const choice = chooseGpus(host.gpus, state.hosts[host.name]?.facts ?? null, host.name);
@@ -27,6 +37,19 @@ export function layOut(state: RunState): Layout {
   }
   const places = assignRanks(counted);
   return { ok: true, places, world: places.reduce((sum, place) => sum + place.nproc, 0) };
+}
+
+/** The global ranks of one host. */
+export function ranksOfHost(state: RunState, host: string): ReadonlySet<number> {
+  const layout = layOut(state);
+  const place = layout.ok ? layout.places.find((p) => p.host === host) : undefined;
+  return new Set(place === undefined ? [] : ranksOf(place).map(({ rank }) => rank));
+}
+
+/** A host writes the logs of its own ranks and launcher, of attempts that were. */
+export function mayWrite(state: RunState, host: string, stream: string): boolean {
+  const { attempt, rank } = parseStream(stream);
+  return attempt >= 1 && attempt <= state.attempt && (rank === null || ranksOfHost(state, host).has(rank));
 }
 
 export type Addresses = Readonly<Record<string, readonly string[]>>;

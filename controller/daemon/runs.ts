@@ -4,7 +4,6 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
-
 import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
@@ -13,10 +12,12 @@ import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
 import { type Driver, driveRun } from "./driver.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
+import { mayWrite } from "./layout.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
 import { openLogStore } from "./log-store.ts";
 import { keepSecrets } from "./secrets.ts";
 import { fold, readStored, storedRuns } from "./stored-runs.ts";
+import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
 
 export type Watcher = {
@@ -56,7 +57,7 @@ export function openRuns(controller: string) {
   const drive = (run: string, lent: Lent, snapshot: () => Promise<Snapshot | null>): LiveRun => {
     const dir = runDir(run);
     const journal = openJournal(dir);
-    const logs = openLogStore(join(dir, "logs"));
+    const logs = openLogStore(join(dir, "logs"), (host, stream) => mayWrite(driver.state(), host, stream));
     const watchers = new Set<Watcher>();
     const doing = new Map<string, string>();
     let feed: LineFeed | null = null;
@@ -79,7 +80,7 @@ export function openRuns(controller: string) {
       onBytes: (host, stream, data, at) => {
         if (![...watchers].some((w) => w.log !== null)) feed = null;
         else {
-          feed ??= feedLines(tellLine);
+          feed ??= feedLines(tellLine, logs.unfinished);
           feed.push(host, stream, data, at);
         }
       },
@@ -129,7 +130,9 @@ export function openRuns(controller: string) {
     for (const { run, lines } of storedRuns()) {
       try {
         const state = fold(lines);
-        if (state !== null && isUnfinished(state)) goOn(run, state);
+        if (state === null) continue;
+        if (isUnfinished(state)) goOn(run, state);
+        else tidyUp(run, state);
       } catch (error) {
         console.error(`${run} cannot be resumed`, error);
       }
