@@ -5,10 +5,12 @@ import type { RunSummary } from "../../cluster/viewer.ts";
 
 const newest = (runs: readonly RunSummary[]): RunSummary | undefined => [...runs].sort((a, b) => b.requestedAt - a.requestedAt || (a.run < b.run ? 1 : -1))[0];
 
-/** `file`: the cluster file here, whose runs `latest` prefers; null: none here. Errors: NO_RUN, USAGE when several fit. */
+/** `latest` prefers what is alive, then the runs of `file`, the cluster file here (null: none here). Errors: NO_RUN, USAGE when several fit. */
 export function pickRun(runs: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
   if (wanted === undefined || wanted === "latest") {
-    const latest = newest(runs.filter((r) => file !== null && r.file === file)) ?? newest(runs);
+    const live = runs.filter((r) => r.endedAt === null);
+    const near = (some: readonly RunSummary[]): RunSummary | undefined => newest(some.filter((r) => file !== null && r.file === file)) ?? newest(some);
+    const latest = near(live) ?? near(runs);
     if (latest === undefined) throw fail("NO_RUN", { run: "yet" });
     return latest;
   }

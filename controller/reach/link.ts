@@ -53,6 +53,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
     handshakeTimeout: 10_000,
   });
   const waiting = new Map<number, Asked>();
+  const sending = new Set<(error: Error) => void>();
   const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => void>();
   let ids = 0;
   let heard = Date.now();
@@ -78,6 +79,8 @@ export function openLink(host: string, stream: Duplex, token: string, controller
       const error = closeError(host, code, reason);
       for (const { reject: refuse } of waiting.values()) refuse(error);
       waiting.clear();
+      for (const refuse of sending) refuse(error); // an SSH channel that breaks forgets what was not written yet
+      sending.clear();
       stream.destroy();
       reject(error);
       settle(reason);
@@ -129,9 +132,16 @@ export function openLink(host: string, stream: Duplex, token: string, controller
     const send = (frame: Uint8Array): Promise<void> =>
       new Promise((done, refuse) => {
         if (socket.readyState !== WebSocket.OPEN) return refuse(fail("LINK_LOST", { host, why: reason }));
-        const flushed = (error?: Error | null): void => (error ? refuse(fail("LINK_LOST", { host, why: error.message })) : done());
-        socket.send(frame, { binary: true }, socket.bufferedAmount > SEND_HIGH ? flushed : undefined);
-        if (socket.bufferedAmount <= SEND_HIGH) done();
+        if (socket.bufferedAmount + frame.length <= SEND_HIGH) {
+          socket.send(frame, { binary: true });
+          return done();
+        }
+        sending.add(refuse);
+        socket.send(frame, { binary: true }, (error) => {
+          sending.delete(refuse);
+          if (error) refuse(fail("LINK_LOST", { host, why: error.message }));
+          else done();
+        });
       });
     const ack: AgentLink["ack"] = (run, events, cursors) => {
       if (socket.readyState !== WebSocket.OPEN) return;
