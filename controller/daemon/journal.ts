@@ -16,6 +16,8 @@ export type Journal = {
 
 /** Bytes kept back beside each live journal. */
 const RESERVE = 64 * 1024;
+/** There for as long as the journal is open; left by a controller that was killed. */
+export const reserveOf = (dir: string): string => join(dir, "reserve");
 
 export function openJournal(dir: string): Journal {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
@@ -25,7 +27,7 @@ export function openJournal(dir: string): Journal {
   if (length < whole.length) writeFileSync(join(dir, `journal.cut.${Date.now()}`), whole.subarray(length), { mode: 0o600 });
   ftruncateSync(fd, length);
   let size = length;
-  const reserve = join(dir, "reserve");
+  const reserve = reserveOf(dir);
   keepReserve(reserve);
   return {
     lines,
