@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { RunState } from "../../cluster/run/state.ts";
@@ -87,11 +88,22 @@ test("jobs on two SSH hosts", { skip: needsRoot }, async (t) => {
   });
 
   await t.test("a run works in a copy of its own: what it writes is in no later run", async () => {
-    seat.write("write.sh", 'test ! -e mine || exit 7; echo "$RANK" > mine; : > who.py');
-    await runWell(seat, ["c.yaml", "--", "sh", "write.sh"]).catch(() => undefined);
-    const { run } = await runWell(seat, ["c.yaml", "--", "who.py"]);
-    assert.equal(whoOf(seat, run, 0, A).rank, "0");
+    seat.write("write.sh", 'echo "$RANK" > mine; : > who.py');
+    seat.write("check.sh", "test ! -e mine && test -s who.py");
+    await runWell(seat, ["c.yaml", "--", "sh", "write.sh"]);
+    await runWell(seat, ["c.yaml", "--", "sh", "check.sh"]);
     assert.equal(readFileSync(join(seat.dir, "who.py"), "utf8"), WHO);
+  });
+
+  await t.test("20 MB of code travel whole; the second time nothing of it travels", async () => {
+    const bytes = randomBytes(20_000_000);
+    writeFileSync(join(seat.dir, "weights.bin"), bytes);
+    const sum = createHash("sha256").update(bytes).digest("hex");
+    for (let k = 0; k < 2; k++) {
+      const { run } = await runWell(seat, ["c.yaml", "--", "sha256sum", "weights.bin"]);
+      for (const [rank, host] of [A, A, B, B].entries()) assert.equal(seat.log(run, host, `rank${rank}.out`), `${sum}  weights.bin\n`);
+    }
+    rmSync(join(seat.dir, "weights.bin"));
   });
 
   await t.test("--no-sync: equal scripts run where they lie; different ones are named before anything starts", async () => {
