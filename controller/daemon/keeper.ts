@@ -11,7 +11,7 @@ import { proxyThroughHelper } from "../reach/helper.ts";
 import { type AgentLink, openLink } from "../reach/link.ts";
 import { openLocal } from "../reach/local-driver.ts";
 import type { ReachOptions, Transport } from "../reach/transport.ts";
-import { watchProgress } from "./progress.ts";
+import { type Progress, watchProgress } from "./progress.ts";
 import { asDuplex } from "./proxy-stream.ts";
 
 export type Linked = {
@@ -58,7 +58,16 @@ const FINAL: ReadonlySet<string> = new Set([
   "VERSION_MISMATCH",
 ]);
 
-export function keepHost(host: HostSpec, controller: string, onIdle: () => void): Keeper {
+/** What a dial does, one after the other. */
+export type Ways = {
+  readonly reach: typeof reach;
+  readonly lookAt: typeof lookAt;
+  readonly bringUpAgent: typeof bringUpAgent;
+  readonly reachSocket: typeof reachSocket;
+  readonly openLink: typeof openLink;
+};
+
+export function keepHost(host: HostSpec, controller: string, onIdle: () => void, ways: Ways = { reach, lookAt, bringUpAgent, reachSocket, openLink }): Keeper {
   const listeners = new Set<HostListener>();
   let linked: Linked | null = null;
   let lent: Lent = { env: {}, agentSocket: null, acceptNewHostKeys: false };
@@ -66,7 +75,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
   let tries = 0;
   let since = Date.now();
   let closed = false;
-  let dialling = false;
+  let dialling: Progress | null = null;
   let hasLinked = false;
   let linkedAt = 0;
   let retry: NodeJS.Timeout | undefined;
@@ -75,10 +84,10 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
   const notice = (text: string): void => tell((l) => l.notice(text));
 
   const dial = async (): Promise<void> => {
-    if (dialling || linked !== null || closed) return;
-    dialling = true;
+    if (dialling !== null || linked !== null || closed) return;
     const opened: { close: () => void }[] = [];
     const watch = watchProgress(host.name);
+    dialling = watch;
     const step = (text: string): void => {
       watch.step(text);
       notice(text);
@@ -99,14 +108,14 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
       step(tries === 0 ? "connecting" : "connecting again");
       const { acceptNewHostKeys, env } = lent;
       const options = { connectMs, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: step };
-      const transport = await open(reach(host, options));
+      const transport = await open(ways.reach(host, options));
       step("looking");
-      const facts = await Promise.race([lookAt(transport, host), watch.stalled]);
+      const facts = await Promise.race([ways.lookAt(transport, host), watch.stalled]);
       // Only a first dial upgrades: two controllers of different builds would else replace each other's agent for ever.
-      const agent = await Promise.race([bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
+      const agent = await Promise.race([ways.bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
       step("linking");
-      const stream = await Promise.race([reachSocket(transport, host.name, agent.socket, () => open(reach(host, options))), watch.stalled]);
-      const link = await open(openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame }));
+      const stream = await Promise.race([ways.reachSocket(transport, host.name, agent.socket, () => open(ways.reach(host, options))), watch.stalled]);
+      const link = await open(ways.openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame }));
       if (closed) throw fail("NOT_WANTED", { host: host.name });
       const now: Linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
       linked = now;
@@ -119,7 +128,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
       if (!closed) again(error);
     } finally {
       watch.end();
-      dialling = false;
+      dialling = null;
     }
   };
   const tellEvent = (run: string, event: unknown): void => tell((l) => l.event(run, event));
@@ -148,7 +157,9 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
 
   const schedule = (): void => {
     clearTimeout(retry);
-    if (!closed && listeners.size > 0) retry = setTimeout(() => void dial(), backoff(tries));
+    const left = since + connectMs - Date.now(); // the try that decides whether it was reached in time comes when the time is over, not later
+    const wait = left > 0 ? Math.min(backoff(tries), left) : backoff(tries);
+    if (!closed && listeners.size > 0) retry = setTimeout(() => void dial(), wait);
   };
 
   const listen: Keeper["listen"] = (listener, withinMs, lends) => {
@@ -173,6 +184,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void)
 
   const close = (): void => {
     closed = true;
+    dialling?.giveUp();
     clearTimeout(retry);
     clearTimeout(idle);
     linked?.link.close();

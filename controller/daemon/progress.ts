@@ -7,8 +7,9 @@ const STILL_MS = 60_000;
 
 export type Progress = {
   readonly step: (text: string) => void;
-  /** Rejects with LINK_SILENT when nothing was said for STILL_MS. */
+  /** Rejects with LINK_SILENT when nothing was said for STILL_MS, with NOT_WANTED once it is given up. */
   readonly stalled: Promise<never>;
+  readonly giveUp: () => void;
   readonly end: () => void;
 };
 
@@ -25,6 +26,7 @@ export function watchProgress(host: string): Progress {
       clearTimeout(timer);
       timer = setTimeout(stall, STILL_MS);
     },
+    giveUp: () => reject(fail("NOT_WANTED", { host })),
     end: () => clearTimeout(timer),
   };
 }
