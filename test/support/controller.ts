@@ -24,6 +24,8 @@ export type Cli = {
   readonly done: Promise<Said>;
   /** Resolves once both streams together hold the pattern. */
   readonly says: (pattern: RegExp) => Promise<void>;
+  /** What both streams hold so far. */
+  readonly text: () => string;
 };
 
 export type Seat = {
@@ -137,7 +139,7 @@ export function startCli(lab: Lab, args: readonly string[], options: { readonly 
       one();
       void done.then(() => looks.has(one) && end(() => reject(new Error(`ended without saying ${pattern}:\n${out}\n${err}`))));
     });
-  return { child, pid: child.pid ?? 0, done, says };
+  return { child, pid: child.pid ?? 0, done, says, text: () => `${out}\n${err}` };
 }
 
 export function readJournal(stateDir: string, run: string): JournalLine[] {
