@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { execa } from "execa";
-import { fail } from "../../cluster/errors.ts";
+import { fail, NexaError } from "../../cluster/errors.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
 import { packagedNode } from "../assets.ts";
 import { cacheDir } from "../paths.ts";
@@ -95,6 +95,7 @@ async function fetchNode(arch: "x64" | "arm64"): Promise<string> {
     await rename(join(work, "package", "bin", "node"), target);
     return target;
   } catch (cause) {
+    if (cause instanceof NexaError) throw cause;
     throw fail("NODE_FETCH", { arch, why: cause instanceof Error ? (cause.message.split("\n")[0] ?? "") : "" }, cause);
   } finally {
     await rm(work, { recursive: true, force: true });
