@@ -17,7 +17,7 @@ import { type JournalLine, readLines } from "../../controller/daemon/journal.ts"
 import { ENTRY, type Said } from "./cli.ts";
 import { askHost } from "./host-helper.ts";
 
-const DAEMON = fileURLToPath(new URL("../../controller/daemon/main.ts", import.meta.url));
+export const DAEMON = fileURLToPath(new URL("../../controller/daemon/main.ts", import.meta.url));
 const DEADLINE_MS = 60_000;
 
 /**
