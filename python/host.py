@@ -14,6 +14,7 @@ from typing import IO, Any
 from host_agent import keep_session, start
 from host_clean import stop_agents, uninstall
 from host_facts import facts
+from host_look import agents, uninstall_plan
 from host_store import have, put
 from host_wire import Failure
 
@@ -86,8 +87,10 @@ def main() -> int:
         "put": lambda asked: put(asked, source),
         "start": start,
         "env": keep_session,
+        "agents": agents,
         "stop-agent": stop_agents,
         "uninstall": uninstall,
+        "uninstall-plan": uninstall_plan,
     }
     op = str(request.get("op"))
     try:

@@ -9,6 +9,7 @@ import os
 import shutil
 import socket
 import time
+from collections.abc import Iterator
 from typing import Any
 
 from host_agent import end_agent, identity, ours
@@ -23,10 +24,16 @@ def stop_agents(request: Json) -> Json:
     ended: list[str] = []
     stuck: list[str] = []
     for base in runtime_bases():
-        for runtime in ours(base, request.get("stateDir")):
+        for runtime in of_entry(ours(base, request.get("stateDir")), request):
             if request.get("key") in (None, os.path.basename(runtime)) and os.path.exists(os.path.join(runtime, "agent.lock")):
                 (ended if end_agent(runtime) else stuck).append(os.path.basename(runtime))
     return {"ended": ended, "stuck": stuck}
+
+
+def of_entry(directories: list[str], request: Json) -> list[str]:
+    """Those of the entry `localName`, where one is asked about: entries with transport local share a machine."""
+    wanted = request.get("localName")
+    return [each for each in directories if wanted is None or read_json(os.path.join(each, "host.json")).get("localName") in (wanted, None)]
 
 
 def is_held(lock: str) -> bool:
@@ -35,7 +42,8 @@ def is_held(lock: str) -> bool:
     except OSError:
         return False
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Shared: two who look at the same time do not take each other for a shim.
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
         return False
     except OSError:
         return True
@@ -102,8 +110,8 @@ def prune(top: str) -> None:
             pass
 
 
-def clear_code(run: str, left: list[str]) -> None:
-    """The run's copy of the code: ours where unchanged, the user's where written."""
+def code_files(run: str) -> Iterator[tuple[str, bool]]:
+    """Every file of the run's copy of the code, and whether it is ours: unchanged since we copied it."""
     code = os.path.join(run, "code")
     known = {entry["path"]: entry for entry in read_json(os.path.join(run, "code.json")).get("entries", [])}
     for directory, folders, files in os.walk(code):
@@ -111,11 +119,17 @@ def clear_code(run: str, left: list[str]) -> None:
             path = os.path.join(directory, name)
             entry = known.get(os.path.relpath(path, code))
             # Bytecode is made from what we copied.
-            if (entry and is_unchanged(path, entry)) or os.path.basename(directory) == "__pycache__":
-                drop(path)
-            elif os.path.lexists(path):
-                left.append(path)
-    prune(code)
+            yield path, bool(entry and is_unchanged(path, entry)) or os.path.basename(directory) == "__pycache__"
+
+
+def clear_code(run: str, left: list[str]) -> None:
+    """What is ours goes, what the user's program wrote stays."""
+    for path, is_ours in code_files(run):
+        if is_ours:
+            drop(path)
+        elif os.path.lexists(path):
+            left.append(path)
+    prune(os.path.join(run, "code"))
 
 
 def clear_run(run: str, purge: bool, left: list[str]) -> None:
@@ -173,11 +187,23 @@ def is_of_this_host(state: str) -> bool:
     return (theirs.get("hostname"), theirs.get("machineId")) == (mine["hostname"], mine["machineId"])
 
 
-def uninstall(request: Json) -> Json:
-    root = str(request["stateDir"])
+def states_here(request: Json) -> list[str]:
+    """State directories of this host, or of its one entry that is asked about."""
+    agents = os.path.join(str(request["stateDir"]), "agents")
+    return of_entry([state for state in (os.path.join(agents, name) for name in names_in(agents)) if is_of_this_host(state)], request)
+
+
+def others_than(states: list[str], root: str) -> list[str]:
+    """Keys of agents that live here besides those; what an uninstall has left of the user's is none."""
     agents = os.path.join(root, "agents")
-    names = names_in(agents)
-    states = [os.path.join(agents, name) for name in names if is_of_this_host(os.path.join(agents, name))]
+    paths = [os.path.join(agents, name) for name in names_in(agents)]
+    return [os.path.basename(path) for path in paths if path not in states and os.path.exists(os.path.join(path, "host.json"))]
+
+
+def uninstall(request: Json) -> Json:
+    """Hosts that share a home may do this at the same time: each clears its own first and looks for others then, so the last to look finds none."""
+    root = str(request["stateDir"])
+    states = states_here(request)
     live = [attempt for state in states for attempt in live_attempts(state)]
     if live and not request.get("force"):
         runs = sorted({os.path.basename(os.path.dirname(attempt)) for attempt in live})
@@ -185,7 +211,7 @@ def uninstall(request: Json) -> Json:
     stuck = [attempt for attempt in live if not end_attempt(attempt)]
     if stuck:
         raise Failure("RUNS_LIVE", f"could not be ended: {', '.join(stuck)}")
-    stopped = stop_agents({"stateDir": root})
+    stopped = stop_agents({"stateDir": root, "localName": request.get("localName")})
     if stopped["stuck"]:
         raise Failure("AGENT_STUCK", f"agents that do not leave: {', '.join(stopped['stuck'])}")
     left: list[str] = []
@@ -194,11 +220,11 @@ def uninstall(request: Json) -> Json:
         clear_state(state, bool(request.get("purge")), left)
         removed.append(state)
     for base in runtime_bases():
-        for runtime in ours(base, root):
+        for runtime in of_entry(ours(base, root), request):
             shutil.rmtree(runtime, ignore_errors=True)
             removed.append(runtime)
         clear_base(base, [os.path.basename(state) for state in states])
-    others = [name for name in names_in(agents) if os.path.join(agents, name) not in states]
+    others = others_than(states, root)
     if not others:
         removed.extend(clear_root(root))
     return {"removed": removed, "left": left[:100], "leftCount": len(left), "otherHosts": others, "agents": stopped["ended"]}

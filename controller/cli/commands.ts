@@ -26,6 +26,7 @@ const run = ["[run]", "id, unique beginning of it, name, or latest (default)"] a
 const host: OptionSpec = ["--host <host>", "only this host (again for more; ranges such as gpu[1-4])", "many"];
 const exclude: OptionSpec = ["--exclude <host>", "all but this host (again for more)", "many"];
 const set: OptionSpec = ["--set <key=value>", "set a key of the cluster file, such as timeouts.connect=10s (again for more)", "many"];
+const dryRun: OptionSpec = ["--dry-run", "only say what would be done on every host"];
 const accept: OptionSpec = ["--accept-new-host-keys", "take unknown host keys into known_hosts, printing their fingerprints"];
 
 export const GLOBALS: readonly OptionSpec[] = [
@@ -121,10 +122,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "stop",
     about: "Stop a run: SIGTERM, grace, SIGKILL, sweep; waits for the receipts and prints them.",
     args: [run],
-    options: [
-      ["--now", "no grace"],
-      ["--timeout <time>", "grace before SIGKILL, such as 60s (default: timeouts.stop_grace)"],
-    ],
+    options: [["--now", "no grace"], ["--timeout <time>", "grace before SIGKILL, such as 60s (default: timeouts.stop_grace)"], dryRun],
     examples: ["nexadist stop", "nexadist stop train_20251101_143200 --timeout 60s"],
     takesRest: false,
     load: async () => (await import("./stop.ts")).stop,
@@ -151,7 +149,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "cp",
     about: "Copy files and directories to or from a host.",
     args: [["<paths...>", "sources, then the target; each PATH or HOST:PATH"]],
-    options: [accept],
+    options: [dryRun, accept],
     examples: ["nexadist cp data.bin gpu-a:data/", "nexadist cp gpu-a:runs/last ./last"],
     takesRest: false,
     load: async () => (await import("./cp.ts")).cp,
@@ -179,7 +177,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "agent upgrade",
     about: "Replace the agents by this build's; training goes on.",
     args: [file],
-    options: [host, exclude, accept],
+    options: [host, exclude, dryRun, accept],
     examples: ["nexadist agent upgrade --host gpu-a"],
     takesRest: false,
     load: async () => (await import("./agent.ts")).agentUpgrade,
@@ -188,10 +186,10 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: "agent uninstall",
     about: "Take everything of ours off the hosts; says what of the user's was left.",
     args: [file],
-    options: [host, exclude, accept, ["--purge", "also what the job wrote in its run directories"], ["--force", "end runs that are alive there"]],
-    examples: ["nexadist agent uninstall", "nexadist agent uninstall --host gpu-a --purge"],
+    options: [["--purge", "also what the job wrote in its run directories"], ["--force", "end runs that are alive there"], ...[host, exclude, dryRun, accept]],
+    examples: ["nexadist agent uninstall --dry-run", "nexadist agent uninstall --host gpu-a --purge"],
     takesRest: false,
-    load: async () => (await import("./agent.ts")).agentUninstall,
+    load: async () => (await import("./agent-uninstall.ts")).agentUninstall,
   },
   {
     name: "config show",

@@ -7,6 +7,7 @@ import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { download, localTarget } from "./cp-download.ts";
 import { parsePlace } from "./cp-paths.ts";
+import { planCopies, planWords } from "./cp-plan.ts";
 import { remoteTarget, upload } from "./cp-upload.ts";
 import { withHost } from "./reach-host.ts";
 
@@ -24,6 +25,14 @@ export const cp: Run = async (context, [paths], options) => {
   const isUpload = target.host !== null;
   if (places.some((place) => (place.host === null) !== isUpload)) throw usage("all sources must be on the same side");
   const host = namedHost(context, name);
+  const show = (path: string, isThere: boolean): string => sanitiseWord(isThere ? `${name}:${path}` : path);
+  if (options.dryRun === true) {
+    const sources = places.map(({ path }) => path);
+    const plan = await withHost(host, context, options, (transport) => planCopies({ transport, host }, sources, target.path, isUpload));
+    if (context.json) context.printJson({ isDryRun: true, host: name, copies: plan });
+    else for (const each of plan) context.print(`would copy ${show(each.from, !isUpload)} -> ${show(each.to, isUpload)} (${planWords(each)})`);
+    return EXIT.ok;
+  }
   const copied = await withHost(host, context, options, async (transport) => {
     const peer = { transport, host };
     const many = places.length > 1;
@@ -35,7 +44,7 @@ export const cp: Run = async (context, [paths], options) => {
       const bytes = meter.end();
       done.push({ from: path, to, bytes, notes });
       for (const note of notes) context.say(sanitiseWord(note));
-      context.say(`${sanitiseWord(isUpload ? path : `${name}:${path}`)} -> ${sanitiseWord(isUpload ? `${name}:${to}` : to)} (${megabytes(bytes)})`);
+      context.say(`${show(path, !isUpload)} -> ${show(to, isUpload)} (${megabytes(bytes)})`);
     }
     return done;
   });

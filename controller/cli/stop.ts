@@ -11,6 +11,7 @@ import { summaryLines } from "../../cluster/view/summary.ts";
 import type { Run } from "./commands.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { findRun, readRun } from "./known-run.ts";
+import { planStop, stopPlanLines } from "./stop-plan.ts";
 import { whoAsks } from "./watch-run.ts";
 
 function graceOf(options: Readonly<Record<string, unknown>>): number | null {
@@ -29,6 +30,12 @@ export const stop: Run = async (context, [wanted], options) => {
   const { run } = await findRun(client, context, wanted);
   const known = await readRun(client, run);
   let { state } = known;
+  if (options.dryRun === true) {
+    const plan = planStop(state, graceMs ?? state.spec.timeouts.stopGraceMs);
+    if (context.json) context.printJson({ isDryRun: true, run, phase: state.phase, hosts: plan });
+    else for (const line of stopPlanLines(plan)) context.print(line);
+    return EXIT.ok;
+  }
   if (!isOver(state)) {
     context.say(`stopping ${run}`);
     await client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why: "nexadist stop" });

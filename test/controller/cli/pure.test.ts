@@ -1,4 +1,4 @@
-/** The pure parts of the commands: which run, which ranks, which paths, what keys mean, what hosts' owner files say. */
+/** The pure parts of the commands: which run, which ranks, which paths, what keys mean. */
 
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
@@ -6,7 +6,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { NexaError } from "../../../cluster/errors.ts";
 import type { RunSummary } from "../../../cluster/viewer.ts";
-import { readLook } from "../../../controller/cli/agent-look.ts";
 import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../../controller/cli/cp-paths.ts";
 import { leaveOf } from "../../../controller/cli/leave.ts";
 import { queryOf } from "../../../controller/cli/logs.ts";
@@ -38,6 +37,13 @@ test("a run is found by id, name, unique beginning or latest, the cluster file's
   ];
   assert.equal(pickRun(runs, undefined, null).run, "train_22");
   assert.equal(pickRun(runs, "latest", "/c.yaml").run, "train_1");
+  const ended = [
+    run("train_1", { requestedAt: 1, file: "/c.yaml", endedAt: 2 }),
+    run("train_2", { requestedAt: 2 }),
+    run("train_3", { requestedAt: 3, endedAt: 4 }),
+  ];
+  assert.equal(pickRun(ended, undefined, "/c.yaml").run, "train_2", "a run that is alive is meant before one that has ended");
+  assert.equal(pickRun(ended.slice(0, 1), undefined, "/c.yaml").run, "train_1");
   assert.equal(pickRun(runs, "train_2", null).run, "train_2");
   assert.equal(pickRun(runs, "big", null).run, "train_22");
   assert.equal(pickRun(runs, "train_22", null).run, "train_22");
@@ -110,16 +116,6 @@ test("no key but k kills, no key but s stops; Ctrl-C leaves the run alone", () =
     }),
   );
   assert.deepEqual(["\u0003", "\r", "d", "\u001b", "x"].map(leaveOf), ["detach", "detach", "detach", "back", null]);
-});
-
-test("an agent counts as running only when its process started when its owner file says so", () => {
-  const stat = `42 (a) b) S 1 ${Array.from({ length: 17 }, () => "0").join(" ")} 777 0`;
-  const line = (start: number): string => `/tmp/nexadist-0/abc/agent.pid\t${stat}\t{"pid": 42, "start": ${start}, "bundle": "ff"}\t{"localName": "a"}`;
-  assert.deepEqual(readLook(line(777), "a"), [{ key: "abc", pid: 42, bundle: "ff", isAlive: true }]);
-  assert.deepEqual(readLook(line(777), ""), [], "another entry's agent");
-  assert.equal(readLook(line(778), "a")[0]?.isAlive, false);
-  assert.equal(readLook(line(777).replace(stat, ""), "a")[0]?.isAlive, false);
-  fc.assert(fc.property(fc.string(), (text) => void readLook(text, "")));
 });
 
 test("live lines are redrawn below finished ones, and wait while a question stands there", () => {
