@@ -6,13 +6,12 @@ import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost, withoutHost } from "../../cluster/view/about-host.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
-import { hostStep } from "../../cluster/view/host-line.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
 import { exitOf, liveLines, summaryLines } from "../../cluster/view/summary.ts";
-import { padTo, widthOf } from "../../cluster/view/table.ts";
 import type { Item } from "../../cluster/viewer.ts";
 import { clock } from "./clock.ts";
 import type { Context } from "./context.ts";
+import { isComingUp, liveHosts } from "./live-hosts.ts";
 import type { Screen } from "./screen.ts";
 
 export type RunPrinter = {
@@ -23,8 +22,6 @@ export type RunPrinter = {
   /** The summary; gives the exit status. `isLeft`: the viewer leaves a run that goes on. `words`: the last of what failed. */
   readonly finish: (run: string, isLeft: boolean, words: readonly string[]) => number;
 };
-
-const COMING_UP: ReadonlySet<RunState["phase"]> = new Set(["connecting", "preparing", "arming", "launching"]);
 
 export function createRunPrinter(context: Context, screen: Screen, known: { state: RunState; events: number } | null): RunPrinter {
   let state = known?.state ?? null;
@@ -37,21 +34,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
   };
 
   const redraw = (): void => {
-    if (!screen.hasLive || context.quiet) return;
-    if (state === null || !COMING_UP.has(state.phase)) return screen.live([]);
-    const now = state;
-    const width = Math.max(...hostsOf(now).map((h) => widthOf(sanitiseWord(h.name))));
-    screen.live(
-      hostsOf(now).map((h) => {
-        const step =
-          h.stage === "waiting"
-            ? (steps.get(h.name) ?? hostStep(now, h))
-            : h.stage === "connected"
-              ? (steps.get(h.name) ?? hostStep(now, h))
-              : hostStep(now, h);
-        return `  ${padTo(sanitiseWord(h.name), width)}  ${sanitiseWord(step)}`;
-      }),
-    );
+    if (screen.hasLive && !context.quiet) screen.live(state === null ? [] : liveHosts(state, steps));
   };
 
   /** Off a terminal each kind of step is told once: bytes that count up and the tenth retry are no news. */
@@ -72,7 +55,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     if (state === null || context.json) return;
     for (const line of describeEvent(before, state, event)) say(line);
     const host = "host" in event && typeof event.host === "string" ? state.hosts[event.host] : undefined;
-    if (host !== undefined && COMING_UP.has(state.phase) && host.problem === null) {
+    if (host !== undefined && isComingUp(state) && host.problem === null) {
       if (event.type === "host-prepared" || event.type === "host-connected") steps.delete(host.name);
       if (event.type === "host-connected") tell(host.name, event.driver === "local" ? "ready" : `ready (${event.driver}: ${event.why})`);
     }

@@ -1,6 +1,7 @@
 /** Two streams that may be one terminal: finished lines scroll by, live lines are redrawn below them. */
 
 import { fitTo } from "../../cluster/view/table.ts";
+import { foldLines, type LiveLine } from "./live-hosts.ts";
 
 export type Screen = {
   /** A finished line on stdout. */
@@ -8,7 +9,7 @@ export type Screen = {
   /** A finished line on stderr. */
   readonly err: (line: string) => void;
   /** What stands below; an empty list takes it away. Only where stderr is a terminal. */
-  readonly live: (lines: readonly string[]) => void;
+  readonly live: (lines: readonly LiveLine[]) => void;
   /** While held, finished lines wait: a question stands there. */
   readonly hold: (isHeld: boolean) => void;
   readonly hasLive: boolean;
@@ -22,7 +23,7 @@ type Stream = { readonly isTTY?: boolean; readonly columns?: number; readonly ro
 
 export function createScreen(stdout: Stream, stderr: Stream, wantsLive: boolean): Screen {
   const hasLive = wantsLive && stderr.isTTY === true;
-  let wanted: readonly string[] = [];
+  let wanted: readonly LiveLine[] = [];
   let drawn = 0;
   let held: (() => void)[] | null = null;
 
@@ -32,8 +33,8 @@ export function createScreen(stdout: Stream, stderr: Stream, wantsLive: boolean)
   };
   const draw = (): void => {
     const columns = Math.max(20, stderr.columns ?? 80) - 1;
-    const rows = Math.max(3, (stderr.rows ?? 24) - 4);
-    const shown = wanted.length <= rows ? wanted : [...wanted.slice(0, rows - 1), `… and ${wanted.length - rows + 1} more`];
+    // Six rows stay for what scrolls by above, and for the question of Ctrl-C.
+    const shown = foldLines(wanted, Math.max(3, (stderr.rows ?? 24) - 6));
     if (shown.length > 0) stderr.write(`${shown.map((line) => fitTo(line, columns)).join("\n")}\n`);
     drawn = shown.length;
   };

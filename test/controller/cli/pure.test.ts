@@ -8,6 +8,7 @@ import { NexaError } from "../../../cluster/errors.ts";
 import type { RunSummary } from "../../../cluster/viewer.ts";
 import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../../controller/cli/cp-paths.ts";
 import { leaveOf } from "../../../controller/cli/leave.ts";
+import { foldLines, type LiveLine } from "../../../controller/cli/live-hosts.ts";
 import { queryOf } from "../../../controller/cli/logs.ts";
 import { pickRun } from "../../../controller/cli/pick-run.ts";
 import { parseRanks } from "../../../controller/cli/rank-list.ts";
@@ -118,6 +119,28 @@ test("no key but k kills, no key but s stops; Ctrl-C leaves the run alone", () =
   assert.deepEqual(["\u0003", "\r", "d", "\u001b", "x"].map(leaveOf), ["detach", "detach", "detach", "back", null]);
 });
 
+const waiting = (text: string): LiveLine => ({ text, isReady: false });
+
+test("lines of more hosts than rows fold to those that are waited for; all are counted", () => {
+  const line = fc.record({ text: fc.string({ maxLength: 5 }).map((text) => `h${text.replace(/\D/g, "")}`), isReady: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 80 }), fc.integer({ min: 3, max: 30 }), (lines, rows) => {
+      const folded = foldLines(lines, rows);
+      if (lines.length <= rows)
+        return assert.deepEqual(
+          folded,
+          lines.map((each) => each.text),
+        );
+      const shown = folded.slice(0, -1);
+      assert.ok(shown.length <= rows);
+      const left = lines.filter((each) => !each.isReady).map((each) => each.text);
+      assert.deepEqual(shown, left.slice(0, rows));
+      const counted = [...(folded.at(-1) ?? "").matchAll(/\d+/g)].reduce((sum, [n]) => sum + Number(n), 0);
+      assert.equal(shown.length + counted, lines.length);
+    }),
+  );
+});
+
 test("live lines are redrawn below finished ones, and wait while a question stands there", () => {
   let text = "";
   const write = (piece: string): boolean => {
@@ -126,7 +149,7 @@ test("live lines are redrawn below finished ones, and wait while a question stan
   };
   const stream = { isTTY: true, columns: 40, rows: 24, write };
   const screen = createScreen(stream, stream, true);
-  screen.live(["one", "two"]);
+  screen.live([waiting("one"), waiting("two")]);
   screen.out("done");
   assert.equal(text, "one\ntwo\n\u001b[1A\u001b[1A\r\u001b[Jdone\none\ntwo\n");
   text = "";
@@ -135,10 +158,10 @@ test("live lines are redrawn below finished ones, and wait while a question stan
   assert.doesNotMatch(text, /later/);
   screen.hold(false);
   assert.match(text, /later\none\ntwo\n$/);
-  screen.live(Array.from({ length: 50 }, (_, k) => `host ${k}`));
-  assert.match(text, /… and 31 more\n$/);
+  screen.live(Array.from({ length: 50 }, (_, k) => waiting(`host ${k}`)));
+  assert.match(text, /host 17\n {2}… and 32 more\n$/);
   const file = { write: stream.write };
   text = "";
-  createScreen(file, file, true).live(["x"]);
+  createScreen(file, file, true).live([waiting("x")]);
   assert.equal(text, "");
 });

@@ -11,6 +11,7 @@ import { SSHD, startSshd } from "../../support/sshd.ts";
 import { onTerminal, type Terminal } from "../../support/terminal.ts";
 
 const CTRL_C = "\u0003";
+const HOST = SPEC.hosts[0] ?? assert.fail();
 const RUNNING = lifeOf(SPEC, "running");
 
 function terminal(t: TestContext, at: Place, args: readonly string[], env: Record<string, string>): Terminal {
@@ -64,6 +65,35 @@ test("up shows a live line for each host; its log lines keep colours and nothing
   await screen.shows(/leave\? \[d\] detach/);
   screen.type("d");
   assert.equal((await screen.done).code, 0);
+});
+
+test("64 hosts on 80 columns and 24 rows: only those that are not ready, folded", async (t) => {
+  const at = place(t);
+  at.write("cluster.yaml", "cluster:\n  - {host: 'node[01-64]', gpus: 0, slots: 1}\n");
+  const names = Array.from({ length: 64 }, (_, k) => `node${String(k + 1).padStart(2, "0")}`);
+  const events = lifeOf({ ...SPEC, hosts: names.map((name) => ({ ...HOST, name, address: name })) }, "running");
+  let watch: Asked | undefined;
+  const fake = await fakeController(t, (asked) => {
+    const { request } = asked;
+    if (request.ask === "runs") asked.end([]);
+    if (request.ask === "up") asked.end({ run: SPEC.run });
+    if (request.ask !== "watch") return;
+    watch = asked;
+    asked.item({ kind: "event", index: 0, event: events[0] as RunEvent });
+    asked.item({ kind: "notice", host: "node02", text: `uploading node, ${"very ".repeat(20)}slowly` });
+  });
+  const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir, COLUMNS_WANTED: "80" });
+  await screen.shows(
+    / {2}node01 {2}connecting\r\n {2}node02 {2}uploading node, (very )+[a-z ]*…\r\n(?: {2}node\d\d {2}connecting\r\n){16} {2}… and 46 more\r\n/,
+  );
+  for (const [k, event] of events.slice(1, 61).entries()) watch?.item({ kind: "event", index: k + 1, event });
+  await screen.shows(/ {2}node61 {2}connecting\r\n {2}node62 {2}connecting\r\n {2}node63 {2}connecting\r\n {2}node64 {2}connecting\r\n {2}60 ready\r\n/);
+  screen.type(CTRL_C);
+  await screen.shows(/leave\?/);
+  screen.type("d");
+  const end = await screen.done;
+  assert.equal(end.code, 0);
+  for (const [line] of end.screen.matchAll(/ {2}node\d\d[^\r\n]*/g)) assert.ok(line.length < 80, "a live line that wraps could not be taken away again");
 });
 
 for (const [keys, stops, words] of [
