@@ -75,7 +75,7 @@ export function driveRun(deps: DriverDeps): Driver {
 
   const flush = (): void => {
     if (disposed) return;
-    const batch = queue.filter(({ event }) => canFold(state, event));
+    const batch = foldable(state, queue);
     queue = [];
     const from = journal.lines.length;
     try {
@@ -255,15 +255,18 @@ export function driveRun(deps: DriverDeps): Driver {
   return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), dispose };
 }
 
-/** An event that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
-function canFold(state: RunState, event: RunEvent): boolean {
-  try {
-    reduce(state, event);
-    return true;
-  } catch (error) {
-    console.error("event left out", event, error);
-    return false;
-  }
+/** Those that fold, each after the others. One that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
+function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
+  let folded = state;
+  return entries.filter(({ event }) => {
+    try {
+      folded = reduce(folded, event);
+      return true;
+    } catch (error) {
+      console.error("event left out", event, error);
+      return false;
+    }
+  });
 }
 
 /** Index of the first event of this host's agent that is not in the journal. The last one counts: an agent that lost its record began anew. */
