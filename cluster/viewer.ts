@@ -19,8 +19,11 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "runs"; readonly all: boolean }
   | { readonly ask: "run"; readonly run: string }
   | { readonly ask: "up"; readonly spec: RunSpec; readonly secrets: SecretValues; readonly lent: Lent; readonly by: string }
-  /** The run's events from index, then its log lines as they come when `logs`; ends when the run is over and all was said. */
-  | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean }
+  /**
+   * The run's events from index, then its log lines as they come when `logs`; ends when the run is over and all was said.
+   * `last`: so many stored lines before the first new one, none missing and none twice in between.
+   */
+  | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean; readonly last?: number }
   | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
   /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none. */

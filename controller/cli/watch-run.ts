@@ -3,6 +3,7 @@
 import { userInfo } from "node:os";
 import { NexaError } from "../../cluster/errors.ts";
 import type { RunState } from "../../cluster/run/state.ts";
+import type { Item } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
@@ -14,6 +15,8 @@ import { createScreen } from "./screen.ts";
 export type WatchOptions = {
   /** What is known already: events before `events` are not told. null: from the beginning. */
   readonly known: { readonly state: RunState; readonly events: number } | null;
+  /** So many log lines of before, first of all. */
+  readonly last?: number;
   /** Without a terminal, SIGINT and SIGTERM stop the run (for the `up` that started it); else they leave it. */
   readonly stopsOnSignal: boolean;
 };
@@ -31,6 +34,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
   let isAsking = false;
   let signals = 0;
 
+  const tell = (text: string): void => (context.json ? printer.take({ kind: "notice", host: null, text }) : screen.err(text));
   const leave = (): void => {
     isLeft = true;
     client.close();
@@ -64,17 +68,27 @@ export async function watchRun(context: Context, first: Client, run: string, opt
   for (const signal of caught) process.on(signal, onSignal);
   try {
     let lost = 0;
+    let last = options.last;
+    let heardAt = Date.now();
+    const hear = (item: Item): void => {
+      heardAt = Date.now();
+      printer.take(item);
+    };
     for (;;) {
       const seen = printer.next();
       try {
-        await follow(client, run, printer);
+        for await (const item of client.stream({ ask: "watch", run, from: printer.next(), logs: true, ...(last === undefined ? {} : { last }) })) hear(item);
         break;
       } catch (error) {
         if (isLeft) break;
         lost = printer.next() > seen ? 1 : lost + 1;
         if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || lost > LOST_MAX) throw error;
-        screen.err("the controller is gone, training is not; starting it again");
+        tell("the controller is gone, training is not; starting it again");
         client = await findOrStartDaemon();
+        last = undefined;
+        // The stored lines carry the second they came in; which of them were shown here cannot be told.
+        const seconds = Math.ceil((Date.now() - heardAt) / 1000) + 2;
+        tell(`log lines of the last ${seconds} s may be missing here: nexadist logs ${run} --since ${seconds}s`);
       }
     }
     const state = printer.state();
@@ -84,8 +98,4 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     for (const signal of caught) process.off(signal, onSignal);
     client.close();
   }
-}
-
-async function follow(client: Client, run: string, printer: ReturnType<typeof createRunPrinter>): Promise<void> {
-  for await (const item of client.stream({ ask: "watch", run, from: printer.next(), logs: true })) printer.take(item);
 }

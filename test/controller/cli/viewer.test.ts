@@ -30,6 +30,7 @@ const watching =
     const { request } = asked;
     if (request.ask === "runs") asked.end([]);
     else if (request.ask === "up") asked.end({ run: RUN });
+    else if (request.ask === "logs") asked.end(null);
     else if (request.ask === "watch") {
       for (const [index, event] of lifeOf(SPEC, until).entries()) if (index >= request.from) asked.item({ kind: "event", index, event });
       after(asked);
@@ -104,7 +105,6 @@ test("without a terminal SIGTERM to up stops the run, SIGHUP leaves it, attach n
     }
     if (asked.request.ask === "runs" && asked.request.all) return asked.end([summary("running")]);
     if (asked.request.ask === "run") return asked.end({ state: replay(lifeOf(SPEC, "running")), events: lifeOf(SPEC, "running").length, dir: "/d" });
-    if (asked.request.ask === "logs") return asked.end(null);
     watching("running", (one) => {
       watch = one;
     })(asked);
@@ -129,7 +129,8 @@ test("without a terminal SIGTERM to up stops the run, SIGHUP leaves it, attach n
   const attached = start(t, at, ["attach"], env);
   const asksWatch = fake.next("watch");
   await attached.says(/is running/);
-  await asksWatch;
+  const { from, last } = { last: null, ...(await asksWatch) } as { from: number; last: number | null };
+  assert.deepEqual([from, last], [lifeOf(SPEC, "running").length, 20], "one request for what was and what comes");
   attached.child.kill("SIGINT");
   assert.equal((await attached.done).code, 0);
   assert.equal(fake.asked.filter((request) => request.ask === "stop").length, 1, "only the first was stopped");
@@ -164,6 +165,7 @@ test("a lost controller in mid-watch is found again and nothing is told twice", 
   assert.equal(said.code, 0, said.err);
   assert.equal(said.err.match(/==> running/g)?.length, 1);
   assert.match(said.err, /the controller is gone, training is not/);
+  assert.match(said.err, /log lines of the last \d+ s may be missing here: nexadist logs train_20260102_030405 --since \d+s/);
 });
 
 test("a controller of another protocol: exit 6 with the cure; a taken name: exit 2", async (t) => {

@@ -168,6 +168,29 @@ test("what is told before a watch ends with a whole line; the watch tells the op
   await one.until((a) => a.id === 3 && one.isEnd(a));
 });
 
+test("watch with the last lines: stored and new ones without a seam, however long the stored ones take", LIMIT, async (t) => {
+  const at = await serve(t);
+  const long = (k: number): string => `${k} ${"x".repeat(60_000)}`;
+  for (let k = 0; k < 30; k += 1) at.write(`${long(k)}\n`);
+  at.write("half");
+  const one = await at.open();
+  one.socket.pause();
+  one.ask({ id: 1, ask: "watch", run: RUN, from: RUNNING.length, logs: true, last: 20 });
+  await holds(() => at.watchers.size === 1 && one.there.writableNeedDrain);
+  at.write(" and half\n");
+  for (let k = 30; k < 2000; k += 1) at.write(`${k}\n`);
+  assert.ok(one.there.writableLength < 2 * MIB, "what waits is bounded");
+  one.socket.resume();
+  await one.until((a) => "item" in a && a.item.kind === "line" && a.item.line.text === "1028");
+  at.write("now\n");
+  at.tell((w) => w.done());
+  await one.until(one.isEnd);
+  const news = Array.from({ length: 999 }, (_, k) => `${k + 30}`); // a thousand wait at most, the half one among them
+  assert.deepEqual(one.lines(), [...Array.from({ length: 20 }, (_, k) => long(k + 10)), "half and half", ...news, "now"]);
+  assert.match(one.notices()[0] ?? "", /^971 log lines left out here/);
+  assert.equal(at.watchers.size, 0);
+});
+
 test("cancel ends logs in the midst of the stored lines, and leaves nothing registered", LIMIT, async (t) => {
   const at = await serve(t);
   at.write(`${"x".repeat(1000)}\n`.repeat(20_000));
