@@ -10,7 +10,7 @@ export type Skip = { readonly file: string; readonly name: string; readonly reas
 export type TierResult = { readonly counts: Counts; readonly skips: readonly Skip[]; readonly failures: readonly string[]; readonly success: boolean };
 
 /** Longest that one file may take: a hang ends as a failure with a name. */
-const FILE_TIMEOUT_MS = 15 * 60_000;
+const FILE_TIMEOUT_MS = 8 * 60_000;
 /** Kept of what a file printed, for when it fails. */
 const OUTPUT_TAIL = 20_000;
 
