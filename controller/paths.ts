@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fail } from "../cluster/errors.ts";
 
 /** A unix socket's path must fit 108 bytes on Linux, 104 on macOS. */
@@ -17,9 +17,20 @@ export const cacheDir = (): string => join(env("XDG_CACHE_HOME") ?? join(homedir
 export const daemonLog = (): string => join(stateDir(), "controller.log");
 export const controllerSocket = (): string => join(runtimeDir(), "controller.sock");
 
+/** mkdir -p by hand: Node's own never returns under /proc and the like. Errors: STATE_WRITE. */
+export function makeDir(path: string): void {
+  if (isDir(path)) return;
+  if (dirname(path) !== path) makeDir(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    if (!isDir(path)) throw fail("STATE_WRITE", { path, why: error instanceof Error ? error.message : String(error) }, error);
+  }
+}
+
 /** A directory of ours alone, made if need be. Errors: DIR_NOT_OURS when somebody else could write there. */
 function privateDir(path: string): string {
-  mkdirSync(path, { recursive: true, mode: 0o700 });
+  makeDir(path);
   const { uid } = userInfo();
   const found = lstatSync(path);
   if (!found.isDirectory() || (uid >= 0 && found.uid !== uid) || (found.mode & 0o077) !== 0) throw fail("DIR_NOT_OURS", { path });

@@ -1,14 +1,14 @@
 /** Finds this user's controller, or starts it: detached, its output on a log file, so that it outlives the terminal. */
 
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, openSync, readFileSync, statSync, watch } from "node:fs";
+import { existsSync, openSync, readFileSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail } from "../../cluster/errors.ts";
 import { sanitise } from "../../cluster/sanitise.ts";
 import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { distDir, readManifest } from "../assets.ts";
-import { controllerSocket, daemonLog, stateDir } from "../paths.ts";
+import { controllerSocket, daemonLog, makeDir, stateDir } from "../paths.ts";
 import { type Client, openClient } from "./client.ts";
 import { version } from "./version.ts";
 
@@ -71,7 +71,7 @@ function program(): string {
 }
 
 async function startDaemon(socket: string): Promise<Client> {
-  mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
+  makeDir(stateDir());
   const log = daemonLog();
   const from = existsSync(log) ? statSync(log).size : 0;
   const fd = openSync(log, "a", 0o600);

@@ -1,9 +1,9 @@
 /** The controller: one per user and state directory, started by the first command that needs it, alive for as long as runs or viewers need it. */
 
-import { mkdirSync, rmSync, statSync, truncateSync } from "node:fs";
+import { rmSync, statSync, truncateSync } from "node:fs";
 import { EXIT, toProblem } from "../../cluster/errors.ts";
 import { readManifest } from "../assets.ts";
-import { controllerSocket, daemonLog, stateDir } from "../paths.ts";
+import { controllerSocket, daemonLog, makeDir, stateDir } from "../paths.ts";
 import { becomeOnly, listen } from "./only-one.ts";
 import { openRuns } from "./runs.ts";
 import { serveViewers } from "./viewers.ts";
@@ -24,7 +24,7 @@ process.on("unhandledRejection", (error) => {
 });
 
 const socket = controllerSocket();
-mkdirSync(stateDir(), { recursive: true, mode: 0o700 });
+makeDir(stateDir());
 trimLog(daemonLog());
 const controller = await becomeOnly(socket).catch((error: unknown) => {
   console.error(toProblem(error).message, "\n  try:", toProblem(error).hint);

@@ -7,7 +7,7 @@ import type { RunEvent } from "../../cluster/run/events.ts";
 import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
-import { cacheDir, runDir, runsDir } from "../paths.ts";
+import { cacheDir, makeDir, runDir, runsDir } from "../paths.ts";
 import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
 import { type Driver, driveRun } from "./driver.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
@@ -199,7 +199,7 @@ function snapshotOf(spec: RunSpec): Promise<Snapshot | null> {
 
 /** Run ids have a grain of one second: a second run in it gets a suffix. */
 function claimDir(wanted: string): string {
-  mkdirSync(runsDir(), { recursive: true, mode: 0o700 });
+  makeDir(runsDir());
   for (let k = 1; ; k += 1) {
     const run = k === 1 ? wanted : `${wanted}_${k}`;
     try {
