@@ -34,6 +34,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return EXIT.ok; // --help
+      if (thrown.code === "commander.help" && style.json) return reportError(fail("USAGE", { what: "no command was given", fix: "nexadist --help" }), style);
       if (thrown.code === "commander.help") return EXIT.usage; // nothing was asked: the help is on stderr
       return reportError(usage(thrown, ours), style);
     }
@@ -100,8 +101,12 @@ export function buildProgram(take: (job: Job) => void): Command {
   return program;
 }
 
-const EXIT_WORDS =
-  "0 ok or detached, 1 run failed, 2 usage, 3 configuration, 4 host unreachable or refused, 5 preflight, 6 version mismatch, 7 controller lost, 8 timed out, 9 stopped, 70 bug";
+/** Wrapped by hand: commander wraps descriptions only. */
+const EXIT_WORDS = [
+  "0 ok or detached, 1 run failed, 2 usage, 3 configuration,",
+  "  4 host unreachable or refused, 5 preflight, 6 version mismatch,",
+  "  7 controller lost, 8 timed out, 9 stopped, 70 bug",
+].join("\n");
 
 const definedOf = (options: Record<string, unknown>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
