@@ -86,6 +86,8 @@ for (const driver of ["ssh2", "ssh"]) {
   await withStage({ hosts: 1 }, async (stage) => {
     stage.write("cluster.yaml", `cluster:\n  - host: ${stage.lab.hosts[0]?.address}\n    gpus: 0\n    slots: 1\nbackend: command\n`);
     await stage.run([stage.nexadist, "up", join(stage.dir, "cluster.yaml"), "--", "true"]);
+    const used = stage.journal(stage.latest()).find(({ event }) => event.type === "host-connected")?.event.driver;
+    if (used !== driver) throw new Error(`the driver is ${used}, not ${driver}`);
     const rates: number[] = [];
     for (let k = 0; k < ROUNDS; k++) rates.push(await pour(stage));
     report({

@@ -4,14 +4,17 @@ export type Figure = {
   readonly figure: string;
   readonly goal: string;
   readonly measured: string;
-  readonly isMet: boolean;
+  /** null: the machine was too busy with other things for a word. */
+  readonly isMet: boolean | null;
   readonly command: string;
 };
 
 export const log = (text: string): void => void process.stderr.write(`${text}\n`);
 
+export const verdictOf = ({ isMet }: Pick<Figure, "isMet">): string => (isMet === null ? "no verdict" : isMet ? "met" : "missed");
+
 export function report(figure: Figure): void {
-  log(`${figure.isMet ? "met   " : "MISSED"} ${figure.figure}: ${figure.measured} (goal ${figure.goal})`);
+  log(`${verdictOf(figure)} ${figure.figure}: ${figure.measured} (goal ${figure.goal})`);
   process.stdout.write(`${JSON.stringify(figure)}\n`);
 }
 
@@ -26,3 +29,13 @@ export const median = (values: readonly number[]): number => quantile(values, 0.
 /** "1.05 (0.98..1.11)": the median, and how far the values lie apart. */
 export const spread = (values: readonly number[], digits = 2): string =>
   `${median(values).toFixed(digits)} (${Math.min(...values).toFixed(digits)}..${Math.max(...values).toFixed(digits)})`;
+
+/** What is compared with must itself be steady, else a ratio tells of the machine's other work. */
+const STEADY = 1.5;
+
+/** By the median; null where the ratios lie on both sides of the goal and what was compared with varied by more than STEADY on its own. */
+export function judgeRatio(ratios: readonly number[], compared: readonly number[], goal: number): boolean | null {
+  const isClear = Math.max(...ratios) <= goal || Math.min(...ratios) > goal;
+  const isSteady = Math.max(...compared) <= STEADY * Math.min(...compared);
+  return isClear || isSteady ? median(ratios) <= goal : null;
+}

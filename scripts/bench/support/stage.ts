@@ -46,8 +46,14 @@ export async function copyBuild(to: string): Promise<string> {
 export async function withStage(options: LabOptions, work: (stage: Stage) => Promise<void>): Promise<void> {
   const endings: (() => unknown)[] = [];
   const dir = mkdtempSync(join(tmpdir(), "nexadist-bench-"));
-  const end = async (): Promise<void> => {
-    for (const one of endings.splice(0)) await one();
+  let ending: Promise<void> | undefined;
+  const endAll = async (): Promise<void> => {
+    for (const one of endings) await one();
+  };
+  /** Once; an interrupted bench waits for the same end as its work that fails meanwhile. */
+  const end = (): Promise<void> => {
+    ending ??= endAll();
+    return ending;
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => void end().finally(() => process.exit(1)));
   endings.push(() => rmSync(dir, { recursive: true, force: true }));
