@@ -53,6 +53,18 @@ def plug_in(lab: Lab, host: Host) -> None:
         [f"link add {cable} type veth peer name {name} address {mac} netns {host['pid']}", f"link set {cable} master {BRIDGE}", f"link set {cable} up"], keeper
     )
 
+    forget_neighbour(lab, host)
+
+
+def forget_neighbour(lab: Lab, host: Host) -> None:
+    """Who asked for the host while it was off has noted that nobody answers, and would say "No route to host" for some seconds more."""
+    for pid in [keeper_of(lab), *(other["pid"] for other in lab["hosts"].values() if other["pid"] not in (0, host["pid"]))]:
+        subprocess.run(["nsenter", "-t", str(pid), "-n", "ip", "neigh", "flush", "to", host["address"]], capture_output=True)
+
+
+def keeper_of(lab: Lab) -> int:
+    return int(lab["controller"]["pid"])
+
 
 def unplug(lab: Lab, host: Host) -> None:
     """The kernel removes a dead namespace's cables some time later; a boot must not wait for it."""

@@ -67,7 +67,7 @@ test("facts: nvidia-smi that lists, that fails, that hangs", async (t) => {
   assert.match(String(hung.value.gpuProblem), /no answer within 5 s/);
 });
 
-test("the fixed command runs under csh and fish, and skips a python that is too old", async (t) => {
+test("the fixed command runs under csh and fish, and skips a python that is too old or a wrapper without one", async (t) => {
   const bin = scratch(t);
   writeFileSync(join(bin, "python3"), "#!/bin/sh\nexit 97\n", { mode: 0o755 });
   for (const shell of ["/bin/csh", "/usr/bin/fish"]) {
@@ -78,8 +78,11 @@ test("the fixed command runs under csh and fish, and skips a python that is too 
     const answer = await askHost({ op: "have", stateDir: bin, bundles: [], node: null }, { shell });
     assert.equal(answer.ok, true, shell);
   }
-  const answer = await askHost({ op: "have", stateDir: bin, bundles: [], node: null }, { env: { PATH: `${bin}:${process.env.PATH}` } });
-  assert.equal(answer.ok, true);
+  for (const wrapper of ["exit 97", "echo pyenv: no version is set >&2; exit 127", "exit 1"]) {
+    writeFileSync(join(bin, "python3"), `#!/bin/sh\n${wrapper}\n`, { mode: 0o755 });
+    const answer = await askHost({ op: "have", stateDir: bin, bundles: [], node: null }, { env: { PATH: `${bin}:${process.env.PATH}` } });
+    assert.equal(answer.ok, true, wrapper);
+  }
   assert.ok(!HOST_COMMAND.includes("\n"));
   for (const part of HOST_PARTS)
     assert.ok(

@@ -8,7 +8,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { EXIT } from "../../../cluster/errors.ts";
-import { hostsOf } from "../../../cluster/run/state.ts";
+import { hostsOf, type RunState } from "../../../cluster/run/state.ts";
 import type { Pong } from "../../../cluster/viewer.ts";
 import type { JournalLine } from "../../../controller/daemon/journal.ts";
 import { ask, DAEMON, died, type Ground, isAlive, job, openGrounds, specOf, stateOf, until } from "../../support/mortal.ts";
@@ -92,7 +92,8 @@ test("its sign gone stale, its run is taken up with another id and a higher epoc
   keep(ground, "controller.id", { machine: ELSEWHERE, id });
   keep(ground, "controller.alive", { machine: ELSEWHERE, at: Date.now() - 120_000 });
   const second = await ground.startController();
-  await until("both hosts to be seen", () => hostsOf(stateOf(ground, run)).every((host) => host.seen));
+  const isTaken = (state: RunState): boolean => state.epoch > before.epoch && hostsOf(state).every((host) => host.seen); // before it has spoken the journal is the old one's
+  await until("both hosts to be seen", () => isTaken(stateOf(ground, run)));
   const taken = stateOf(ground, run);
   assert.notEqual(taken.controller, id);
   assert.equal(taken.controller, kept(ground, "controller.id").id);
