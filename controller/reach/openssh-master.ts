@@ -1,6 +1,6 @@
 /** The ControlMaster of one host: an `ssh` of our own in a private directory, which ends when this process does, however it ends. */
 
-import { existsSync, watch } from "node:fs";
+import { existsSync, type FSWatcher, watch } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -140,17 +140,30 @@ async function makePrivateDir(runtimeDir: string | undefined): Promise<string> {
   return mkdtemp("/tmp/nexadist-ssh-");
 }
 
-/** Resolves once `name` in `dir` exists and `isDone`; ssh links its control socket into place when it is authenticated. */
+/**
+ * Resolves once `name` in `dir` exists and `isDone`; ssh links its control socket into place when it is authenticated.
+ * Never when `dir` is gone: the master has ended then, and callers wait for the end of a process as well.
+ */
 export function whenFile(dir: string, name: string, isDone: () => boolean, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const watcher = watch(dir, signal === undefined ? {} : { signal }, () => look());
+    if (!existsSync(dir)) return;
+    const watcher = watchDir(dir, signal, () => look());
     const look = (): void => {
-      if (!existsSync(dir)) watcher.close();
+      if (!existsSync(dir)) watcher?.close();
       if (!existsSync(join(dir, name)) || !isDone()) return;
-      watcher.close();
+      watcher?.close();
       resolve();
     };
-    watcher.on("error", () => watcher.close());
+    watcher?.on("error", () => watcher.close());
     look();
   });
+}
+
+function watchDir(dir: string, signal: AbortSignal | undefined, look: () => void): FSWatcher | null {
+  try {
+    return watch(dir, signal === undefined ? {} : { signal }, look);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null; // gone in this very moment
+    throw error;
+  }
 }
