@@ -125,6 +125,16 @@ function checkCounts(file: ClusterFile, at: Positions): ConfigProblem[] {
         }),
       );
     }
+    // --host and --exclude keep the order of the file, so what is said here holds for every choice of hosts.
+    const acting = foldLauncher(file.backend, file.launcher);
+    const index = hosts.findIndex((entry) => entry.host === host || entry.address === host);
+    if (index > 0 && acting !== null && acting !== "torchrun") {
+      problems.push(
+        problemIn(at, ["rdzv"], `launcher ${acting} has its store where rank 0 is: on ${hosts[0]?.host ?? ""}, the first host`, {
+          hint: `put ${host} first in \`cluster\`${foldLauncher(file.backend, "torchrun") === null ? "" : ", or use `launcher: torchrun`"}`,
+        }),
+      );
+    }
   }
   return problems;
 }
