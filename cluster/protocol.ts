@@ -17,6 +17,8 @@ export const FRAME_DATA = 64 * 1024;
 /** Log bytes an agent sends ahead of acknowledgement, per run: about a second of a good link, so that commands are not stuck behind logs. */
 export const LOG_WINDOW = 8 * 1024 * 1024;
 export const BEAT_MS = 2000;
+/** Silence after which a host counts as unseen, which restarts nothing. */
+export const UNSEEN_MS = 6000;
 /** Silence after which a link is given up and dialled again; any byte received is life. */
 export const SILENCE_MS = 10_000;
 /** An agent's socket waits this long for a hello. */
@@ -119,10 +121,8 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
-  /** Ad-hoc command; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
+  /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
   z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment }),
-  /** `data` is base64. */
-  z.object({ do: z.literal("exec-stdin"), target: z.int(), data: z.string(), end: z.boolean() }),
   z.object({ do: z.literal("exec-kill"), target: z.int() }),
   z.object({ do: z.literal("status") }),
   /** The agent leaves; shims and ranks stay. */

@@ -98,5 +98,7 @@ export type RunState = {
 
 export const TERMINAL: ReadonlySet<RunPhase> = new Set<RunPhase>(["succeeded", "failed", "stopped"]);
 export const isOver = (state: RunState): boolean => TERMINAL.has(state.phase);
+/** Hosts of a run that is over that could not be asked: they are stopped as soon as they answer. */
+export const owingHosts = (state: RunState): readonly HostState[] => (isOver(state) ? membersOf(state).filter((h) => h.receipt === "unknown") : []);
 export const hostsOf = (state: RunState): readonly HostState[] => state.spec.hosts.map((h) => state.hosts[h.name]).filter((h) => h !== undefined);
 export const membersOf = (state: RunState): readonly HostState[] => state.members.map((name) => state.hosts[name]).filter((h) => h !== undefined);

@@ -30,14 +30,7 @@ export function wanted(state: RunState): readonly Effect[] {
   const members = membersOf(state);
   const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
   const { phase, attempt } = state;
-  if (isOver(state)) {
-    const open = state.due.includes("forget") ? [] : hostsOf(state).filter((h) => h.agent !== null && h.stage !== "forgot");
-    return [
-      { key: "finish", do: "finish" },
-      ...open.flatMap((h): Effect[] => [link(h.name), { key: `forget:${h.name}`, do: "forget", host: h.name }]),
-      ...(open.length > 0 ? [timer("forget", from(state, state.phaseAt) + FORGET_MS)] : []),
-    ];
-  }
+  if (isOver(state)) return afterwards(state);
   const records = members.filter((h) => h.seen).map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
   const links = (phase === "connecting" ? hostsOf(state) : members).filter((h) => h.stage !== "refused").map((h) => link(h.name));
   switch (phase) {
@@ -70,20 +63,37 @@ export function wanted(state: RunState): readonly Effect[] {
       ];
     case "stopping": {
       const open = members.filter((h) => h.mayRun && h.receipt === null);
-      const why = state.failure?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
       const since = Math.max(from(state, state.phaseAt), state.stop?.at ?? 0);
-      return [
-        ...links,
-        ...records,
-        ...open.map((h): Effect => ({ key: `stop:${attempt}:${h.name}:${graceMs}`, do: "stop", host: h.name, attempt, graceMs, why })),
-        ...(open.length > 0 ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : []),
-      ];
+      return [...links, ...records, ...open.map((h) => stopOf(state, h.name)), ...(open.length > 0 ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : [])];
     }
     case "draining":
       return [...links, ...records, timer("drain", from(state, state.phaseAt) + DRAIN_MS)];
     default:
       return [];
   }
+}
+
+/**
+ * What is left to do for a run that is over: every host forgets it, and a host that could not be asked is a debt: it is linked again and
+ * stopped whenever it answers, however late.
+ */
+function afterwards(state: RunState): readonly Effect[] {
+  const known = hostsOf(state).filter((h) => h.agent !== null && h.stage !== "forgot");
+  const owing = known.filter((h) => h.receipt === "unknown");
+  const open = known.filter((h) => h.receipt !== "unknown" && (h.seen || !state.due.includes("forget")));
+  return [
+    { key: "finish", do: "finish" },
+    ...[...open, ...owing].map((h) => link(h.name)),
+    ...open.map((h): Effect => ({ key: `forget:${h.name}`, do: "forget", host: h.name })),
+    ...owing.map((h) => stopOf(state, h.name)),
+    ...(open.length > 0 && !state.due.includes("forget") ? [timer("forget", from(state, state.phaseAt) + FORGET_MS)] : []),
+  ];
+}
+
+function stopOf(state: RunState, host: string): Effect {
+  const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
+  const why = state.failure?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
+  return { key: `stop:${state.attempt}:${host}:${graceMs}`, do: "stop", host, attempt: state.attempt, graceMs, why };
 }
 
 /** Time in which the controller was down or asleep counts for no deadline of ours. */

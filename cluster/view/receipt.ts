@@ -4,21 +4,29 @@ import { type HostState, isOver, membersOf, type RunState } from "../run/state.t
 import { sanitiseWord } from "../sanitise.ts";
 import type { Receipt } from "../shim-contract.ts";
 
-export function formatReceipt(host: string, receipt: Receipt | "unknown" | null): string {
+/** `usesGpus`: ranks of the run have GPUs on that host; without any, GPU memory is only worth a word when some is held. */
+export function formatReceipt(host: string, receipt: Receipt | "unknown" | null, usesGpus: boolean): string {
   const name = sanitiseWord(host);
   if (receipt === null) return `${name}: nothing was started`;
-  if (receipt === "unknown") return `${name}: left alive unknown: it could not be asked`;
+  if (receipt === "unknown") return `${name}: left alive unknown: it could not be asked; it is stopped as soon as it answers`;
   const left = receipt.left === null ? "left alive unknown" : `${receipt.left} left alive`;
   const who = receipt.leftPids.map((p) => `pid ${p.pid} ${sanitiseWord(p.comm)} (${sanitiseWord(p.why)})`).join(", ");
-  const gpu = receipt.gpuMemoryMiB === null ? "" : `, ${receipt.gpuMemoryMiB} MiB of GPU memory still held`;
   const proof = receipt.proof.length === 0 ? "none" : receipt.proof.join(" + ");
-  return `${name}: ${left}${who === "" ? "" : `: ${who}`} (signalled ${receipt.signalled}, exited ${receipt.exited}, killed ${receipt.killed}; proof: ${proof}${gpu})`;
+  return `${name}: ${left}${who === "" ? "" : `: ${who}`} (signalled ${receipt.signalled}, exited ${receipt.exited}, killed ${receipt.killed}; proof: ${proof}${gpuMemory(receipt, usesGpus)})`;
 }
+
+function gpuMemory({ gpuMemoryMiB: heldMiB, gpuMemoryWhy: why }: Receipt, usesGpus: boolean): string {
+  if (heldMiB === null) return usesGpus ? `; GPU memory unknown${why === undefined ? "" : `: ${sanitiseWord(why)}`}` : "";
+  if (heldMiB > 0) return `; GPU memory ${heldMiB} MiB still held`;
+  return usesGpus ? "; GPU memory 0 MiB" : "";
+}
+
+const givesGpus = ({ spec }: RunState, name: string): boolean => spec.hosts.some((host) => host.name === name && host.gpus.kind !== "none");
 
 export const receiptLines = (state: RunState): readonly string[] =>
   membersOf(state)
     .filter((h) => h.mayRun || h.receipt !== null)
-    .map((h) => formatReceipt(h.name, h.receipt));
+    .map((h) => formatReceipt(h.name, h.receipt, givesGpus(state, h.name)));
 
 const isGone = ({ receipt, mayRun }: HostState): boolean => (receipt === null ? !mayRun : receipt !== "unknown" && receipt.left === 0);
 

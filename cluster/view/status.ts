@@ -17,13 +17,13 @@ export function statusLines(state: RunState, now: number): readonly string[] {
   const hosts = hostsOf(state).map((h) => [
     sanitiseWord(h.name),
     h.stage,
-    h.seen || isOver(state) ? "" : h.unseenWhy === "" ? "" : `unseen: ${sanitiseWord(h.unseenWhy)}`,
+    h.seen || (isOver(state) && h.receipt !== "unknown") ? "" : h.unseenWhy === "" ? "" : `unseen: ${sanitiseWord(h.unseenWhy)}`,
     h.driver,
     hostStep(state, h),
   ]);
   const ranks = Object.values(state.ranks)
     .sort((a, b) => a.rank - b.rank)
-    .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? (isOver(state) ? "ended" : "running") : describeExit(r.exit)]);
+    .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? withoutExit(state, r.host) : describeExit(r.exit)]);
   return [
     ...head,
     "",
@@ -31,4 +31,12 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
     ...(isOver(state) ? ["", ...receiptLines(state)] : []),
   ];
+}
+
+/** A rank whose end nobody told: what is not known is not called ended. */
+function withoutExit(state: RunState, name: string): string {
+  const host = state.hosts[name];
+  if (host?.receipt === "unknown") return "unknown, its host could not be asked";
+  if (isOver(state) || (host?.receipt ?? null) !== null) return "ended";
+  return host?.seen === false ? "unknown, no word from its host" : "running";
 }

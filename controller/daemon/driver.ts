@@ -13,7 +13,7 @@ import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
-import { isOver, type RunState } from "../../cluster/run/state.ts";
+import { isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../cluster/run/wanted.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
@@ -41,6 +41,8 @@ export type DriverDeps = {
   readonly notice: (host: string | null, text: string) => void;
   /** False while this process has slept and not yet told. */
   readonly isAwake: () => boolean;
+  /** The run is over and everything was said, but for hosts that could not be asked: the driver stays for them. Told at most once. */
+  readonly onSettled: () => void;
   /** The run is over and everything was said. */
   readonly onDone: () => void;
 };
@@ -64,6 +66,7 @@ export function driveRun(deps: DriverDeps): Driver {
   let lent = deps.lent;
   let queue: Entry[] = [];
   let disposed = false;
+  let hasSettled = false;
   const inFlight = new Map<string, () => void>();
   const intakes = new Map<string, HostIntake>();
   const now = (): number => Date.now();
@@ -93,7 +96,7 @@ export function driveRun(deps: DriverDeps): Driver {
       const before = state.phase;
       state = reduce(state, line.event);
       deps.onLine(line, state);
-      if (state.phase !== before) saveManifest();
+      if (state.phase !== before || (isOver(state) && line.event.type === "host-ended")) saveManifest();
     }
     for (const intake of intakes.values()) intake.acknowledge();
     reconcile();
@@ -107,7 +110,15 @@ export function driveRun(deps: DriverDeps): Driver {
     const keys = new Set(effects.map((effect) => effect.key));
     for (const [key, cancel] of inFlight) if (!keys.has(key)) cancel();
     for (const effect of effects) if (!inFlight.has(effect.key)) begin(effect);
-    if (isOver(state) && [...inFlight.keys()].every((key) => key === "finish")) dispose();
+    if (!isOver(state)) return;
+    const owing = owingHosts(state).map((host) => host.name);
+    const isDebt = (key: string): boolean => owing.some((name) => key === `link:${name}` || (key.startsWith("stop:") && key.includes(`:${name}:`)));
+    const open = [...inFlight.keys()].filter((key) => key !== "finish");
+    if (open.length === 0 && owing.length === 0) dispose();
+    else if (open.every(isDebt) && owing.length > 0 && !hasSettled) {
+      hasSettled = true;
+      deps.onSettled();
+    }
   };
 
   const begin = (effect: Effect): void => {

@@ -193,6 +193,14 @@ export function takeHost(deps: IntakeDeps): HostIntake {
         deps.lost();
         if (deps.stage() !== "waiting") unseen(why);
       },
+      silent: (why) => {
+        if (linked !== null) unseen(why);
+      },
+      heard: () => {
+        if (linked === null || unseenWhy === "") return;
+        unseenWhy = "";
+        deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
+      },
       event: onEvent,
       frame: onFrame,
       notice: deps.notice,

@@ -27,6 +27,9 @@ export type HostListener = {
   /** Not reached within the connect time; the keeper goes on trying. */
   readonly refused: (problem: Problem) => void;
   readonly lost: (why: string) => void;
+  /** The link stands, and nothing came for a while; and then something did. */
+  readonly silent: (why: string) => void;
+  readonly heard: () => void;
   readonly event: (run: string, event: unknown) => void;
   readonly frame: (header: BinaryHeader, data: Uint8Array) => void;
   readonly notice: (text: string) => void;
@@ -115,7 +118,9 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
       const agent = await Promise.race([ways.bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
       step("linking");
       const stream = await Promise.race([ways.reachSocket(transport, host.name, agent.socket, () => open(ways.reach(host, options))), watch.stalled]);
-      const link = await open(ways.openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame }));
+      const link = await open(
+        ways.openLink(host.name, stream, agent.token, controller, { onEvent: tellEvent, onFrame: tellFrame, onSilent: tellSilent, onHeard: tellHeard }),
+      );
       if (closed) throw fail("NOT_WANTED", { host: host.name });
       const now: Linked = { transport, link, facts, agent: { key: agent.key, bundle: link.welcome.bundle, pid: link.welcome.pid } };
       linked = now;
@@ -132,6 +137,8 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
     }
   };
   const tellEvent = (run: string, event: unknown): void => tell((l) => l.event(run, event));
+  const tellSilent = (why: string): void => tell((l) => l.silent(why));
+  const tellHeard = (): void => tell((l) => l.heard());
   const tellFrame = (header: BinaryHeader, data: Uint8Array): void => tell((l) => l.frame(header, data));
 
   const drop = (why: string): void => {

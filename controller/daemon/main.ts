@@ -60,6 +60,6 @@ server.on("connection", (viewer) => {
   viewer.on("close", () => (viewers -= 1));
 });
 setInterval(() => {
-  if (viewers > 0 || runs.live.size > 0) idleSince = Date.now();
+  if (viewers > 0 || runs.isBusy()) idleSince = Date.now();
   else if (Date.now() - idleSince > IDLE_MS) quit();
 }, 10_000);

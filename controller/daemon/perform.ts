@@ -91,7 +91,7 @@ async function prepare(work: Work): Promise<RunEvent> {
 async function stop(work: Work, { host, attempt, graceMs, why }: HostEffect & { do: "stop" }): Promise<RunEvent[]> {
   const { absent } = stopReply.parse(await work.linked.link.command({ do: "stop", ...fence(work), attempt, graceMs, why }));
   if (!absent) return []; // the receipt comes as an event
-  const receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["pids"] as const, gpuMemoryMiB: null };
+  const receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["pids"] as const, gpuMemoryMiB: 0 };
   return [
     { at: work.now(), type: "host-ended", host, attempt, receipt },
     { at: work.now(), type: "host-drained", host, attempt },

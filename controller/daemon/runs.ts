@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
-import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
+import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
 import { cacheDir, makeDir, runDir, runsDir } from "../paths.ts";
@@ -42,9 +42,12 @@ export function openRuns(controller: string) {
   /** Names of runs whose snapshot is being taken. */
   const starting = new Set<string>();
   const live = new Map<string, LiveRun>();
+  /** Runs that are over and wait for hosts that could not be asked. */
+  const owing = new Map<string, Driver>();
   const keepers = new Map<string, Keeper>();
+  const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
   const wakefulness = watchWakefulness((sleptMs) => {
-    for (const { driver } of live.values()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
+    for (const driver of drivers()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
   });
 
   const keeper = (host: HostSpec): Keeper => {
@@ -89,7 +92,14 @@ export function openRuns(controller: string) {
         if (host !== null) doing.set(host, text);
         each((w) => w.notice(host, text));
       },
+      onSettled: () => {
+        feed?.flush(Date.now());
+        live.delete(run);
+        owing.set(run, driver);
+        each((w) => w.done());
+      },
       onDone: () => {
+        owing.delete(run);
         feed?.flush(Date.now());
         live.delete(run);
         each((w) => w.done());
@@ -181,11 +191,17 @@ export function openRuns(controller: string) {
 
   const close = (): void => {
     wakefulness.close();
-    for (const { driver } of live.values()) driver.dispose();
+    for (const driver of drivers()) driver.dispose();
     for (const k of [...keepers.values()]) k.close();
   };
 
-  return { start, resume, get, live, summaries, find, linkTo, close };
+  /** Asks the hosts again that a run which is over could not ask. */
+  const remind = (run: string): void => {
+    const { state } = find(run);
+    if (owingHosts(state).length > 0 && !live.has(run) && !owing.has(run)) goOn(run, state);
+  };
+
+  return { start, resume, remind, isBusy: () => live.size + owing.size > 0, get, live, summaries, find, linkTo, close };
 }
 
 /** Entries that are reached alike share a link. */

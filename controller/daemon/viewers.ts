@@ -90,7 +90,10 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return answerLogs(runs, request, asked);
     case "stop": {
       const { state } = runs.find(request.run);
-      if (isOver(state)) return { over: true };
+      if (isOver(state)) {
+        runs.remind(request.run);
+        return { over: true };
+      }
       const graceMs = request.graceMs ?? state.spec.timeouts.stopGraceMs;
       runs.get(request.run).driver.apply({ at: Date.now(), type: "stop-requested", by: request.by, why: request.why, graceMs });
       return { over: false };

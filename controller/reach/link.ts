@@ -15,6 +15,7 @@ import {
   PROTOCOL,
   SILENCE_MS,
   type ToAgent,
+  UNSEEN_MS,
   unpackFrame,
 } from "../../cluster/protocol.ts";
 
@@ -23,6 +24,9 @@ export type Welcome = FromAgent & { type: "welcome" };
 export type LinkHandlers = {
   /** `event` is as it came: the run checks its shape. */
   readonly onEvent: (run: string, event: unknown) => void;
+  /** Nothing came for UNSEEN_MS; the link is kept until SILENCE_MS. */
+  readonly onSilent: (why: string) => void;
+  readonly onHeard: () => void;
   readonly onFrame: (header: BinaryHeader, data: Uint8Array) => void;
 };
 
@@ -57,36 +61,48 @@ export function openLink(host: string, stream: Duplex, token: string, controller
   const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => void>();
   let ids = 0;
   let heard = Date.now();
+  let isUnseen = false;
   let reason = "the link broke";
   const say = (message: ToAgent): void => socket.send(JSON.stringify(message));
   const { promise: closed, resolve: settle } = Promise.withResolvers<string>();
 
   return new Promise((resolve, reject) => {
     const beat = setInterval(() => {
-      if (Date.now() - heard > SILENCE_MS) {
-        reason = `nothing heard for ${SILENCE_MS / 1000} s`;
-        socket.terminate();
-      } else if (socket.readyState === WebSocket.OPEN) say({ type: "beat" });
+      const silentMs = Date.now() - heard;
+      if (silentMs > SILENCE_MS) return end(1006, `nothing heard for ${Math.round(silentMs / 1000)} s`);
+      if (silentMs > UNSEEN_MS && !isUnseen) {
+        isUnseen = true;
+        handlers.onSilent(`nothing heard for ${Math.round(silentMs / 1000)} s`);
+      }
+      if (socket.readyState === WebSocket.OPEN) say({ type: "beat" });
     }, BEAT_MS);
 
     const welcomed = setTimeout(() => socket.terminate(), HELLO_MS * 2); // a peer that only beats is no agent
     void closed.then(() => clearTimeout(welcomed));
     socket.on("open", () => say({ type: "hello", protocol: PROTOCOL, token, controller }));
     socket.on("error", (error) => (reason = error.message));
-    socket.on("close", (code, text) => {
+    let isEnded = false;
+    /** At once, whatever the channel does: one whose other side is dead never tells its end. */
+    const end = (code: number, why: string): void => {
+      if (isEnded) return;
+      isEnded = true;
       clearInterval(beat);
-      if (text.length > 0) reason = text.toString();
+      reason = why;
       const error = closeError(host, code, reason);
       for (const { reject: refuse } of waiting.values()) refuse(error);
       waiting.clear();
       for (const refuse of sending) refuse(error); // an SSH channel that breaks forgets what was not written yet
       sending.clear();
+      socket.terminate();
       stream.destroy();
       reject(error);
       settle(reason);
-    });
+    };
+    socket.on("close", (code, text) => end(code, text.length > 0 ? text.toString() : reason));
     socket.on("message", (data, isBinary) => {
       heard = Date.now();
+      if (isUnseen) handlers.onHeard();
+      isUnseen = false;
       const bytes = data as Buffer;
       try {
         if (isBinary) {

@@ -35,7 +35,12 @@ async function bringUp(name: string): Promise<Ready> {
     last = step;
   });
   mark("started");
-  const link = await openLink(name, await transport.openSocket(agent.socket), agent.token, "bench", { onEvent: () => undefined, onFrame: () => undefined });
+  const link = await openLink(name, await transport.openSocket(agent.socket), agent.token, "bench", {
+    onEvent: () => undefined,
+    onFrame: () => undefined,
+    onSilent: () => undefined,
+    onHeard: () => undefined,
+  });
   mark("linked");
   process.stderr.write(`  ${marks.join(", ")}\n`);
   return { name, transport, stateDir: facts.stateDir, close: link.close };

@@ -67,6 +67,12 @@ test("exec: argv is data, output is prefixed, noise of rc files is dropped, one 
     ],
   );
 
+  const reader = await nexadist(t, at, ["exec", "--", "sh", "-c", "cat; echo read"], env);
+  assert.equal(reader.out.match(/ \| read$/gm)?.length, 2, "what reads stdin finds its end at once");
+  const missing = await nexadist(t, at, ["exec", "--", "no-such-command"], env);
+  assert.equal(missing.code, 1, "a host that was reached is not unreachable");
+  assert.match(missing.err, /exit 127/);
+
   const cursed = await nexadist(t, at, ["exec", "--serial", "--", "printf", "a\\033]0;x\\007\\n"], env);
   assert.equal(cursed.code, 0);
   assert.ok(!cursed.out.includes("\u001b") && !cursed.out.includes("\u0007"));

@@ -228,6 +228,24 @@ test("ps, runs, status and logs", async (t) => {
   assert.match(none.err, /there is no run nothing/);
 });
 
+test("exec through the controller: a command that cannot be started or floods is a failure of it, exit 1, not a host that is off", async (t) => {
+  const at = place(t);
+  at.write("cluster.yaml", FILE);
+  for (const [code, exit] of [
+    ["EXEC_FAILED", 1],
+    ["EXEC_SLOW", 1],
+    ["HOST_REFUSED", 4],
+  ] as const) {
+    const fake = await fakeController(t, ({ request, end, problem }) => {
+      if (request.ask !== "exec") return;
+      if (request.host.name === "gpu-a") end({ code: 0, signal: null });
+      else problem({ code, message: "it said no", hint: "", exit });
+    });
+    const said = await nexadist(t, at, ["exec", "--", "x"], { NEXADIST_STATE_DIR: fake.stateDir });
+    assert.deepEqual([said.code, said.err], [exit, "gpu-b: it said no\n"]);
+  }
+});
+
 test("stop waits for the receipts: 0 when nothing is left, 4 when a host could not be asked", async (t) => {
   const at = place(t);
   const before = lifeOf(SPEC, "running");

@@ -129,6 +129,7 @@ function stage(t: TestContext, answer: Answer = () => undefined) {
     onBytes: () => undefined,
     notice: (_, text) => void notices.push(text),
     isAwake: () => true,
+    onSettled: () => undefined,
     onDone: () => {
       isDone = true;
     },

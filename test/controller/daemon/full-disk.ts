@@ -86,6 +86,7 @@ async function driver(): Promise<object> {
     onBytes: () => undefined,
     notice: (_, text) => void notices.push(text),
     isAwake: () => true,
+    onSettled: () => undefined,
     onDone: () => said.push("done"),
   });
   const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

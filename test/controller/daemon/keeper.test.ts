@@ -58,6 +58,8 @@ function stage(t: TestContext, script: Partial<Ways> = {}) {
     lost: () => told.push("lost"),
     event: () => undefined,
     frame: () => undefined,
+    silent: () => undefined,
+    heard: () => undefined,
     notice: () => undefined,
   };
   const listen = (on: Keeper = keeper, connectMs = 30_000): (() => void) => on.listen(listener, connectMs, LENT);
