@@ -23,6 +23,7 @@ export const ERRORS = {
   NO_PYTHON: entry(EXIT.unreachable, "{host} has no Python 3.9 or newer, which the agent's shim needs", "install python3 there (apt install python3, dnf install python3)"),
   HELPER_TIMEOUT: entry(EXIT.timedOut, "{host} did not answer within {seconds} s", "try the host by hand: ssh {host} true"),
   HELPER_SILENT: entry(EXIT.unreachable, "{host} did not run what it was asked to; it said: {said}", "a ForceCommand, a restricted shell or a login script that ends early does this; ssh {host} 'echo ok' must print ok"),
+  RUNS_LIVE: entry(EXIT.preflight, "{host}: {text}", "nexadist stop RUN for each of them; or, if no controller knows them any more: nexadist agent uninstall --host {host} --force"),
   HELPER_REFUSED: entry(EXIT.unreachable, "{host}: {text}", "nexadist hosts --host {host} shows what was found there"),
   DISK_FULL: entry(EXIT.unreachable, "{host} has no space left: {text}", "free space there: ssh {host} df -h; nexadist needs about 150 MB"),
   FOREIGN_HOST: entry(EXIT.unreachable, "{host} cannot be a host: {why}", "see the support matrix in the README"),
