@@ -13,7 +13,6 @@ type ExecRequest = { readonly argv: readonly string[]; readonly cwd: string | nu
 
 export type Execs = {
   readonly run: (id: number, request: ExecRequest) => Promise<ExecReply>;
-  readonly write: (target: number, data: string, end: boolean) => void;
   readonly kill: (target: number) => void;
   readonly killAll: () => void;
 };
@@ -27,8 +26,8 @@ export function makeExecs(sink: ExecSink): Execs {
       if (command === undefined) return reject(fail("EXEC_FAILED", { command: "nothing", why: "no argv" }));
       let child: ChildProcess;
       try {
-        // A group of its own, so that a kill reaches what it started.
-        child = spawn(command, args, { cwd: cwd ?? process.env.HOME ?? "/", env: { ...process.env, ...env }, stdio: "pipe", detached: true });
+        // A group of its own, so that a kill reaches what it started. Nothing to read: what asks for input ends instead of waiting for ever.
+        child = spawn(command, args, { cwd: cwd ?? process.env.HOME ?? "/", env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
       } catch (error) {
         return reject(fail("EXEC_FAILED", { command, why: (error as Error).message }, error));
       }
@@ -41,7 +40,6 @@ export function makeExecs(sink: ExecSink): Execs {
         live.delete(id);
         resolve({ code, signal });
       });
-      child.stdin?.on("error", () => undefined);
       if (child.stdout) forward(id, 1, child.stdout);
       if (child.stderr) forward(id, 2, child.stderr);
     });
@@ -64,11 +62,6 @@ export function makeExecs(sink: ExecSink): Execs {
 
   return {
     run,
-    write: (target, data, end) => {
-      const stdin = live.get(target)?.stdin;
-      if (data !== "") stdin?.write(Buffer.from(data, "base64"));
-      if (end) stdin?.end();
-    },
     kill,
     killAll: () => {
       for (const target of live.keys()) kill(target);

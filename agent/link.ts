@@ -89,9 +89,6 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
     switch (command.do) {
       case "exec":
         return execs.run(id, command);
-      case "exec-stdin":
-        execs.write(command.target, command.data, command.end);
-        return {};
       case "exec-kill":
         execs.kill(command.target);
         return {};

@@ -129,7 +129,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "exec",
-    about: "Run a command on all or some hosts at once.",
+    about: "Run a command on all or some hosts at once. It reads nothing: stdin is not sent.",
     args: [file],
     options: [host, exclude, ["--serial", "one host after the other"], accept],
     examples: ["nexadist exec -- nvidia-smi -L", "nexadist exec --host gpu[1-4] -- df -h /"],

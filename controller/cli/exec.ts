@@ -58,7 +58,8 @@ export const exec: Run = async (context, [file], options) => {
       hosts: done.map((each) => ({ host: each.host.name, ...(each.ok ? each.value : { problem: each.problem }), ...outputs.get(each.host.name)?.kept() })),
     });
   }
-  if (done.some((each) => !each.ok)) return EXIT.unreachable;
+  // A host that was reached and could not run it is a command that failed, not a host that is off.
+  if (done.some((each) => !each.ok && each.problem.exit !== EXIT.runFailed)) return EXIT.unreachable;
   return done.every((each) => each.ok && each.value.code === 0) ? EXIT.ok : EXIT.runFailed;
 };
 

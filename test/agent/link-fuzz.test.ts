@@ -26,7 +26,6 @@ const names = [
   "stop",
   "forget",
   "exec",
-  "exec-stdin",
   "exec-kill",
   "nothing",
 ];
@@ -71,7 +70,6 @@ const formed = fc
         ranks: fc.integer(),
         stopGraceMs: fc.integer(),
       }),
-      fc.record({ do: fc.constant("exec-stdin"), target: fc.integer(), data: word, end: fc.boolean() }),
       fc.record({ do: fc.constant("exec-kill"), target: fc.integer() }),
       fc.record({ do: fc.constant("exec"), argv: fc.constant([]), cwd: fc.constant(null), env: map }),
       fc.record({ do: fc.constant("status") }),
