@@ -3,7 +3,7 @@
 import { durationMs } from "../../cluster/config/units.ts";
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { reduce } from "../../cluster/run/reduce.ts";
-import { isOver } from "../../cluster/run/state.ts";
+import { isOver, owingHosts } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
 import { isAllGone } from "../../cluster/view/receipt.ts";
@@ -47,7 +47,10 @@ export const stop: Run = async (context, [wanted], options) => {
       for (const line of describeEvent(before, state, item.event)) context.say(line);
       if (isOver(state)) break;
     }
-  } else context.say(`${run} has ended already`);
+  } else {
+    context.say(`${run} has ended already`);
+    if (owingHosts(state).length > 0) await client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why: "nexadist stop" }); // asks again those that could not be asked
+  }
   if (context.json) {
     const receipts = Object.fromEntries(Object.values(state.hosts).map((h) => [h.name, h.receipt]));
     context.printJson({ run, phase: state.phase, receipts });
