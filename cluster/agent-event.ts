@@ -16,6 +16,7 @@ const receipt = z.object({
   leftPids: z.array(z.object({ pid: count, start: count, comm: z.string().max(256), why: text })).max(1000),
   proof: z.array(z.enum(["cgroup", "subreaper", "pids", "mark"])).max(4),
   gpuMemoryMiB: z.number().nullable(),
+  gpuMemoryWhy: z.string().max(256).optional(),
 });
 
 const shim = { index: count, at: z.number() };

@@ -97,6 +97,8 @@ export type Receipt = {
   readonly left: number | null;
   readonly leftPids: readonly { readonly pid: number; readonly start: number; readonly comm: string; readonly why: string }[];
   readonly proof: readonly ("cgroup" | "subreaper" | "pids" | "mark")[];
-  /** MiB still used on the attempt's GPUs by processes of it; null: no GPU or cannot be read. */
+  /** MiB of GPU memory still used by processes of the attempt; null: unknown. */
   readonly gpuMemoryMiB: number | null;
+  /** Why it is unknown. */
+  readonly gpuMemoryWhy?: string;
 };

@@ -198,8 +198,8 @@ class Attempt:
     def _on_done(self, receipt: Message) -> None:
         shim_ports.release(self._held)
 
-        def last_word(gpu_memory_mib: int | None) -> None:
-            whole = {**receipt, "gpuMemoryMiB": gpu_memory_mib}
+        def last_word(gpu_memory: int | str) -> None:
+            whole = {**receipt, **shim_gpu.receipt_fields(gpu_memory)}
             self._events.emit("ended", receipt=whole)
             log(f"ended: {json.dumps(whole)}")
             self.on_ended()
@@ -207,4 +207,4 @@ class Attempt:
         if self._is_launched:
             shim_gpu.measure(self._loop, {p.pid for p in self.procs.known}, last_word)
         else:
-            last_word(None)
+            last_word(0)  # nothing was started that could hold any

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import Callable
+from typing import Any, Callable
 
 from shim_loop import Loop
 from shim_proc import all_stats, descendants, send
@@ -22,31 +22,39 @@ def _program() -> str | None:
     return next((path for path in (os.path.join(place, "nvidia-smi") for place in places if place) if os.access(path, os.X_OK)), None)
 
 
-def held_by(pids: set[int], text: str, is_first_namespace: bool, exists: Callable[[int], bool]) -> int | None:
-    """MiB in use by the pids. None when a row cannot be attributed: a pid that nobody here has, or a memory that is no number."""
+def held_by(pids: set[int], text: str, is_first_namespace: bool, exists: Callable[[int], bool]) -> int | str:
+    """MiB in use by the pids; or why that is unknown, where a row (or the lack of one) cannot be attributed."""
     total = 0
     lines = text.splitlines()
     if not lines or lines.pop() != "ok":
-        return None
+        return "nvidia-smi failed"
+    # In a container the list is empty, or its pids are the machine's: neither says anything about ours.
+    if not is_first_namespace:
+        return "nvidia-smi counts by pids of another namespace"
     for line in lines:
         fields = [field.strip() for field in line.split(",")]
         if len(fields) != 2 or not fields[0].isdigit():
-            return None
+            return "nvidia-smi lists no processes"
         pid = int(fields[0])
         if pid in pids:
             if not fields[1].isdigit():
-                return None
+                return "nvidia-smi gives no memory per process"
             total += int(fields[1])
         elif not exists(pid):
-            return None
-    return total if is_first_namespace else None
+            return f"nvidia-smi names pid {pid}, which is not here"
+    return total
 
 
-def measure(loop: Loop, pids: set[int], on_known: Callable[[int | None], None]) -> None:
-    """Asks without holding up the loop, and answers once."""
+def receipt_fields(answer: int | str) -> dict[str, Any]:
+    """The answer as the receipt has it: unknown is null, with its reason beside it."""
+    return {"gpuMemoryMiB": answer} if isinstance(answer, int) else {"gpuMemoryMiB": None, "gpuMemoryWhy": answer}
+
+
+def measure(loop: Loop, pids: set[int], on_known: Callable[[int | str], None]) -> None:
+    """Asks without holding up the loop, and answers once: MiB, or why unknown."""
     program = _program()
     if program is None:
-        on_known(None)
+        on_known("no nvidia-smi")
         return
     reader, writer = os.pipe2(os.O_CLOEXEC)
     child = os.fork()
@@ -63,7 +71,7 @@ def measure(loop: Loop, pids: set[int], on_known: Callable[[int | None], None]) 
     text = b""
     is_over = False
 
-    def finish(answer: int | None) -> None:
+    def finish(answer: int | str) -> None:
         nonlocal is_over
         if not is_over:
             is_over = True
@@ -85,7 +93,7 @@ def measure(loop: Loop, pids: set[int], on_known: Callable[[int | None], None]) 
             for pid in (child, *descendants([child], stats)):
                 if pid in stats:
                     send(pid, stats[pid].start, signal.SIGKILL)
-            finish(None)
+            finish(f"nvidia-smi did not answer within {_ANSWER_S:g} s")
 
     loop.on_readable(reader, read)
     loop.after(_ANSWER_S, give_up)

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import Any
 
+import shim_gpu
 from shim_ending import Ending
 from shim_events import Journal, read_lines
 from shim_lock import Locked, take_lock
@@ -45,8 +46,11 @@ def sweep(arm_path: str, grace_ms: int | None) -> int:
     done: list[dict[str, Any]] = []
 
     def finish(receipt: dict[str, Any]) -> None:
-        done.append(receipt)
-        loop.end()
+        def last_word(gpu_memory: int | str) -> None:
+            done.append({**receipt, **shim_gpu.receipt_fields(gpu_memory)})
+            loop.end()
+
+        shim_gpu.measure(loop, {pid for pid, _ in by_pid} | {p.pid for p in procs.known}, last_word)
 
     def ended(_proc: Proc, _status: int | None, _source: str) -> None:
         ending.check()

@@ -24,11 +24,11 @@ import shim_gpu; print(shim_gpu.held_by(${pids}, sys.argv[1], ${first}, lambda p
 test("memory is attributed by pid; what cannot be attributed is unknown", () => {
   assert.equal(heldBy("{5, 6}", "5, 100\n77, 4000\n6, 20\nok\n"), "120");
   assert.equal(heldBy("{5}", "ok\n"), "0");
-  assert.equal(heldBy("{5}", "88, 100\nok\n"), "None", "a pid that nobody here has: another pid namespace");
-  assert.equal(heldBy("{5}", "ok\n", "False"), "None", "an empty list in a container proves nothing");
-  assert.equal(heldBy("{5}", "5, [N/A]\nok\n"), "None");
-  assert.equal(heldBy("{5}", ""), "None", "it failed");
-  assert.equal(heldBy("{5}", "No devices were found\nok\n"), "None");
+  assert.equal(heldBy("{5}", "88, 100\nok\n"), "nvidia-smi names pid 88, which is not here");
+  assert.equal(heldBy("{5}", "ok\n", "False"), "nvidia-smi counts by pids of another namespace", "an empty list in a container proves nothing");
+  assert.equal(heldBy("{5}", "5, [N/A]\nok\n"), "nvidia-smi gives no memory per process");
+  assert.equal(heldBy("{5}", ""), "nvidia-smi failed");
+  assert.equal(heldBy("{5}", "No devices were found\nok\n"), "nvidia-smi lists no processes");
 });
 
 test("an nvidia-smi that hangs is ended, and the receipt says unknown", async (t) => {
@@ -41,5 +41,5 @@ test("an nvidia-smi that hangs is ended, and the receipt says unknown", async (t
   const agent = await lab.connect();
   agent.send(launch([pythonRank(0, "pass")], 1000));
   const { receipt } = await agent.event("ended");
-  assert.deepEqual([receipt.left, receipt.gpuMemoryMiB], [0, null]);
+  assert.deepEqual([receipt.left, receipt.gpuMemoryMiB, receipt.gpuMemoryWhy], [0, null, "nvidia-smi did not answer within 0.3 s"]);
 });

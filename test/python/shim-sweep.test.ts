@@ -85,6 +85,7 @@ test("kill -9 of the shim leaves the ranks; a sweep refuses while it lives and e
   assertNothingLeft(receipt);
   assert.ok(!isAlive(rank) && !isAlive(daemon));
   assert.ok(receipt.proof.includes("pids") && !receipt.proof.includes("subreaper"));
+  assert.ok(receipt.gpuMemoryMiB !== null || receipt.gpuMemoryWhy !== undefined, "unknown GPU memory has its reason");
   assert.equal(bystander.exitCode, null);
   const again = JSON.parse((await runShim("--sweep", lab.armPath)).stdout) as Receipt;
   assert.deepEqual([again.signalled, again.killed, again.left], [0, 0, 0]);

@@ -11,7 +11,7 @@ import { formatDuration } from "../../../cluster/view/duration.ts";
 import { describeEvent } from "../../../cluster/view/event-line.ts";
 import { formatGap } from "../../../cluster/view/gap.ts";
 import { formatLogLine } from "../../../cluster/view/log-line.ts";
-import { formatReceipt, isAllGone } from "../../../cluster/view/receipt.ts";
+import { formatReceipt, isAllGone, receiptLines } from "../../../cluster/view/receipt.ts";
 import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
 import { fitTo, formatTable, widthOf } from "../../../cluster/view/table.ts";
 import { lifeOf, SPEC } from "../../support/fake-controller.ts";
@@ -28,14 +28,26 @@ test("log lines", () => {
 });
 
 test("receipts say 0 only when it is known", () => {
-  assert.equal(formatReceipt("a", RECEIPT), "a: 0 left alive (signalled 2, exited 1, killed 1; proof: subreaper + pids)");
+  assert.equal(formatReceipt("a", RECEIPT, false), "a: 0 left alive (signalled 2, exited 1, killed 1; proof: subreaper + pids)");
   for (const receipt of ["unknown" as const, { ...RECEIPT, left: null }]) {
-    assert.match(formatReceipt("a", receipt), /left alive unknown/);
-    assert.doesNotMatch(formatReceipt("a", receipt), /\b0 left/);
+    assert.match(formatReceipt("a", receipt, true), /left alive unknown/);
+    assert.doesNotMatch(formatReceipt("a", receipt, true), /\b0 left/);
   }
-  const stuck = formatReceipt("a", { ...RECEIPT, left: 1, leftPids: [{ pid: 7, start: 1, comm: "py\x1b[2J", why: "D state" }], gpuMemoryMiB: 512 });
+  const stuck = formatReceipt("a", { ...RECEIPT, left: 1, leftPids: [{ pid: 7, start: 1, comm: "py\x1b[2J", why: "D state" }], gpuMemoryMiB: 512 }, false);
   assert.match(stuck, /1 left alive: pid 7 py␛\[2J \(D state\)/);
-  assert.match(stuck, /512 MiB of GPU memory/);
+  assert.match(stuck, /; GPU memory 512 MiB still held\)$/);
+});
+
+test("GPU memory is told where ranks had GPUs, unknown with its reason, and nowhere else", () => {
+  const told = (over: object, usesGpus = true): string => formatReceipt("a", { ...RECEIPT, ...over }, usesGpus);
+  assert.match(told({ gpuMemoryMiB: 0 }), /; GPU memory 0 MiB\)$/);
+  assert.match(told({ gpuMemoryWhy: "pids\n\x1b of another" }), /; GPU memory unknown: pids ␛ of another\)$/);
+  assert.match(told({}), /; GPU memory unknown\)$/);
+  for (const over of [{ gpuMemoryMiB: 0 }, { gpuMemoryWhy: "no nvidia-smi" }, {}]) assert.doesNotMatch(told(over, false), /GPU/);
+  const onGpus = { ...SPEC, hosts: SPEC.hosts.map((host, k) => (k === 0 ? { ...host, gpus: { kind: "auto" as const } } : host)) };
+  const [a, b] = receiptLines(replay(lifeOf(onGpus, "succeeded")));
+  assert.match(a ?? "", /^gpu-a: .*GPU memory unknown/);
+  assert.doesNotMatch(b ?? "", /GPU memory/);
 });
 
 test("exit statuses follow the end; a stop that one host cannot confirm is 4", () => {
