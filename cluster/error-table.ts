@@ -19,7 +19,7 @@ export const ERRORS = {
   PASTED_LAUNCHER: entry(EXIT.usage, "{what} starts ranks, and so does nexadist: one inside the other would start them twice", (d) => `the same, here:\n  ${d.command}${d.remarks ? `\n  (${d.remarks})` : ""}`),
   USAGE: entry(EXIT.usage, "{what}", (d) => `${d.fix ?? "nexadist --help"}`),
   NOT_BUILT: entry(EXIT.bug, "the built files are missing in {path}", "node scripts/build.ts"),
-  DIR_NOT_OURS: entry(EXIT.preflight, "{path} belongs to somebody else or is open to others, so it cannot hold sockets of ours", "remove it, or set NEXADIST_STATE_DIR to a directory of your own"),
+  DIR_NOT_OURS: entry(EXIT.preflight, "{path} {why}, so it cannot hold sockets of ours", (d) => `${d.fix ?? "remove it, or set NEXADIST_STATE_DIR to a directory of your own"}`),
   NO_PYTHON: entry(EXIT.unreachable, "{host} has no Python 3.9 or newer, which the agent's shim needs", "install python3 there (apt install python3, dnf install python3)"),
   HELPER_TIMEOUT: entry(EXIT.timedOut, "{host} did not answer within {seconds} s", "try the host by hand: ssh {host} true"),
   HELPER_SILENT: entry(EXIT.unreachable, "{host} did not run what it was asked to; it said: {said}", "a ForceCommand, a restricted shell or a login script that ends early does this; ssh {host} 'echo ok' must print ok"),

@@ -8,7 +8,7 @@ import { fail } from "../../cluster/errors.ts";
 import { sanitise } from "../../cluster/sanitise.ts";
 import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { distDir, readManifest } from "../assets.ts";
-import { controllerSocket, daemonLog, makeDir, stateDir } from "../paths.ts";
+import { controllerSocket, daemonLog, makeDir, ownStateDir, stateDir } from "../paths.ts";
 import { type Client, openClient } from "./client.ts";
 import { version } from "./version.ts";
 
@@ -74,8 +74,10 @@ async function startDaemon(socket: string): Promise<Client> {
   makeDir(stateDir());
   const log = daemonLog();
   const from = existsSync(log) ? statSync(log).size : 0;
-  const fd = openSync(log, "a", 0o600);
-  const child = spawn(process.execPath, [program()], { detached: true, stdio: ["ignore", fd, fd], cwd: "/", env: process.env });
+  const fd = openLog(log);
+  const own = ownStateDir(); // absolute: it starts elsewhere
+  const env = { ...process.env, ...(own === undefined ? {} : { NEXADIST_STATE_DIR: own }) };
+  const child = spawn(process.execPath, [program()], { detached: true, stdio: ["ignore", fd, fd], cwd: "/", env });
   const failed = (why: string): Error => fail("CONTROLLER_START", { why: `${why}${logTail(log, from)}`, log });
   let ended: string | null = null;
   let wake: () => void = () => undefined;
@@ -114,6 +116,15 @@ async function startDaemon(socket: string): Promise<Client> {
     throw failed(`it was not ready within ${START_MS / 1000} s`);
   } finally {
     watcher.close();
+  }
+}
+
+/** The first file that is written in the state directory. Errors: STATE_WRITE. */
+function openLog(path: string): number {
+  try {
+    return openSync(path, "a", 0o600);
+  } catch (error) {
+    throw fail("STATE_WRITE", { path: dirname(path), why: error instanceof Error ? error.message : String(error) }, error);
   }
 }
 

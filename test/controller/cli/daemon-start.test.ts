@@ -43,14 +43,37 @@ test("several commands at once share one controller; it outlives them; its socke
   assert.equal(statSync(join(at.dir, "state/controller.sock")).mode & 0o077, 0);
 });
 
-test("a state directory that others may write is refused, nothing is started there", async (t) => {
+test("a state directory that others may look into is refused with its mode and the cure, nothing is started there", async (t) => {
   const at = place(t);
   mkdirSync(join(at.dir, "state"));
-  chmodSync(join(at.dir, "state"), 0o777);
-  const said = await nexadist(t, at, ["ps"]);
-  assert.equal(said.code, 5, said.err);
-  assert.match(said.err, /belongs to somebody else or is open to others/);
-  assert.ok(!existsSync(join(at.dir, "state/controller.log")));
+  for (const mode of [0o777, 0o755]) {
+    chmodSync(join(at.dir, "state"), mode);
+    const said = await nexadist(t, at, ["ps"]);
+    assert.equal(said.code, 5, said.err);
+    assert.match(said.err, new RegExp(`is open to others \\(mode ${mode.toString(8)}\\)`));
+    assert.match(said.err, new RegExp(`try: chmod 700 ${join(at.dir, "state")}$`, "m"));
+    assert.doesNotMatch(said.err, /somebody else/);
+    assert.ok(!existsSync(join(at.dir, "state/controller.log")));
+    assert.equal(statSync(join(at.dir, "state")).mode & 0o777, mode);
+  }
+});
+
+test("a relative state directory starts where the command was typed, for the controller too", async (t) => {
+  const at = withController(t);
+  const said = await nexadist(t, at, ["ps", "--json"], { NEXADIST_STATE_DIR: "state" });
+  assert.equal(said.code, 0, said.err);
+  assert.equal((await pongOf(at)).stateDir, join(at.dir, "state"));
+  assert.ok(existsSync(join(at.dir, "state/controller.log")));
+});
+
+test("a state directory that cannot be is one sentence, exit 5", async (t) => {
+  const at = place(t);
+  at.write("afile", "");
+  for (const path of ["afile", "afile/x", "/proc/x", "/sys"]) {
+    const said = await nexadist(t, at, ["ps"], { NEXADIST_STATE_DIR: path });
+    assert.equal(said.code, 5, `${path}: ${said.err}`);
+    assert.doesNotMatch(said.err, / at .*\.ts:|internal error/, path);
+  }
 });
 
 test("a controller that cannot start is told with the end of its log", async (t) => {
