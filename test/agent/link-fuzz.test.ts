@@ -14,21 +14,7 @@ import { openLink } from "../../agent/link.ts";
 import { CLOSE, packFrame } from "../../cluster/protocol.ts";
 
 const authority = fc.record({ run: fc.constantFrom("r1", "../x", "__proto__", ""), epoch: fc.integer(), controller: fc.string({ maxLength: 5 }) });
-const names = [
-  "adopt",
-  "record",
-  "subscribe",
-  "sync-offer",
-  "sync-commit",
-  "prepare",
-  "arm",
-  "launch",
-  "stop",
-  "forget",
-  "exec",
-  "exec-kill",
-  "nothing",
-];
+const names = ["adopt", "record", "subscribe", "sync-offer", "sync-commit", "prepare", "arm", "launch", "stop", "forget", "exec", "exec-kill", "nothing"];
 /** Near enough to commands to be refused by the schema at every depth, `adopt` and `exec` never quite right. */
 const nearly = fc
   .tuple(
