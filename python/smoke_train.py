@@ -56,6 +56,25 @@ def _agree_to_stop(device: torch.device) -> bool:
     return bool(flag.item() > 0)
 
 
+def _why_on_cpu(local_rank: int) -> str | None:
+    """What to say when the cluster file gives this host GPUs and torch has none for this rank; None: as asked."""
+    asked = os.environ.get("NEXA_GPUS", "")
+    if not asked.isdigit() or int(asked) == 0:
+        return None
+    seen = torch.cuda.device_count()
+    if torch.cuda.is_available() and seen > local_rank:
+        return None
+    what = f"{asked} {'GPU' if asked == '1' else 'GPUs'} a host were asked for, torch {torch.__version__} sees {seen or 'none'}"
+    if torch.version.cuda is None and torch.version.hip is None:
+        return f"{what} (it is built without CUDA)"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        why = str(error).strip() or type(error).__name__
+        return f"{what} ({why.splitlines()[0].split('. ')[0].rstrip('.')})"
+    return f"{what} (CUDA_VISIBLE_DEVICES={os.environ.get('CUDA_VISIBLE_DEVICES', 'unset')})"
+
+
 def main() -> int:
     """Exit 0 when the sum was right and the loss fell."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -72,6 +91,14 @@ def main() -> int:
     device = torch.device(f"cuda:{local_rank}" if has_cuda else "cpu")
     if has_cuda:
         torch.cuda.set_device(device)
+    why_on_cpu = _why_on_cpu(local_rank)
+    if why_on_cpu is not None:
+        if torch.cuda.is_available() and torch.cuda.device_count() > 0:
+            # Its neighbours train with NCCL: with gloo it would wait for them for ever.
+            sys.stderr.write(f"smoke: {why_on_cpu}: none is left for local rank {local_rank} on {socket.gethostname()}\n")
+            return 1
+        if local_rank == 0:
+            print(f"smoke: {socket.gethostname()}: {why_on_cpu}: CPU IS USED", file=sys.stderr, flush=True)
     began = time.monotonic()
     dist.init_process_group("nccl" if has_cuda else "gloo", **({"device_id": device} if has_cuda else {}))
     rank, world = dist.get_rank(), dist.get_world_size()
@@ -109,7 +136,10 @@ def main() -> int:
         is_stopped = _agree_to_stop(device)
     if rank == 0:
         _save(model, step)
-        print(f"stopped at step {step}" if is_stopped else f"ok: {world} ranks, {step} steps, loss {first:.4f} to {last:.4f}", flush=True)
+        said = f"stopped at step {step}" if is_stopped else f"ok: {world} ranks, {step} steps, loss {first:.4f} to {last:.4f}"
+        if why_on_cpu is not None:
+            said = said.replace("ok:", "ok, but on CPU:") + f"; {why_on_cpu}: CPU was used"
+        print(said, flush=True)
     dist.barrier()
     dist.destroy_process_group()
     return 0

@@ -54,8 +54,9 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
   const usesGpus = at.host.gpus.kind !== "none" && !input.cpuOnly;
   const gpuNames = (at.facts?.gpus ?? []).filter((gpu) => choice.gpus.some((chosen) => chosen.uuid === gpu.uuid)).map((gpu) => gpu.name);
   const defaults = defaultVars({ usesGpus, nproc: place.nproc, cpus: cpusFor(at, hosts, places), interface: network, gpuNames }, taken);
+  const gpuCount: PlanVar[] = usesGpus ? [{ name: "NEXA_GPUS", value: String(choice.nproc), reason: "GPUs of this host that the run has" }] : [];
   const devices = gpuVars(choice, at.host.gpus, at.facts, input.cpuOnly);
-  const ours = [...ownVars(c), ...part.vars, ...pathVars(spec, at), ...devices].filter((each) => !named.has(each.name));
+  const ours = [...ownVars(c), ...part.vars, ...pathVars(spec, at), ...gpuCount, ...devices].filter((each) => !named.has(each.name));
   const vars = [...ours, ...defaults, ...user];
   const processes = part.processes.map((each) => ({
     ...each,

@@ -9,7 +9,7 @@ import { type AgentLink, HAS_TORCH, type Lab, launch, makeLab, PYTHON, PYTHON_DI
 const SMOKE = join(PYTHON_DIR, "smoke_train.py");
 const torch = { skip: HAS_TORCH ? false : "no Python with torch; scripts/setup makes one" };
 
-async function startSmoke(lab: Lab, args: readonly string[]): Promise<AgentLink> {
+async function startSmoke(lab: Lab, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<AgentLink> {
   const armed = await lab.startShim();
   const agent = await lab.connect();
   const ranks = [0, 1].map((rank) => ({
@@ -21,6 +21,7 @@ async function startSmoke(lab: Lab, args: readonly string[]): Promise<AgentLink>
       MASTER_PORT: String(armed.ports[0]),
       GLOO_SOCKET_IFNAME: "lo",
       NEXA_SCRATCH: join(lab.arm.dir, `rank_${rank}`),
+      ...env,
     }),
     argv: [TORCH_PYTHON, SMOKE, ...args],
   }));
@@ -37,7 +38,23 @@ test("two ranks say where they are, sum, learn, and rank 0 keeps a checkpoint", 
   const losses = [...lab.file("rank0.out").matchAll(/^step=\d+ loss=([\d.]+)$/gm)].map((m) => Number(m[1]));
   assert.equal(losses.length, 3);
   assert.ok((losses.at(-1) ?? 9) < (losses[0] ?? 0));
+  assert.match(lab.file("rank0.out"), /\nok: 2 ranks, 10 steps, loss [^\n;]*\n$/);
+  assert.doesNotMatch(lab.file("rank0.out") + lab.file("rank0.err"), /asked for|CPU/);
   assert.ok(existsSync(join(lab.arm.dir, "rank_0/smoke.pt")) && !existsSync(join(lab.arm.dir, "rank_1/smoke.pt")));
+});
+
+test("GPUs were asked for and torch sees none: said at the start and in the last line", torch, async (t) => {
+  const lab = makeLab(t, { ports: [0] });
+  const agent = await startSmoke(lab, ["--steps", "2"], { NEXA_GPUS: "4", CUDA_VISIBLE_DEVICES: "" });
+  for (const rank of [0, 1]) assert.equal((await agent.event("rank-exited", (e) => e.rank === rank)).code, 0, lab.file(`rank${rank}.err`));
+  assert.match(lab.file("rank0.err"), /^smoke: \S+: 4 GPUs a host were asked for, torch \S+ sees none \([^\n]+\): CPU IS USED$/m);
+  assert.match(
+    lab.file("rank0.out"),
+    /\nok, but on CPU: 2 ranks, 2 steps, [^\n]*; 4 GPUs a host were asked for, torch \S+ sees none \([^\n]+\): CPU was used\n$/,
+  );
+  assert.doesNotMatch(lab.file("rank0.out"), /^ok:/m);
+  assert.doesNotMatch(lab.file("rank1.out") + lab.file("rank1.err"), /asked for/, "once a host");
+  t.diagnostic(lab.file("rank0.out").split("\n").at(-2) ?? "");
 });
 
 test("asked to stop it saves first, all ranks at the same step", torch, async (t) => {

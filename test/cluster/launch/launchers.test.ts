@@ -44,6 +44,7 @@ test("torchrun, 3 + 1, in the order of the file although the addresses sort the 
     NEXADIST_SOCKET: "/r/b.sock",
     TORCH_DISABLE_SHARE_RDZV_TCP_STORE: "1",
     NEXADIST_MASTER_PORT: "29401",
+    NEXA_GPUS: "1",
     CUDA_DEVICE_ORDER: "PCI_BUS_ID",
     CUDA_VISIBLE_DEVICES: "0",
     PYTHONUNBUFFERED: "1",
