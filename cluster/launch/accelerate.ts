@@ -2,8 +2,10 @@
 
 import { fail } from "../errors.ts";
 import { fitAccelerateConfig } from "./accelerate-config.ts";
-import { inFull, programOptions, withPrologue } from "./program.ts";
+import { option, wordsOf } from "./argv.ts";
+import { inFull, programOptions, whyPython, withPrologue } from "./program.ts";
 import type { ShellText } from "./quote.ts";
+import { whyPort } from "./torchrun.ts";
 import type { LaunchContext, LauncherPart, PlanVar } from "./types.ts";
 
 /**
@@ -29,23 +31,32 @@ export function planAccelerate(c: LaunchContext): LauncherPart {
   });
   // accelerate 1.15 takes these from flags only, or lets the flag's default hide the configuration's value.
   const flags = [
-    ...["--num_processes", String(place.worldSize)],
-    ...["--num_machines", String(places.length)],
-    ...["--machine_rank", String(place.groupRank)],
-    ...["--main_process_ip", c.masterAddress],
-    ...["--main_process_port", String(input.ports.master)],
-    "--same_network",
-    ...["--rdzv_backend", "static"],
-    ...["--rdzv_conf", `timeout=${Math.ceil(input.spec.timeouts.startMs / 1000)}`],
-    ...["--max_restarts", "0"],
-    ...(fitted.cpuAffinity ? ["--enable_cpu_affinity"] : []),
+    option("ranks of the whole run, not of one host", "--num_processes", String(place.worldSize)),
+    option("the hosts of the run", "--num_machines", String(places.length)),
+    option("this host's place in the file, from 0", "--machine_rank", String(place.groupRank)),
+    option("rank 0 and the store are on the first host", "--main_process_ip", c.masterAddress),
+    option(`the store's port on the first host${whyPort(c)}`, "--main_process_port", String(input.ports.master)),
+    option("what goes with the static rendezvous", "--same_network"),
+    option("machine ranks and one address are given: nothing to negotiate", "--rdzv_backend", "static"),
+    option("how long hosts wait for each other: timeouts.start", "--rdzv_conf", `timeout=${Math.ceil(input.spec.timeouts.startMs / 1000)}`),
+    option("a failure ends the attempt on all hosts", "--max_restarts", "0"),
+    ...(fitted.cpuAffinity ? [option("enable_cpu_affinity of the configuration; the flag's default would hide it", "--enable_cpu_affinity")] : []),
   ];
   const vars: PlanVar[] = [{ name: "PET_RDZV_ID", value: input.rdzvId, reason: "accelerate has no option for the rendezvous' id" }];
   if (fitted.onCpu) vars.push({ name: "ACCELERATE_USE_CPU", value: "true", reason: "CPU ranks as one job; accelerate's own --cpu starts every host alone" });
   const config = JSON.stringify(fitted.config);
-  const launch = [c.python, "-m", "accelerate.commands.launch"];
+  const launch = option(`${whyPython(c)}; accelerate as a module is this python's own`, c.python, "-m", "accelerate.commands.launch");
   const file = `${at.dirs.attempt}/accelerate.json`;
-  const argv = [...inFull(launch), "--config_file", file, ...flags, "--log_dir", `${at.dirs.attempt}/elastic`, "--no_python", ...withPrologue(c)];
+  const argv = [
+    ...inFull(launch.words),
+    "--config_file",
+    file,
+    ...inFull(wordsOf(flags)),
+    "--log_dir",
+    `${at.dirs.attempt}/elastic`,
+    "--no_python",
+    ...withPrologue(c),
+  ];
   return {
     vars,
     processes: [
@@ -55,7 +66,12 @@ export function planAccelerate(c: LaunchContext): LauncherPart {
         localRank: null,
         argv: ["/bin/sh", "-c", WRITE_CONFIG, "sh", file, ...argv],
         vars: [{ name: CONFIG_VARIABLE, value: config, reason: "the configuration, written to a file of the attempt" }],
-        plain: [...launch, "--config_file", PASTED_CONFIG, ...flags, ...programOptions(c, { noPython: "--no_python", module: "--module" })],
+        plain: [
+          launch,
+          option("else accelerate reads the configuration of whoever is logged in there", "--config_file", PASTED_CONFIG),
+          ...flags,
+          ...programOptions(c, { noPython: "--no_python", module: "--module" }),
+        ],
       },
     ],
     pasted: { variable: "ACCELERATE_CONFIG", fileName: "accelerate.json", content: config },

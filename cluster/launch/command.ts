@@ -1,6 +1,7 @@
 /** Any program, once per host or once per GPU or slot; it is told its rank and otherwise left alone. */
 
 import { ranksOf } from "../ranks.ts";
+import { wordsOf } from "./argv.ts";
 import { inFull, programArgv } from "./program.ts";
 import { rankVars } from "./rank-vars.ts";
 import type { LaunchContext, LauncherPart } from "./types.ts";
@@ -12,7 +13,7 @@ export function planCommand(c: LaunchContext): LauncherPart {
     role: "rank" as const,
     rank,
     localRank,
-    argv: inFull(plain),
+    argv: inFull(wordsOf(plain)),
     vars: rankVars(c, { rank, localRank, localSize: c.place.nproc, elastic: false }),
     plain,
   }));

@@ -1,6 +1,7 @@
 /** A plan as text to read and to paste: per host one block of shell that works where nothing of ours is installed. */
 
 import type { HostFacts, HostSpec, RunSpec } from "../spec.ts";
+import { type ArgvPart, wordsOf } from "./argv.ts";
 import { planAttempt } from "./plan.ts";
 import { quote, quoteAll } from "./quote.ts";
 import type { AttemptPlan, HostPlan, PlannedProcess, PlanVar, Unset } from "./types.ts";
@@ -51,14 +52,14 @@ export function formatHost(plan: AttemptPlan, host: HostPlan): string {
   const body: string[] = [];
   if (host.cwd === null) lines.push("# start it in a directory that holds the job's code; nexadist would send it");
   const [first] = host.processes;
-  if (host.processes.some((each) => quoteAll(each.plain).some((word) => word.includes("$NEXADIST_BUNDLE")))) {
+  if (host.processes.some((each) => commandOf(each).includes("$NEXADIST_BUNDLE"))) {
     body.push(`: "\${NEXADIST_BUNDLE:?set it to the directory of smoke_train.py, from python/ of nexadist}"`);
   }
   body.push(...unsetLines(host.unset));
   body.push(...exportLines(host.vars));
   const { pasted } = host;
   if (pasted !== null) body.push(`${pasted.variable}=$(mktemp -d)/${pasted.fileName}`, `printf %s ${quote(pasted.content)} >"$${pasted.variable}" || exit`);
-  if (host.processes.length === 1 && first !== undefined) body.push(...exportLines(visible(first)), commandOf(first));
+  if (host.processes.length === 1 && first !== undefined) body.push(...exportLines(visible(first)), ...partLines(first), commandOf(first));
   else body.push(...together(host.processes));
   // Verbatim: an indent would change a here-document.
   const setup = host.setup === null ? [] : ["# setup of the file; nexadist runs it in `bash -l`", host.setup.trimEnd()];
@@ -94,6 +95,7 @@ export function dryRunJson(plan: AttemptPlan): unknown {
         localRank: each.localRank,
         env: visible(each).map(shown),
         command: commandOf(each),
+        parts: each.plain.map(({ words, reason }) => ({ text: textOf(words), reason })),
         argv: host.spawns[k]?.argv ?? null,
       })),
       files: host.pasted === null ? [] : [host.pasted],
@@ -105,14 +107,20 @@ export function dryRunJson(plan: AttemptPlan): unknown {
 
 const shown = (each: PlanVar) => ({ name: each.name, value: "value" in each ? each.value : `$${each.name}`, secret: "secret" in each, reason: each.reason });
 
-const commandOf = (each: PlannedProcess): string => quoteAll(each.plain).join(" ");
+const textOf = (words: ArgvPart["words"]): string => quoteAll(words).join(" ");
+
+const commandOf = (each: PlannedProcess): string => textOf(wordsOf(each.plain));
+
+/** Comments above the command: it stays one line that can be pasted alone. */
+const partLines = ({ plain }: PlannedProcess): string[] => plain.map(({ words, reason }) => `#   ${oneLine(textOf(words))}  ${oneLine(reason)}`);
 
 /** What carries the configuration of accelerate to its file is of no use in a paste, where the file is made by hand. */
 const visible = (each: PlannedProcess): readonly PlanVar[] => each.vars.filter(({ name }) => !name.startsWith("NEXADIST_"));
 
 /** Each rank in the background with its own variables; the block fails when one of them does. */
 function together(processes: readonly PlannedProcess[]): string[] {
-  const lines = ["pids="];
+  const [first] = processes;
+  const lines = [...(first === undefined ? [] : partLines(first)), "pids="];
   for (const each of processes) {
     lines.push(`( # rank ${each.rank}`, ...exportLines(visible(each)).map((line) => `  ${line}`), `  exec ${commandOf(each)}`, ") &", 'pids="$pids $!"');
   }

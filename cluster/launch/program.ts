@@ -2,6 +2,7 @@
 
 import { fail } from "../errors.ts";
 import type { Job, Launcher } from "../spec.ts";
+import { type ArgvPart, option, wordsOf } from "./argv.ts";
 import { quote, type ShellText } from "./quote.ts";
 import type { LaunchContext } from "./types.ts";
 
@@ -14,39 +15,42 @@ const SMOKE_HERE: ShellText = { shell: '"$NEXADIST_BUNDLE"/smoke_train.py' };
 const smokePath = (c: LaunchContext): string | ShellText => (c.at.dirs.bundle === null ? SMOKE_HERE : `${c.at.dirs.bundle}/smoke_train.py`);
 
 /** argv of one rank. */
-export function programArgv(c: LaunchContext): (string | ShellText)[] {
+export function programArgv(c: LaunchContext): ArgvPart[] {
   const { job } = c.input.spec;
-  switch (job.kind) {
-    case "smoke":
-      return [c.python, "-u", smokePath(c), ...job.args];
-    case "script":
-      return [c.python, "-u", job.script, ...job.args];
-    case "module":
-      return [c.python, "-u", "-m", job.module, ...job.args];
-    case "command":
-      return [...job.argv];
-  }
+  const python = option(`${whyPython(c)}; -u: a line is in the log when it is printed`, c.python, "-u");
+  return job.kind === "command" ? programOptions(c, { noPython: null, module: "-m" }) : [python, ...programOptions(c, { noPython: null, module: "-m" })];
+}
+
+/** Where the python of the ranks comes from. */
+export function whyPython({ at }: LaunchContext): string {
+  if (at.host.python !== undefined) return "`python` of the file";
+  if (at.python !== null) return "the python of the prepared host";
+  return at.facts?.python ? "the python that was found there" : "not asked: whichever the shell finds there";
 }
 
 /** The program as torchrun's and accelerate's own command lines name it; `noPython` and `module` are their spellings of the two options. */
-export function programOptions(c: LaunchContext, options: { readonly noPython: string; readonly module: string }): (string | ShellText)[] {
+export function programOptions(c: LaunchContext, options: { readonly noPython: string | null; readonly module: string }): ArgvPart[] {
   const { job } = c.input.spec;
+  const args = job.kind === "command" || job.args.length === 0 ? [] : [option("the job's own arguments", ...job.args)];
   switch (job.kind) {
     case "smoke":
-      return [smokePath(c), ...job.args];
+      return [option("the bundled smoke trainer: no job is named", smokePath(c)), ...args];
     case "script":
-      return [job.script, ...job.args];
+      return [option("the job's script", job.script), ...args];
     case "module":
-      return [options.module, job.module, ...job.args];
+      return [option("the job's module", options.module, job.module), ...args];
     case "command":
-      return [options.noPython, ...job.argv];
+      return [
+        ...(options.noPython === null ? [] : [option("the job is a command, not a Python script", options.noPython)]),
+        option("the job's command", ...job.argv),
+      ];
   }
 }
 
 /** The prologue and behind it the program; the prologue needs no torch, so any python does: the one of our helper where known. */
 export function withPrologue(c: LaunchContext): string[] {
   const interpreter = c.at.facts?.helperPython.path ?? c.python;
-  return inFull([interpreter, "-I", "-S", `${c.at.dirs.bundle}/prologue.py`, "--", ...programArgv(c)]);
+  return inFull([interpreter, "-I", "-S", `${c.at.dirs.bundle}/prologue.py`, "--", ...wordsOf(programArgv(c))]);
 }
 
 /** Real runs know every path; only dry runs leave something to the shell. */

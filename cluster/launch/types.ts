@@ -3,6 +3,7 @@
 import type { RankAssignment } from "../ranks.ts";
 import type { Spawn } from "../shim-contract.ts";
 import type { HostFacts, HostSpec, Launcher, RunSpec } from "../spec.ts";
+import type { ArgvPart } from "./argv.ts";
 import type { ShellText } from "./quote.ts";
 
 export type PlanDirs = {
@@ -53,8 +54,8 @@ export type PlannedProcess = {
   readonly argv: readonly string[];
   /** Variables of this process alone. */
   readonly vars: readonly PlanVar[];
-  /** The same without anything of ours: what a person would type. */
-  readonly plain: readonly (string | ShellText)[];
+  /** The same without anything of ours: what a person would type, part by part. */
+  readonly plain: readonly ArgvPart[];
 };
 
 /** A file that a paste must make first; its path is then in this shell variable. */

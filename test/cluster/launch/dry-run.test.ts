@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { test } from "node:test";
 import { ENV_DEFAULTS } from "../../../cluster/launch/defaults.ts";
 import { defaultsMarkdown } from "../../../cluster/launch/defaults-doc.ts";
-import { formatDryRun, formatPlanJson, planDryRun } from "../../../cluster/launch/dry-run.ts";
+import { dryRunJson, formatDryRun, formatPlanJson, planDryRun } from "../../../cluster/launch/dry-run.ts";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
 import type { HostSpec, RunSpec } from "../../../cluster/spec.ts";
 import { placed, someFacts, someHost, somePlan, someSpec } from "./fixtures.ts";
@@ -48,6 +48,31 @@ test("no block of a failing rank succeeds", () => {
     someHost("a", { gpus: { kind: "none", slots: 2 } }),
   ]);
   assert.throws(() => execFileSync("bash", ["-c", text], { stdio: "ignore" }));
+});
+
+test("each part of the command has its reason, above the line to paste and in the JSON", () => {
+  const text = textOf({});
+  assert.match(text, /\n {2}# {3}--local-addr=10\.0\.0\.1 {2}becomes MASTER_ADDR/);
+  assert.match(text, /\n {2}# {3}--local-addr=zz-node-0001 {2}c10d numbers hosts in the order of this text.*behind 10\.0\.0\.1.*never dialled/);
+  assert.match(text, /\n {2}# {3}--rdzv-conf=is_host=1,join_timeout=600,read_timeout=600 {2}this host holds the store.*timeouts\.start/);
+  assert.match(text, /\n {2}# {3}--rdzv-endpoint=10\.0\.0\.1:29500 {2}.*`up` takes a free port/);
+  assert.match(text, /\n {2}# {3}--max-restarts=0 {2}a failure ends the attempt on all hosts/);
+  assert.doesNotMatch(text, /no-python|prologue/);
+  for (const launcher of ["torchrun", "torchrun-static", "accelerate", "direct", "command"] as const) {
+    const plan = planDryRun(someSpec({ launcher, hosts: HOSTS, job: { kind: "command", argv: ["echo", "a\n# b'"] } }), () => null);
+    for (const host of (dryRunJson(plan) as { hosts: { processes: { command: string; parts: { text: string; reason: string }[] }[] }[] }).hosts) {
+      for (const { command, parts } of host.processes) {
+        assert.equal(parts.map((part) => part.text).join(" "), command, launcher);
+        for (const { reason } of parts) assert.match(reason, /^[^\n]{12,}$/);
+      }
+    }
+  }
+});
+
+test("a reason breaks no paste, whatever the job's words hold", () => {
+  const odd = "a\n'b' # $(exit 9)\n";
+  const text = textOf({ launcher: "direct", job: { kind: "command", argv: ["printf", "%s", odd] } }, [someHost("a", { gpus: { kind: "none", slots: 2 } })]);
+  assert.equal(execFileSync("sh", ["-c", text], { encoding: "utf8" }), odd + odd);
 });
 
 test("a real plan as JSON keeps argv and hides secrets", () => {
