@@ -15,6 +15,7 @@ export const fill = (sentence: Sentence, data: ErrorData): string =>
 export const ERRORS = {
   BUG: entry(EXIT.bug, "internal error: {what}", "this is a bug in nexadist; please report it with the log named above"),
   CONFIG: entry(EXIT.config, "{what}", (d) => `${d.fix ?? "nexadist config validate FILE shows every problem; nexadist config schema lists the keys"}`),
+  HOST_CHOICE: entry(EXIT.usage, "{what}", "nexadist config show lists the hosts of the file"),
   CLUSTER_FILE: entry(EXIT.config, "cannot read {file}: {why}", (d) => (d.named === true ? "check the path" : "name the cluster file: nexadist up FILE, or -c FILE")),
   PASTED_LAUNCHER: entry(EXIT.usage, "{what} starts ranks, and so does nexadist: one inside the other would start them twice", (d) => `the same, here:\n  ${d.command}${d.remarks ? `\n  (${d.remarks})` : ""}`),
   USAGE: entry(EXIT.usage, "{what}", (d) => `${d.fix ?? "nexadist --help"}`),

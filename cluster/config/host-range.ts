@@ -5,6 +5,13 @@ export const MAX_HOSTS = 1024;
 
 export type Expanded = { readonly ok: true; readonly names: readonly string[] } | { readonly ok: false; readonly why: string };
 
+/** `a,b[1,2]` as `a` and `b[1,2]`. */
+export const splitOutsideBrackets = (text: string): readonly string[] =>
+  text
+    .split(/,(?![^[]*\])/)
+    .map((part) => part.trim())
+    .filter((part) => part !== "");
+
 export function expandRange(text: string): Expanded {
   if (!/[[\]]/.test(text)) return { ok: true, names: [text] };
   if (!/^([^[\]]*\[[^[\]]*\])+[^[\]]*$/.test(text)) return { ok: false, why: "brackets do not match; a range is written `gpu[01-16]` or `gpu[1,3,5-7]`" };
@@ -21,6 +28,7 @@ export function expandRange(text: string): Expanded {
 function numbers(list: string, already: number): Expanded {
   const names: string[] = [];
   for (const item of list.split(",")) {
+    if (/\d{7}/.test(item)) return { ok: false, why: `${item.trim()} is too large: a number of a range has at most 6 digits` };
     const match = /^(\d{1,6})(?:-(\d{1,6}))?$/.exec(item.trim());
     if (match === null) return { ok: false, why: `\`${item}\` is not a number or a range such as 01-16` };
     const [, first = "", last = first] = match;

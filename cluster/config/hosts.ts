@@ -3,7 +3,7 @@
 import type { GpuRequest, HostSpec } from "../spec.ts";
 import { isSetupFile } from "./controller-paths.ts";
 import { type HostEntry, hostEntries } from "./entries.ts";
-import { expandRange } from "./host-range.ts";
+import { expandRange, splitOutsideBrackets } from "./host-range.ts";
 import { type Positions, problemIn } from "./located.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigProblem, type Path, problemAt } from "./problem.ts";
@@ -44,6 +44,11 @@ export function chooseHosts(
     for (const text of texts) {
       for (const pattern of splitOutsideBrackets(text)) {
         const expanded = expandRange(pattern);
+        const isName = all.some((entry) => entry.name === pattern || entry.address === pattern);
+        if (!expanded.ok && !isName) {
+          problems.push(problemAt({ name: flag, text }, text.indexOf(pattern), [], expanded.why));
+          continue;
+        }
         for (const name of expanded.ok ? expanded.names : [pattern]) {
           const hits = all.filter((entry) => entry.name === name || entry.host === name || entry.address === name);
           for (const hit of hits) found.add(hit);
@@ -70,12 +75,6 @@ export function chooseHosts(
   if (entries.length === 0 && problems.length === 0) problems.push(problemAt({ name: "--exclude", text: exclude.join(",") }, 0, [], "no host is left"));
   return { entries, problems };
 }
-
-const splitOutsideBrackets = (text: string): string[] =>
-  text
-    .split(/,(?![^[]*\])/)
-    .map((part) => part.trim())
-    .filter((part) => part !== "");
 
 export function hostSpecs(entries: readonly NamedEntry[], file: ClusterFile, at: Positions, surroundings: Surroundings): Hosts {
   const problems: ConfigProblem[] = [];

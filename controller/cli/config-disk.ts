@@ -86,5 +86,6 @@ export function resolveFromDisk(asked: Asked, env: Environment, cwd: string): Re
   return resolveRun(source, { ...inputs, environment: env, userFile: readUserFile(env, home), cwd, home, files: nodeFiles });
 }
 
-/** All problems as one error, for a command that cannot go on. */
-export const configError = (problems: readonly ConfigProblem[]): NexaError => fail("CONFIG", { what: problems.map(formatProblem).join("\n") });
+/** All problems as one error, for a command that cannot go on: of usage where only flags that choose hosts are at fault. */
+export const configError = (problems: readonly ConfigProblem[]): NexaError =>
+  fail(problems.every(({ file }) => file === "--host" || file === "--exclude") ? "HOST_CHOICE" : "CONFIG", { what: problems.map(formatProblem).join("\n") });

@@ -1,15 +1,16 @@
 /** `logs`: stored and new log lines of a run, chosen by host, rank, stream, attempt and age there, by pattern here: a pattern can take for ever. */
 
-import { expandRange } from "../../cluster/config/host-range.ts";
+import { expandRange, splitOutsideBrackets } from "../../cluster/config/host-range.ts";
 import { durationMs } from "../../cluster/config/units.ts";
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
 import type { LogLine, LogQuery, LogStream } from "../../cluster/viewer.ts";
+import { checkLogQuery } from "./check-log-query.ts";
 import { clock } from "./clock.ts";
 import type { Options, Run } from "./commands.ts";
 import { JSON_SCHEMA } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
-import { findRun } from "./known-run.ts";
+import { findRun, readRun } from "./known-run.ts";
 import { parseRanks } from "./rank-list.ts";
 
 /** More last lines than this are kept here rather than in the controller. */
@@ -37,17 +38,20 @@ export function queryOf(options: Options, now: number): LogsAsked {
   const pattern = typeof grep === "string" ? patternOf(grep) : null;
   const ranks = typeof options.rank === "string" ? parseRanks(options.rank) : null;
   if (ranks === undefined) throw wrong(`--rank takes ranks such as 0,3-5 or all, not ${String(options.rank)}`, "nexadist logs --rank 0,3-5");
-  const hosts = (options.host as readonly string[] | undefined)?.flatMap((text) => {
+  const hosts = (options.host as readonly string[] | undefined)?.flatMap(splitOutsideBrackets).flatMap((text) => {
     const expanded = expandRange(text);
-    return expanded.ok ? expanded.names : [text];
+    if (!expanded.ok) throw wrong(`--host ${text}: ${expanded.why}`, "nexadist logs --host gpu[1-4]");
+    return expanded.names;
   });
+  const attempt = wholeNumber(options.attempt, "--attempt");
+  if (attempt === 0) throw wrong("attempts are counted from 1", "nexadist logs --attempt 1");
   const last = wholeNumber(options.lines, "-n");
   const isTailHere = last !== null && (pattern !== null || last > LAST_THERE);
   const want = {
     hosts: hosts ?? null,
     ranks,
     streams: (streams as readonly LogStream[] | undefined) ?? ["out", "err", "launcher"],
-    attempt: wholeNumber(options.attempt, "--attempt"),
+    attempt,
     since: ageMs === undefined ? null : now - ageMs,
     last: isTailHere ? null : last,
     follow: options.follow === true,
@@ -67,6 +71,7 @@ export const logs: Run = async (context, [wanted], options) => {
   const { want, pattern, last } = queryOf(options, Date.now());
   const client = await findOrStartDaemon();
   const { run } = await findRun(client, context, wanted);
+  if (want.hosts !== null || want.ranks !== null || want.attempt !== null) checkLogQuery(want, (await readRun(client, run)).state);
   let isLeft = false;
   const leave = (): void => {
     isLeft = true;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { expandRange, MAX_HOSTS } from "../../../cluster/config/host-range.ts";
+import { expandRange, MAX_HOSTS, splitOutsideBrackets } from "../../../cluster/config/host-range.ts";
 import { isIpv6 } from "../../../cluster/config/names.ts";
 import { nearest } from "../../../cluster/config/nearest.ts";
 import { parseEndpoint, parsePorts } from "../../../cluster/config/rendezvous.ts";
@@ -35,6 +35,14 @@ test("a range gives back every number it was made of, once, and never more than 
     }),
   );
   fc.assert(fc.property(fc.string(), (text) => void expandRange(text)));
+});
+
+test("numbers that are too large are called so, and `a,b[1,2]` is two patterns", () => {
+  for (const text of ["gpu[1-1000000000]", "gpu[1000000000]"]) {
+    const expanded = expandRange(text);
+    assert.match(expanded.ok ? "" : expanded.why, /too large/);
+  }
+  assert.deepEqual(splitOutsideBrackets("a, b[1,2],c"), ["a", "b[1,2]", "c"]);
 });
 
 test("durations and sizes", () => {

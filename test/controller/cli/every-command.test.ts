@@ -31,7 +31,7 @@ type Row = { readonly ok: readonly string[]; readonly exit?: number; readonly wr
 const noFile: Wrong = { args: ["-c", "absent.yaml"], exit: 3, code: "CLUSTER_FILE" };
 const badFile: Wrong = { args: ["-c", "bad.yaml"], exit: 3, code: "CONFIG" };
 const noRun: Wrong = { args: ["absent"], exit: 2, code: "NO_RUN" };
-const noHost: Wrong = { args: ["--host", "absent"], exit: 3, code: "CONFIG" };
+const noHost: Wrong = { args: ["--host", "absent"], exit: 2, code: "HOST_CHOICE" };
 
 const TABLE: Readonly<Record<string, Row>> = {
   up: { ok: [], wrong: [noFile, badFile, { args: ["train.py"], exit: 2, code: "USAGE" }] },

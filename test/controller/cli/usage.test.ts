@@ -52,6 +52,16 @@ test("errors: what, what to do; as JSON one object on stdout", async (t) => {
     problems.error.problems.map((p) => [p.line, p.column]),
     [[3, 5]],
   );
+  at.write("cluster.yaml", "cluster: [{host: gpu-a}, {host: gpu-b}]\n");
+  for (const [args, words] of [
+    [["hosts", "--host", "nope"], /nope is none of the hosts\n.*\n.*\n.*name some of: gpu-a, gpu-b/],
+    [["up", "--host", "gpu[1-1000000000]"], /is too large/],
+    [["exec", "--exclude", "gpu-a,gpu-b", "--", "x"], /no host is left/],
+  ] as const) {
+    const chosen = await nexadist(t, at, args);
+    assert.equal(chosen.code, 2, `a flag is wrong, not the file: ${chosen.err}`);
+    assert.match(chosen.err, words);
+  }
   const script = await nexadist(t, at, ["up", "train.py"]);
   assert.match(script.err, /try: nexadist up -- train\.py/);
 });

@@ -223,6 +223,20 @@ test("ps, runs, status and logs", async (t) => {
     ...{ host: "gpu-b", rank: 1, stream: "err", attempt: 1, at: 0, text: "" },
     gap: { from: 8, to: 12_300_008, why: "quota" },
   });
+  const asked = fake.asked.filter((request) => request.ask === "logs").length;
+  for (const [args, words] of [
+    [["--host", "nope"], /has no host nope; it has gpu-a, gpu-b$/m],
+    [["--host", "gpu-a,gpu-x"], /has no host gpu-x.*\n {2}try: did you mean gpu-/],
+    [["--host", "gpu[1-1000000000]"], /is too large/],
+    [["--rank", "0,99"], /has no rank 99: there are ranks 0 to 1/],
+    [["--attempt", "7"], /has no attempt 7: there is only attempt 1/],
+    [["--attempt", "0"], /counted from 1/],
+  ] as const) {
+    const wrong = await nexadist(t, at, ["logs", ...args], env);
+    assert.deepEqual([wrong.code, wrong.out], [2, ""], wrong.err);
+    assert.match(wrong.err, words);
+  }
+  assert.equal(fake.asked.filter((request) => request.ask === "logs").length, asked, "nothing was read for a filter that is wrong");
   const none = await nexadist(t, at, ["status", "nothing"], env);
   assert.equal(none.code, 2);
   assert.match(none.err, /there is no run nothing/);
