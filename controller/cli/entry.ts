@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The program: answers `version` without loading anything, else hands over to main. */
 
+import { getSystemErrorMessage } from "node:util";
 import { version } from "./version.ts";
 
 const argv = process.argv.slice(2);
@@ -10,7 +11,8 @@ const isVersion = (first === "version" || first === "--version" || first === "-V
 // A reader that went away (`| head`) is no failure of ours; `up` then only detaches.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   if (error.code === "EPIPE") process.exit(0);
-  throw error;
+  process.stderr.write(`nexadist: stdout cannot be written: ${error.errno === undefined ? error.message : getSystemErrorMessage(error.errno)}\n`);
+  process.exit(1);
 });
 process.stderr.on("error", () => undefined);
 

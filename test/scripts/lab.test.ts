@@ -10,6 +10,11 @@ import { type Lab, needsRoot, type Outcome, startLab } from "../support/lab.ts";
 const REPO = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 const hasTorch = existsSync(`${REPO}/.venv/pyvenv.cfg`);
 
+test("closed streams are no traceback", async () => {
+  const said = await execa("sh", ["-c", '"$0" list >&-; "$0" exec no-such-lab -- true >&-; "$0" list >&- 2>&-', `${REPO}/scripts/lab`], { reject: false });
+  assert.doesNotMatch(said.stderr, /Traceback|Error/);
+});
+
 const ssh = (lab: Lab, target: string, command: string): Promise<Outcome> =>
   lab.exec(["ssh", "-o", "BatchMode=yes", "-o", "ConnectTimeout=2", target, command]);
 

@@ -1,11 +1,12 @@
 /** The command line itself: help, typos, errors in three lines or as JSON, and what happens before anything is reached. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { COMMANDS, GLOBALS } from "../../../controller/cli/commands.ts";
-import { nexadist, place } from "../../support/cli.ts";
+import { ENTRY, nexadist, place } from "../../support/cli.ts";
 
 test("version is answered, --json names its schema", async (t) => {
   const at = place(t);
@@ -64,6 +65,18 @@ test("errors: what, what to do; as JSON one object on stdout", async (t) => {
   }
   const script = await nexadist(t, at, ["up", "train.py"]);
   assert.match(script.err, /try: nexadist up -- train\.py/);
+});
+
+test("a stdout that cannot be written is one sentence and exit 1", { skip: existsSync("/dev/full") ? false : "no /dev/full here" }, (t) => {
+  const at = place(t);
+  at.write("cluster.yaml", "cluster: [{host: gpu-a}]\n");
+  const fd = openSync("/dev/full", "w");
+  t.after(() => closeSync(fd));
+  for (const args of [["version"], ["--help"], ["config", "show"], ["config", "show", "--json"], ["hosts", "--json", "--host", "nope"]]) {
+    const env = { PATH: process.env.PATH, HOME: at.home, LANG: "C.UTF-8", NEXADIST_STATE_DIR: join(at.dir, "state") };
+    const said = spawnSync(process.execPath, [ENTRY, ...args], { cwd: at.dir, env, stdio: ["ignore", fd, "pipe"], encoding: "utf8" });
+    assert.deepEqual([said.status, said.stderr], [1, "nexadist: stdout cannot be written: no space left on device\n"], args.join(" "));
+  }
 });
 
 test("every command has help with examples first, and its words after -- are its own", async (t) => {
