@@ -3,6 +3,7 @@
 import { fail } from "../errors.ts";
 import { assignRanks, type RankAssignment, ranksOf } from "../ranks.ts";
 import type { Spawn } from "../shim-contract.ts";
+import { formatTorch, isCpuOnly } from "../torch.ts";
 import { cpusFor, defaultVars, onHost, pathVars, userVars } from "./environment.ts";
 import { type GpuPick, gpuVars, pickGpus } from "./gpus.ts";
 import { chooseInterface, type InterfaceChoice, isLoopback } from "./interface.ts";
@@ -22,7 +23,7 @@ export function planAttempt(input: PlanInput): AttemptPlan {
     spec,
     hosts.map((at) => at.host),
   );
-  const onCpu = input.cpuOnly || hosts.every((at) => at.host.gpus.kind === "none" || (at.facts?.python?.torch ?? "").endsWith("+cpu"));
+  const onCpu = input.cpuOnly || hosts.every((at) => at.host.gpus.kind === "none" || isCpuOnly(at.facts?.python?.torch));
   const plans = hosts.map((at, index) => {
     const [choice, place, first, rdzv] = [choices[index], places[index], hosts[0], hosts[store]];
     if (choice === undefined || place === undefined || first === undefined || rdzv === undefined) throw new Error("a host without its place");
@@ -76,7 +77,7 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
     cwd,
     setup: at.host.setup ?? null,
     pasted: part.pasted,
-    notes: [...unknownNotes(at), ...scratchNotes(c), ...notes, ...part.notes],
+    notes: [...unknownNotes(at), ...(usesGpus ? cpuTorchNotes(at) : []), ...scratchNotes(c), ...notes, ...part.notes],
   };
 }
 
@@ -117,6 +118,11 @@ function refuseMixedLoopback(hosts: readonly PlanHost[]): void {
   const loopback = hosts.filter((at) => isLoopback(at.host.address));
   const [one] = loopback;
   if (one !== undefined && loopback.length < hosts.length) throw fail("LOOPBACK_MIXED", { host: one.host.name, address: one.host.address });
+}
+
+function cpuTorchNotes({ facts }: PlanHost): string[] {
+  const torch = facts?.python?.torch ?? null;
+  return isCpuOnly(torch) ? [`its torch is ${formatTorch(torch)}, but the file gives it GPUs: ranks will not see them`] : [];
 }
 
 function unknownNotes(at: PlanHost): string[] {

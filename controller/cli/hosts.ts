@@ -3,6 +3,7 @@
 import { EXIT } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
+import { formatTorch } from "../../cluster/torch.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
 import { formatTable } from "../../cluster/view/table.ts";
 import { lookAt } from "../reach/bootstrap.ts";
@@ -32,7 +33,7 @@ function rowOf(each: Reached<Found>): readonly string[] {
     gpusOf(facts),
     facts.node?.version ?? "none",
     python,
-    facts.python?.torch ?? "none",
+    formatTorch(facts.python?.torch),
     driver === "local" ? "local" : `${driver} (${why})`,
   ];
 }

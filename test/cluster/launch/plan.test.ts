@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
+import type { HostSpec } from "../../../cluster/spec.ts";
 import { codeOf, envOf, hostsOf, PAIR, placed, someFacts, someHost, somePlan } from "./fixtures.ts";
 
 const [a, b] = PAIR;
@@ -84,6 +85,14 @@ test("refusals", () => {
     codeOf(() => hostsOf({ launcher: "accelerate" })),
     "ACCELERATE_UNEVEN",
   );
+});
+
+test("a torch without CUDA on a host whose GPUs are asked for is a word, not the end", () => {
+  const facts = someFacts({ python: { path: "/p", version: "3.12", torch: "2.13.0+cpu", accelerate: null } });
+  const notesFor = (host: Partial<HostSpec>): string =>
+    hostsOf({}, [placed(someHost("a", { address: "10.0.0.1", ...host }), { facts })])[0]?.notes.join("\n") ?? "";
+  assert.match(notesFor({}), /torch is 2\.13\.0\+cpu \(CPU only\), but the file gives it GPUs/);
+  assert.doesNotMatch(notesFor({ gpus: { kind: "none", slots: 1 } }), /CPU only/);
 });
 
 test("an unknown interface is a word, not the end", () => {

@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
+import { formatTorch } from "../../../cluster/torch.ts";
 import { aboutHost } from "../../../cluster/view/about-host.ts";
 import { formatBytes } from "../../../cluster/view/bytes.ts";
 import { formatDuration } from "../../../cluster/view/duration.ts";
@@ -78,6 +79,16 @@ test("events in words are one line each and inert", () => {
   assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");
   assert.equal(aboutHost("a", "refused"), "a: refused");
+});
+
+test("a torch that cannot use GPUs says so", () => {
+  assert.deepEqual(["2.13.0+cpu", "2.13.0+cu130", "2.9.1", null, undefined].map(formatTorch), [
+    "2.13.0+cpu (CPU only)",
+    "2.13.0+cu130",
+    "2.9.1",
+    "none",
+    "none",
+  ]);
 });
 
 test("tables and widths", () => {
