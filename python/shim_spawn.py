@@ -67,9 +67,18 @@ def _become(spawn: dict[str, Any], fds: Any, gate: int, mark: str, cgroup: str |
             os.dup2(fd, target)
         os.chdir(spawn["cwd"])
         env = {**spawn["env"], "NEXADIST_MARK": mark}
-        os.execvpe(spawn["argv"][0], spawn["argv"], env)
+        try:
+            os.execvpe(spawn["argv"][0], spawn["argv"], env)
+        except OSError as error:
+            os.write(report, (error.strerror or str(error)).encode())  # the reader knows argv[0]; the error names the last place on the PATH
     except BaseException as error:
-        os.write(report, str(error).encode("utf-8", "replace"))
+        os.write(report, _in_words(error).encode("utf-8", "replace"))
+
+
+def _in_words(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}"
+    return str(error)
 
 
 def release(held: Held) -> None:

@@ -6,4 +6,6 @@ export type Files = {
   /** The text of a small file (UTF-8; refuses, in words, what is absent, too large, no file or no text). */
   readonly read: (path: string) => FileText;
   readonly isFile: (path: string) => boolean;
+  /** Its mode lets somebody run it. */
+  readonly isExecutable: (path: string) => boolean;
 };

@@ -65,8 +65,8 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
         (word) =>
           !isAbsolute(word) && word !== "" && inside(root, resolvePath(root, word, root)) !== null && inputs.files.isFile(resolvePath(root, word, root)),
       );
-    if (/^\.\//.test(job.argv[0] ?? "") && !inputs.files.isFile(resolvePath(root, job.argv[0] ?? "", root)))
-      report("command", `no such file in ${root}: ${job.argv[0]}`);
+    const wrong = programProblem(job.argv[0] ?? "", root, inputs.files);
+    if (wrong !== null) report("command", wrong.what, wrong.hint);
     return { job, code: travels ? { kind: "snapshot", root } : { kind: "none" }, problems };
   }
   const places = typed ? [root, inputs.cwd] : [root];
@@ -81,6 +81,18 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
   else if (script === null)
     report("script", `${found} lies outside of ${root}, the directory that travels to the hosts`, "run nexadist where the code is, or set workdir");
   return { job: { ...job, script: script ?? job.script }, code: { kind: "snapshot", root }, problems };
+}
+
+/** What keeps a program that travels with the code from being run; absolute paths and names on the PATH are the hosts' own. */
+function programProblem(program: string, root: string, files: Files): { readonly what: string; readonly hint?: string } | null {
+  if (program === "" || isAbsolute(program) || program.startsWith("~")) return null;
+  const path = resolvePath(root, program, root);
+  const isPath = program.includes("/");
+  if (!files.isFile(path)) return isPath ? { what: `no such file in ${root}: ${program}` } : null;
+  const word = quoteAll([isPath ? program : `./${program}`]).join("");
+  if (!files.isExecutable(path)) return { what: `${program} is not executable`, hint: `chmod +x ${word}, or name what runs it: sh ${word}` };
+  if (!isPath && /\.\w+$/.test(program)) return { what: `${program} is here, but a name without / is looked for on the PATH`, hint: `-- ${word}` };
+  return null;
 }
 
 function jobFromFile(job: JobKeys | undefined): Job {

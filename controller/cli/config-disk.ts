@@ -31,6 +31,7 @@ export const nodeFiles: Files = {
       return false;
     }
   },
+  isExecutable: (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o111) !== 0,
 };
 
 function readSmallFile(path: string): FileText {

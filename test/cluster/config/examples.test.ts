@@ -36,6 +36,7 @@ const resolveExample = (name: string) =>
       files: {
         read: (path) => ({ ok: true, text: readFileSync(path, "utf8") }),
         isFile: (path) => statSync(path, { throwIfNoEntry: false })?.isFile() === true,
+        isExecutable: (path) => ((statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o111) !== 0,
       },
     },
   );

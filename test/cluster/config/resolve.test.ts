@@ -189,7 +189,7 @@ test("setup: lines as they are, a file read from beside the cluster file", () =>
 });
 
 test("the job and the code that travels", () => {
-  const disk = { "/proj/train.py": "", "/proj/src/main.py": "", "/out/x.py": "", "/proj/run.sh": "" };
+  const disk = { "/proj/train.py": "", "/proj/src/main.py": "", "/out/x.py": "", "/proj/run.sh": "#!/bin/sh" };
   const job = (text: string, more: Parameters<typeof resolve>[1] = {}) => {
     const { spec } = resolved(AB + text, { disk, ...more });
     return [spec.job, spec.code];
@@ -230,6 +230,14 @@ test("a job that cannot run is refused before anything is reached", () => {
   assert.match(refused(`${AB}job: {script: ../x.py}\n`, { disk: { "/x.py": "" } }), /lies outside of \/proj/);
   assert.match(refused(AB, { argv: ["nope.py"] }), /^after --:1:1: no such file/);
   assert.match(refused(`${AB}backend: command\n`), /nothing to run/);
+  const disk = { "/proj/notes.txt": "x", "/proj/bin/go": "x", "/proj/ok.sh": "#!/bin/sh" };
+  for (const program of ["notes.txt", "./notes.txt", "bin/go"]) {
+    const said = refused(AB, { disk, argv: [program] });
+    assert.match(said, /is not executable\n[\s\S]*chmod \+x \.?[\w/.]+, or name what runs it: sh /, program);
+  }
+  assert.match(refused(AB, { disk, argv: ["bin/none"] }), /no such file in \/proj: bin\/none/);
+  assert.match(refused(AB, { disk, argv: ["ok.sh"] }), /looked for on the PATH\n[\s\S]*-- \.\/ok\.sh/);
+  for (const program of ["./ok.sh", "/opt/bin/x", "~/x", "nvidia-smi"]) assert.equal(refused(AB, { disk, argv: [program] }), "", program);
   assert.match(refused(`cluster: [{host: a, workdir: x}, {host: b}]\n`), /hosts differ in workdir/);
 });
 

@@ -25,6 +25,7 @@ export function resolve(text: string, given: Partial<RunInputs> & { readonly dis
       files: {
         read: (path) => (disk[path] === undefined ? { ok: false, why: "no such file" } : { ok: true, text: disk[path] }),
         isFile: (path) => disk[path] !== undefined,
+        isExecutable: (path) => disk[path]?.startsWith("#!") === true,
       },
       ...inputs,
     },
