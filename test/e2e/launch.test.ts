@@ -34,6 +34,10 @@ test("launchers on two SSH hosts", { skip: needsRoot }, async (t) => {
     assert.equal(code, 0, `${out}\n${err}`);
     assert.match(out, /all-reduce of 8 ranks: 36, as expected/);
     assert.match(out, /==> train_\d{8}_\d{6} succeeded/);
+    // GPUs were asked for: either they were used, or the last line says that they were not.
+    assert.match(out, / cuda:0 nccl | ok, but on CPU: 8 ranks, .*; 4 GPUs a host were asked for, torch \S+ sees none \(.+\): CPU was used\n/);
+    for (const host of [A, B])
+      assert.match(out, new RegExp(`^${host}: 0 left alive .*; GPU memory unknown: nvidia-smi counts by pids of another namespace\\)$`, "m"));
     const state = await seat.ended(seat.latest());
     assertClean(state);
     assert.deepEqual(
