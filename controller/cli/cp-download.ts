@@ -14,13 +14,20 @@ import { runScript } from "./remote-script.ts";
 
 export type LocalTarget = { readonly path: string; readonly isDirectory: boolean };
 
+/** Before a host is reached, so that nothing is made yet: the directory itself may be new, not the one it is in. Errors: COPY_REFUSED. */
 export async function localTarget(target: string, many: boolean): Promise<LocalTarget> {
   const found = await stat(target).catch(() => null);
-  const wantsDirectory = many || target.endsWith("/");
-  if (wantsDirectory && found === null) await mkdir(target, { recursive: true });
-  else if (wantsDirectory && found?.isDirectory() !== true) throw fail("COPY_REFUSED", { what: `${target} is not a directory` });
-  return { path: target, isDirectory: wantsDirectory || found?.isDirectory() === true };
+  const isDirectory = many || target.endsWith("/") || found?.isDirectory() === true;
+  const within = isDirectory && found !== null ? target : dirname(target);
+  if (!(await isLocalDirectory(within))) throw fail("COPY_REFUSED", { what: `${within} is not a directory here` });
+  return { path: target, isDirectory };
 }
+
+const isLocalDirectory = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
 
 export async function download(peer: CopyPeer, source: string, target: LocalTarget, progress: Progress): Promise<Copied> {
   const path = target.isDirectory ? join(target.path, lastPart(source)) : target.path;
@@ -34,6 +41,7 @@ export async function download(peer: CopyPeer, source: string, target: LocalTarg
   const there = await stat(path).catch(() => null);
   if (kind === "file") {
     if (there?.isDirectory()) throw fail("COPY_REFUSED", { what: `${path} is a directory here, ${source} is a file` });
+    if (target.isDirectory) await mkdir(target.path, { recursive: true });
     await downloadFile(peer, source, path, progress);
     return { path, notes: [] };
   }
@@ -57,7 +65,9 @@ async function downloadFile(peer: CopyPeer, source: string, path: string, progre
   let said = { size: -1, mode: 0o644 };
   let got = 0;
   try {
-    await once(file, "open");
+    await once(file, "open").catch((cause: unknown) => {
+      throw fail("COPY_REFUSED", { what: `cannot write ${path}` }, cause);
+    });
     const take = async (data: Buffer): Promise<void> => {
       let rest = data;
       if (head !== null) {

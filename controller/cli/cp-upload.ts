@@ -2,8 +2,8 @@
 
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { lstat, readdir, readlink, stat } from "node:fs/promises";
+import { constants, createReadStream } from "node:fs";
+import { lstat, open, readdir, readlink, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { PassThrough, type Readable } from "node:stream";
 import { fail } from "../../cluster/errors.ts";
@@ -44,6 +44,14 @@ export async function remoteTarget(peer: CopyPeer, target: string, many: boolean
   ).trim();
   if (wantsDirectory && kind !== "dir") throw fail("COPY_REFUSED", { what: `${peer.host.name}:${target} is not a directory` });
   return { path: target, isDirectory: kind === "dir" };
+}
+
+/** Before a host is reached. Errors: COPY_REFUSED. */
+export async function checkSource(source: string): Promise<void> {
+  const handle = await open(source, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
+    throw fail("COPY_REFUSED", { what: `cannot read ${source}` }, cause);
+  });
+  await handle.close();
 }
 
 export async function upload(peer: CopyPeer, source: string, target: { path: string; isDirectory: boolean }, progress: Progress): Promise<Copied> {

@@ -8,7 +8,7 @@ import type { Context } from "./context.ts";
 import { download, localTarget } from "./cp-download.ts";
 import { parsePlace } from "./cp-paths.ts";
 import { planCopies, planWords } from "./cp-plan.ts";
-import { remoteTarget, upload } from "./cp-upload.ts";
+import { checkSource, remoteTarget, upload } from "./cp-upload.ts";
 import { withHost } from "./reach-host.ts";
 
 const usage = (what: string): Error => fail("USAGE", { what, fix: "nexadist cp FILE… HOST:DIR   or   nexadist cp HOST:FILE… DIR" });
@@ -26,6 +26,8 @@ export const cp: Run = async (context, [paths], options) => {
   if (places.some((place) => (place.host === null) !== isUpload)) throw usage("all sources must be on the same side");
   const host = namedHost(context, name);
   const show = (path: string, isThere: boolean): string => sanitiseWord(isThere ? `${name}:${path}` : path);
+  if (isUpload) for (const { path } of places) await checkSource(path);
+  const here = isUpload ? null : await localTarget(target.path, places.length > 1);
   if (options.dryRun === true) {
     const sources = places.map(({ path }) => path);
     const plan = await withHost(host, context, options, (transport) => planCopies({ transport, host }, sources, target.path, isUpload));
@@ -35,8 +37,7 @@ export const cp: Run = async (context, [paths], options) => {
   }
   const copied = await withHost(host, context, options, async (transport) => {
     const peer = { transport, host };
-    const many = places.length > 1;
-    const into = isUpload ? await remoteTarget(peer, target.path, many) : await localTarget(target.path, many);
+    const into = here ?? (await remoteTarget(peer, target.path, places.length > 1));
     const done: { from: string; to: string; bytes: number; notes: readonly string[] }[] = [];
     for (const { path } of places) {
       const meter = createMeter(context, path);

@@ -187,4 +187,19 @@ test("cp says what it cannot do", async (t) => {
     assert.equal(said.code, 2, said.err);
     assert.match(said.err, words);
   }
+  const off = at.write("ssh_config", "Host *\n  HostName 127.0.0.1\n  Port 1\n"); // nobody is there: what is wrong here is said first
+  at.write("afile", "");
+  for (const [args, words] of [
+    [["nofile", "x:b"], /cannot read nofile\n {2}why: ENOENT/],
+    [["--dry-run", "nofile", "x:b"], /cannot read nofile/],
+    [["x:f", "none/dir/"], /: none is not a directory here/],
+    [["x:f", "none/file"], /: none is not a directory here/],
+    [["x:f", "x:g", "none/dir"], /: none is not a directory here/],
+    [["x:f", "x:g", "afile"], /: afile is not a directory here/],
+  ] as const) {
+    const said = await nexadist(t, at, ["cp", ...args], { NEXADIST_SSH_CONFIG: off });
+    assert.equal(said.code, 1, said.err);
+    assert.match(said.err, words);
+  }
+  assert.ok(!existsSync(join(at.dir, "none")), "no directory was made");
 });
