@@ -138,7 +138,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "shell",
-    about: "An interactive shell on a host.",
+    about: "An interactive shell on a host; its exit status is the command's.",
     args: [["<host>", "a host of the cluster file, or any SSH host"]],
     options: [accept],
     examples: ["nexadist shell gpu-a"],

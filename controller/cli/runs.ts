@@ -2,6 +2,7 @@
 
 import { fail } from "../../cluster/errors.ts";
 import { runTable } from "../../cluster/view/run-table.ts";
+import { fitTo } from "../../cluster/view/table.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -9,9 +10,10 @@ import { findOrStartDaemon } from "./daemon-start.ts";
 import { listRuns } from "./known-run.ts";
 
 function show(context: Context, found: readonly RunSummary[], none: string): number {
+  const { isTTY, columns } = process.stdout;
   if (context.json) context.printJson({ runs: found });
   else if (found.length === 0) context.say(none);
-  else for (const line of runTable(found, Date.now())) context.print(line);
+  else for (const line of runTable(found, Date.now())) context.print(isTTY === true ? fitTo(line, columns) : line);
   return 0;
 }
 

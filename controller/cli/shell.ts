@@ -1,7 +1,9 @@
 /** `shell HOST`: an interactive login shell there; the terminal is as before afterwards. */
 
 import { spawn } from "node:child_process";
-import { EXIT, fail } from "../../cluster/errors.ts";
+import { constants } from "node:os";
+import { fail } from "../../cluster/errors.ts";
+import type { RemoteExit } from "../reach/transport.ts";
 import { namedHost } from "./ad-hoc-host.ts";
 import type { Run } from "./commands.ts";
 import { reachHost } from "./reach-host.ts";
@@ -31,7 +33,7 @@ export const shell: Run = async (context, [name], options) => {
     child.stderr.on("data", (data: Buffer) => void process.stderr.write(data));
     const exit = await child.exit;
     if (exit.code === null && exit.signal === null) throw fail("LINK_LOST", { host: host.name, why: "the connection closed" });
-    return exit.code === 0 ? EXIT.ok : EXIT.runFailed;
+    return statusOf(exit);
   } finally {
     stdout.off("resize", resize);
     process.off("exit", restore);
@@ -44,7 +46,13 @@ async function localShell(env: NodeJS.ProcessEnv): Promise<number> {
   const ignore = (): void => undefined;
   process.on("SIGINT", ignore); // the shell's
   const child = spawn(env.SHELL ?? "sh", ["-l"], { stdio: "inherit", env });
-  const code = await new Promise<number | null>((resolve, reject) => child.once("error", reject).once("exit", resolve));
+  const exit = await new Promise<RemoteExit>((resolve, reject) => child.once("error", reject).once("exit", (code, signal) => resolve({ code, signal })));
   process.off("SIGINT", ignore);
-  return code === 0 ? EXIT.ok : EXIT.runFailed;
+  return statusOf(exit);
+}
+
+/** The shell's own, as ssh hands it on: who typed `exit 3` is told 3. */
+function statusOf({ code, signal }: RemoteExit): number {
+  const number = Object.entries(constants.signals).find(([name]) => name === signal || name === `SIG${signal}`)?.[1];
+  return code ?? 128 + (number ?? 0);
 }

@@ -171,5 +171,19 @@ test("shell: a login shell on a pty there", { skip: SSHD === undefined ? "no ssh
   screen.type("echo sum=$((40 + 2)); stty size; exit 3\n");
   await screen.shows(/sum=42\r+\n24 100\r+\n/);
   const { code, mode } = await screen.done;
-  assert.deepEqual([code, mode], [1, "cooked"]);
+  assert.deepEqual([code, mode], [3, "cooked"], "the shell's own exit status");
+});
+
+test("runs: a long failure is cut to the terminal", async (t) => {
+  const at = withFile(t);
+  const summary = { run: SPEC.run, name: "demo", phase: "failed", hosts: 2, ranks: 2, attempt: 1, requestedAt: 1, endedAt: 2, file: null, by: "t" };
+  const fake = await fakeController(t, ({ end }) => end([{ ...summary, failure: `gpu-a: ${"x".repeat(300)}` }]));
+  const { code, screen } = await terminal(t, at, ["runs"], { NEXADIST_STATE_DIR: fake.stateDir }).done;
+  assert.equal(code, 0);
+  const lines = screen.split(/\r?\n/);
+  assert.ok(
+    lines.every((line) => line.length <= 100),
+    screen,
+  );
+  assert.match(screen, /gpu-a: x+…/);
 });
