@@ -2,7 +2,7 @@
 
 import { access, readFile } from "node:fs/promises";
 import { execa } from "execa";
-import { NexaError } from "../../cluster/errors.ts";
+import { fail, NexaError } from "../../cluster/errors.ts";
 import { type ConfigFacts, chooseDriver } from "./choose-driver.ts";
 import type { KnownHostLine } from "./known-hosts.ts";
 import { openOpenssh } from "./openssh-driver.ts";
@@ -17,6 +17,7 @@ export async function connectHost(target: Target, options: ReachOptions): Promis
   const forced = options.env.NEXADIST_SSH;
   const choice = chooseDriver(settings, await gatherFacts(settings, knownHosts), forced);
   const context = { settings, options, knownHosts };
+  if (choice.driver === "ssh" && !settings.hasSshClient) throw fail("NO_SSH_CLIENT", { host: target.name });
   if (choice.driver === "ssh") return openOpenssh(context, choice.why);
   try {
     return await openSsh2(context, choice.why);

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { userInfo } from "node:os";
 import { describe, it } from "node:test";
 import { chooseDriver } from "../../../controller/reach/choose-driver.ts";
+import { connectHost } from "../../../controller/reach/connect-host.ts";
 import { parseSshG, readSettings, resolveSettings } from "../../../controller/reach/ssh-config.ts";
 import type { ReachOptions } from "../../../controller/reach/transport.ts";
 
@@ -77,5 +78,7 @@ describe("readSettings", () => {
     assert.equal(bare.hasSshClient, false);
     assert.deepEqual([bare.hostname, bare.user, bare.keyName, bare.identityFiles], ["h", "me", "[h]:2222", ["/id"]]);
     assert.equal(chooseDriver(bare, none, undefined).driver, "ssh2");
+    const forced = { ...options, connectMs: 1000, env: { USER: "me", PATH: "/nowhere", NEXADIST_SSH: "ssh" } };
+    await assert.rejects(connectHost({ name: "n", host: "127.0.0.1", port: 1 }, forced), { code: "NO_SSH_CLIENT" });
   });
 });
