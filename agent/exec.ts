@@ -6,6 +6,7 @@ import { fail } from "../cluster/errors.ts";
 import { FRAME_DATA, packFrame } from "../cluster/protocol.ts";
 
 const GRACE_MS = 3000;
+const WORDS: Readonly<Record<string, string>> = { ENOENT: "no such command", EACCES: "permission denied" };
 
 export type ExecSink = { readonly sendFrame: (frame: Uint8Array) => void; readonly hasRoom: () => boolean; readonly whenRoom: (then: () => void) => void };
 export type ExecReply = { readonly code: number | null; readonly signal: string | null };
@@ -27,14 +28,19 @@ export function makeExecs(sink: ExecSink): Execs {
       let child: ChildProcess;
       try {
         // A group of its own, so that a kill reaches what it started. Nothing to read: what asks for input ends instead of waiting for ever.
-        child = spawn(command, args, { cwd: cwd ?? process.env.HOME ?? "/", env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"], detached: true });
+        child = spawn(command, args, {
+          cwd: cwd ?? process.env.HOME ?? "/",
+          env: { ...process.env, ...env },
+          stdio: ["ignore", "pipe", "pipe"],
+          detached: true,
+        });
       } catch (error) {
         return reject(fail("EXEC_FAILED", { command, why: (error as Error).message }, error));
       }
       live.set(id, child);
-      child.on("error", (error) => {
+      child.on("error", (error: NodeJS.ErrnoException) => {
         live.delete(id);
-        reject(fail("EXEC_FAILED", { command, why: error.message }, error));
+        reject(fail("EXEC_FAILED", { command, why: WORDS[error.code ?? ""] ?? error.message }, error));
       });
       child.on("close", (code, signal) => {
         live.delete(id);

@@ -21,6 +21,6 @@ export const attach: Run = async (context, [wanted]) => {
     else for (const line of summaryLines(state, await lastWords(client, state))) context.print(line);
     return exitOf(state);
   }
-  context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} ranks); Ctrl-C leaves it running`);
+  context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
   return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false });
 };

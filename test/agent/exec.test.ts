@@ -18,7 +18,10 @@ test("argv exactly, binary output, nothing to read, exit codes, signals, a comma
   assert.equal(outputOf(1, 1).toString(), hostile.map((arg) => `${arg}\0`).join(""));
   assert.deepEqual(await client.command({ do: "exec", argv: ["sh", "-c", "echo $X >&2; exit 7"], cwd: "/", env: { X: "y" } }), { code: 7, signal: null });
   assert.equal(outputOf(2, 2).toString(), "y\n");
-  await assert.rejects(client.command({ do: "exec", argv: ["/no/such"], cwd: null, env: {} }), { code: "EXEC_FAILED" });
+  await assert.rejects(client.command({ do: "exec", argv: ["/no/such"], cwd: null, env: {} }), {
+    code: "EXEC_FAILED",
+    message: "/no/such cannot be started: no such command",
+  });
   const cat = await client.command({ do: "exec", argv: ["sh", "-c", "cat; printf '\\377\\000\\n'"], cwd: null, env: {} }); // id 4
   assert.deepEqual(cat, { code: 0, signal: null }, "a reader of stdin does not wait");
   assert.deepEqual(outputOf(4, 1), Buffer.from([255, 0, 10]));
