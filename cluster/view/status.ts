@@ -10,13 +10,13 @@ import { formatTable } from "./table.ts";
 
 export function statusLines(state: RunState, now: number): readonly string[] {
   const head = [
-    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} ranks  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
+    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(state.failure.text)}`]),
     ...(state.failure?.problem ? [`         ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
   const hosts = hostsOf(state).map((h) => [
     sanitiseWord(h.name),
-    h.stage,
+    h.stage === "forgot" ? "done" : h.stage,
     h.seen || (isOver(state) && h.receipt !== "unknown") ? "" : h.unseenWhy === "" ? "" : `unseen: ${sanitiseWord(h.unseenWhy)}`,
     h.driver,
     hostStep(state, h),
