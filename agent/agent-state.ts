@@ -13,6 +13,8 @@ export type Agent = {
   readonly followed: Map<string, Promise<void>>;
   /** "run/attempt" that were told to stop, so that a launch on its way loses. */
   readonly stopped: Set<string>;
+  /** Run → ends its `setup`, when one is under way. */
+  readonly setups: Map<string, AbortController>;
   readonly log: (text: string) => void;
 };
 

@@ -60,7 +60,11 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
     case "sync-commit":
       return inTurn(context, run, async () => commitTree(run, blobs, await entriesOf(blobs, command), command.tree));
     case "prepare":
-      return inTurn(context, run, () => prepare(agent.config, run, command));
+      return inTurn(context, run, () => {
+        const setup = new AbortController();
+        agent.setups.set(run.run, setup);
+        return prepare(agent.config, run, command, setup.signal).finally(() => agent.setups.delete(run.run));
+      });
     case "arm":
       return inTurn(context, run, () => arm(agent, run, command));
     case "launch":
@@ -74,6 +78,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
     case "stop":
       return stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
     case "forget":
+      agent.setups.get(run.run)?.abort(); // a setup that hangs must not outlive its run
       return inTurn(context, run, async () => {
         if (isLive(run)) throw fail("USAGE", { what: `${run.run} is still alive on this host`, fix: `nexadist stop ${run.run}` });
         await settled(agent, run);

@@ -28,7 +28,7 @@ async function main(configPath: string): Promise<void> {
   const config = readConfig(configPath);
   const runsDir = join(config.stateDir, "runs");
   mkdirSync(runsDir, { recursive: true, mode: 0o700 });
-  const agent: Agent = { config, runs: loadRuns(runsDir, log), shims: new Map(), followed: new Map(), stopped: new Set(), log };
+  const agent: Agent = { config, runs: loadRuns(runsDir, log), shims: new Map(), followed: new Map(), stopped: new Set(), setups: new Map(), log };
   const links = new Set<Link>();
   let busyAt = Date.now();
 

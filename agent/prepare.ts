@@ -18,7 +18,7 @@ import { runSetup } from "./setup.ts";
 type Prepare = Extract<Command, { do: "prepare" }>;
 
 /** Twice is the same as once. Errors: NOT_PREPARED, JOB_DIR, SETUP_FAILED, SETUP_TIMEOUT. */
-export async function prepare(config: AgentConfig, run: Run, asked: Prepare): Promise<PrepareReply> {
+export async function prepare(config: AgentConfig, run: Run, asked: Prepare, stopped: AbortSignal): Promise<PrepareReply> {
   const session = asked.sessionEnv ?? readSecret(config.secretsDir, run.run, "session");
   if (session === null) throw fail("NOT_PREPARED", { run: run.run });
   const home = session.HOME ?? homedir();
@@ -26,7 +26,7 @@ export async function prepare(config: AgentConfig, run: Run, asked: Prepare): Pr
   writeSecret(config.secretsDir, run.run, "secrets", asked.secrets);
   // Setup may need a secret (a token for a download) as much as a rank does.
   const base = { ...session, ...asked.secrets };
-  const environment = asked.setup === null ? session : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run));
+  const environment = asked.setup === null ? session : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run), asked.limitMs, stopped);
   writeSecret(config.secretsDir, run.run, "environment", environment);
   const notes: string[] = [];
   return {

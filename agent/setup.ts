@@ -28,7 +28,14 @@ PATH=$PATH:/usr/bin:/bin command env -u BASH_ENV -0 >&3
 `;
 
 /** `workDir` holds two 0600 files while it runs: it must be in memory. Errors: SETUP_FAILED, SETUP_TIMEOUT. */
-export async function runSetup(lines: string, base: Environment, cwd: string, workDir: string, limitMs = LIMIT_MS): Promise<Environment> {
+export async function runSetup(
+  lines: string,
+  base: Environment,
+  cwd: string,
+  workDir: string,
+  limitMs = LIMIT_MS,
+  stopped?: AbortSignal,
+): Promise<Environment> {
   mkdirSync(workDir, { recursive: true, mode: 0o700 });
   const script = join(workDir, "setup.sh");
   const result = join(workDir, "setup.env");
@@ -36,9 +43,9 @@ export async function runSetup(lines: string, base: Environment, cwd: string, wo
   writeFileSync(script, lines.endsWith("\n") ? lines : `${lines}\n`, { mode: 0o600 });
   const fds = [openSync(output, "w", 0o600), openSync(result, "w", 0o600)] as const;
   try {
-    const end = await runBash(script, base, cwd, fds, limitMs);
+    const end = await runBash(script, base, cwd, fds, limitMs, stopped);
     const said = lastLines(readFileSync(output, "utf8"));
-    if (end === "timeout") throw fail("SETUP_TIMEOUT", { minutes: Math.round(limitMs / 60_000), output: said });
+    if (end === "timeout") throw fail("SETUP_TIMEOUT", { seconds: Math.round(limitMs / 1000), output: said });
     const found = readFileSync(result, "utf8");
     if (found.startsWith("\0")) return parseEnvironment(found.slice(1));
     const line = /^line (\d+)/.exec(found)?.[1];
@@ -49,17 +56,26 @@ export async function runSetup(lines: string, base: Environment, cwd: string, wo
   }
 }
 
-function runBash(script: string, env: Environment, cwd: string, [output, result]: readonly [number, number], limitMs: number): Promise<string> {
+function runBash(
+  script: string,
+  env: Environment,
+  cwd: string,
+  [output, result]: readonly [number, number],
+  limitMs: number,
+  stopped?: AbortSignal,
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const child = spawn("bash", ["-l", "-c", WRAPPER, "nexadist", script], { cwd, env, stdio: ["ignore", output, output, result], detached: true });
-    const timer = setTimeout(() => {
+    const end = (why: string): void => {
       try {
         if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
       } catch {
         // It ended at this very moment.
       }
-      resolve("timeout");
-    }, limitMs);
+      resolve(why);
+    };
+    const timer = setTimeout(() => end("timeout"), limitMs);
+    stopped?.addEventListener("abort", () => end("the run was stopped"), { once: true });
     child.on("error", (error) => {
       clearTimeout(timer);
       reject(fail("SETUP_FAILED", { why: `bash cannot be started: ${error.message}` }, error));

@@ -90,6 +90,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     /** In-place code: hash this directory, no copy. */
     inPlace: z.string().nullable(),
     hashScript: z.string().nullable(),
+    /** How long `setup` may take. */
+    limitMs: z.int().positive().optional(),
   }),
   /** Starts the shim of an attempt, which holds ports; reply {ports, pid, start, dir, socket} when armed. */
   z.object({

@@ -96,7 +96,8 @@ export type Receipt = {
   /** null: could not be found out. */
   readonly left: number | null;
   readonly leftPids: readonly { readonly pid: number; readonly start: number; readonly comm: string; readonly why: string }[];
-  readonly proof: readonly ("cgroup" | "subreaper" | "pids" | "mark")[];
+  /** boot: the host or container was started again since, so nothing of before can be there. */
+  readonly proof: readonly ("cgroup" | "subreaper" | "pids" | "mark" | "boot")[];
   /** MiB of GPU memory still used by processes of the attempt; null: unknown. */
   readonly gpuMemoryMiB: number | null;
   /** Why it is unknown. */

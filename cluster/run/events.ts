@@ -66,6 +66,13 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   | { readonly type: "host-ended"; readonly host: string; readonly attempt: number; readonly receipt: Receipt }
   /** All log bytes of the attempt on this host are on the controller's disk. */
   | { readonly type: "host-drained"; readonly host: string; readonly attempt: number }
+  /** Another boot, or another container: what the attempt had there is gone with the old one. */
+  | {
+      readonly type: "host-rebooted";
+      readonly host: string;
+      readonly attempt: number;
+      readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number };
+    }
   | { readonly type: "host-forgot"; readonly host: string }
   | { readonly type: "stop-requested"; readonly by: string; readonly why: string; readonly graceMs: number }
   /** A timer of `wanted` came due. */

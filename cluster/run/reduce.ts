@@ -1,6 +1,7 @@
 /** The fold: one event onto the state of a run. Pure; time comes in with the events. */
 
 import { EXIT, type Problem } from "../errors.ts";
+import type { Receipt } from "../shim-contract.ts";
 import type { RunEvent } from "./events.ts";
 import { advance } from "./phase.ts";
 import { type Failure, type HostStage, type HostState, isOver, type RankState, type RunState } from "./state.ts";
@@ -138,6 +139,8 @@ function apply(state: RunState, event: RunEvent): RunState {
       return state;
     case "host-ended":
       return hostEnded(state, event);
+    case "host-rebooted":
+      return hostRebooted(state, event);
     case "host-drained":
       return patch(state, event.host, (h) => ({ stage: later(h.stage, "drained") }));
     case "host-forgot":
@@ -156,7 +159,10 @@ function patch(state: RunState, name: string, change: (host: HostState) => Parti
 
 /** A controller that has just started hears nobody yet. */
 function unseeAll(state: RunState): RunState {
-  const hosts = Object.entries(state.hosts).map(([name, host]) => [name, { ...host, seen: false, unseenWhy: "the controller was started again" }]);
+  const hosts = Object.entries(state.hosts).map(([name, host]) => [
+    name,
+    host.agent === null ? host : { ...host, seen: false, unseenWhy: "the controller was started again" },
+  ]);
   return { ...state, hosts: Object.fromEntries(hosts) };
 }
 
@@ -230,6 +236,19 @@ function hostEnded(state: RunState, event: RunEvent & { type: "host-ended" }): R
         exit: EXIT.runFailed,
         problem: null,
       });
+}
+
+function hostRebooted(state: RunState, event: RunEvent & { type: "host-rebooted" }): RunState {
+  const receipt: Receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["boot"], gpuMemoryMiB: null };
+  const next = patch(state, event.host, (h) => ({ receipt, mayRun: false, agent: event.agent, stage: later(h.stage, "drained") }));
+  return failed(next, {
+    at: event.at,
+    host: event.host,
+    rank: null,
+    text: `${event.host} was started again: its ranks are gone`,
+    exit: EXIT.runFailed,
+    problem: null,
+  });
 }
 
 /** A later stop may only shorten the grace. */

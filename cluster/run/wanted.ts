@@ -80,7 +80,7 @@ export function wanted(state: RunState): readonly Effect[] {
 function afterwards(state: RunState): readonly Effect[] {
   const known = hostsOf(state).filter((h) => h.agent !== null && h.stage !== "forgot");
   const owing = known.filter((h) => h.receipt === "unknown");
-  const open = known.filter((h) => h.receipt !== "unknown" && (h.seen || !state.due.includes("forget")));
+  const open = known.filter((h) => h.receipt !== "unknown" && (!state.due.includes("forget") || (h.seen && h.receipt !== null)));
   return [
     { key: "finish", do: "finish" },
     ...[...open, ...owing].map((h) => link(h.name)),

@@ -44,6 +44,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`${event.host}: not reached: ${withoutHost(event.host, event.problem.message)}`];
     case "host-failed":
       return [`${event.host}: could not ${event.during}: ${withoutHost(event.host, event.problem.message)}`];
+    case "host-rebooted":
+      return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
       return [`${event.host}: no word from its agent (${event.why}); training goes on there`];
     case "host-seen":

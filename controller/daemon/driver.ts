@@ -161,6 +161,8 @@ export function driveRun(deps: DriverDeps): Driver {
       stage: () => state.hosts[name]?.stage ?? "waiting",
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.attempt,
+      agentKey: () => state.hosts[name]?.agent?.key ?? null,
+      mayRun: () => state.hosts[name]?.mayRun === true,
       owns: (rank) => ranksOfHost(state, name).has(rank),
       ready: reconcile,
       lost: () => {

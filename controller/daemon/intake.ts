@@ -27,6 +27,10 @@ export type IntakeDeps = {
   readonly stage: () => HostStage;
   readonly isDrained: () => boolean;
   readonly attempt: () => number;
+  /** Of the agent that took the run on: it names the boot and the container. null: none did yet. */
+  readonly agentKey: () => string | null;
+  /** Whether something of the attempt may be alive there. */
+  readonly mayRun: () => boolean;
   /** Whether the rank is one of this host's. */
   readonly owns: (rank: number) => boolean;
   /** The host can take commands. */
@@ -77,6 +81,10 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     }
     linked = found;
     unseenWhy = "";
+    const before = deps.agentKey();
+    if (before !== null && before !== found.agent.key && deps.mayRun()) {
+      deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
+    }
     if (deps.stage() === "waiting") {
       const { facts, agent, transport } = found;
       deps.apply({

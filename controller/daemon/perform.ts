@@ -1,6 +1,6 @@
 /** Does the effects that need a host: prepare, arm, launch, stop, forget. Each tells what happened as events; none decides. */
 
-import { fail } from "../../cluster/errors.ts";
+import { fail, NexaError } from "../../cluster/errors.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import { armReply, prepareReply, type RunRecord, stopReply } from "../../cluster/protocol.ts";
@@ -48,7 +48,10 @@ export async function perform(effect: HostEffect, work: Work): Promise<readonly 
       await work.linked.link.command({ do: "record", ...fence(work), record: work.record });
       return [];
     case "forget":
-      await work.linked.link.command({ do: "forget", ...fence(work) });
+      await work.linked.link.command({ do: "forget", ...fence(work) }).catch((error: unknown) => {
+        // It knows nothing of the run any more, or takes another controller's word on it: nothing is left to forget for us.
+        if (!(error instanceof NexaError && (error.code === "RUN_NOT_ADOPTED" || error.code === "FENCED"))) throw error;
+      });
       return [{ at: work.now(), type: "host-forgot", host: effect.host }];
     default:
       return [];
@@ -79,6 +82,7 @@ async function prepare(work: Work): Promise<RunEvent> {
     setup: host.setup ?? null,
     sessionEnv: sessionEnv ?? null,
     secrets: { ...secrets["*"], ...secrets[host.name] },
+    limitMs: spec.timeouts.startMs,
     scratch: spec.paths.scratch ?? null,
     ranks: place === undefined ? [] : ranksOf(place).map(({ rank }) => rank),
     inPlace,

@@ -92,7 +92,15 @@ test("no frame throws, runs or writes", async (t) => {
     python: "/no/python",
   };
   const bugs: string[] = [];
-  const agent: Agent = { config, runs: new Map(), shims: new Map(), followed: new Map(), stopped: new Set(), log: (line) => void bugs.push(line) };
+  const agent: Agent = {
+    config,
+    runs: new Map(),
+    shims: new Map(),
+    followed: new Map(),
+    stopped: new Set(),
+    setups: new Map(),
+    log: (line) => void bugs.push(line),
+  };
   const quit = (): void => assert.fail("no frame asked to quit");
   const context = { agent, blobs: openBlobStore(join(dir, "blobs")), queues: new Map(), countLinks: () => 1, fenceOthers: () => undefined, quit };
   let answered = 0;

@@ -58,3 +58,35 @@ test("the debt outlives the controller", { skip: needsRoot }, async (t) => {
   await seat.wait(run, "the receipt of gpu-b", (_, state) => (state.hosts[B]?.receipt === "unknown" ? null : true));
   assert.notEqual((await lab.host("gpu-b").run(["test", "-d", `/proc/${pid}`])).exitCode, 0);
 });
+
+test("a host that was started again in mid-run: the run fails and says so, and the next one works", { skip: needsRoot }, async (t) => {
+  const lab = await startLab(t);
+  const seat = openSeat(t, lab);
+  seat.write("c.yaml", FILE);
+  const run = await seat.up(["c.yaml", "--", "sh", "-c", "echo pid $$; exec sleep 600"]);
+  await until("both ranks", () => /pid/.test(seat.log(run, A, "rank0.out")) && /pid/.test(seat.log(run, B, "rank1.out")));
+  await lab.host("gpu-b").kill();
+  await lab.host("gpu-b").boot();
+  const ended = await seat.ended(run);
+  assert.equal(ended.phase, "failed");
+  assert.match(ended.failure?.text ?? "", new RegExp(`${B} was started again`));
+  const receipts = [ended.hosts[A]?.receipt, ended.hosts[B]?.receipt];
+  assert.ok(
+    receipts.every((receipt) => receipt !== null && typeof receipt === "object" && receipt.left === 0),
+    JSON.stringify(receipts),
+  );
+  const next = await seat.cli(["up", "c.yaml", "--name", "next", "--", "true"]);
+  assert.equal(next.code, 0, next.out + next.err);
+});
+
+test("a setup that hangs ends with its run, at once", { skip: needsRoot }, async (t) => {
+  const lab = await startLab(t);
+  const seat = openSeat(t, lab);
+  seat.write("c.yaml", FILE.replace("defaults: {", 'defaults: {setup: "sleep 987", '));
+  const run = await seat.up(["c.yaml", "--", "true"]);
+  const sleeps = async (): Promise<boolean> => (await lab.host("gpu-b").run(["pgrep", "-f", "sleep 987"])).exitCode === 0;
+  await until("the setup to hang", sleeps);
+  const stopped = await seat.cli(["stop", run, "--now"]);
+  assert.equal(stopped.code, 0, stopped.out + stopped.err);
+  await until("the setup to end", async () => !(await sleeps()));
+});

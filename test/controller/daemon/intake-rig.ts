@@ -70,6 +70,8 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     notice: (text) => void notices.push(text),
     stage: () => stage,
     isDrained: () => stage === "drained",
+    agentKey: () => null,
+    mayRun: () => false,
     attempt: () => 1,
     owns: (rank) => OWN.includes(rank),
     ready: () => undefined,
