@@ -38,6 +38,34 @@ export type Job =
   | { readonly kind: "module"; readonly module: string; readonly args: readonly string[] }
   | { readonly kind: "command"; readonly argv: readonly string[] };
 
+export type Timeouts = {
+  readonly connectMs: number;
+  readonly startMs: number;
+  readonly stopGraceMs: number;
+  readonly runMs: number | null;
+  /** Silence of an agent until its host counts as unseen. */
+  readonly suspectMs: number;
+  /** Silence until a second witness may make it lost. */
+  readonly lostMs: number;
+  /** Time without progress that is a hang; null: learned from the run. */
+  readonly hangMs: number | null;
+  /** The same before the first progress: compilation and data loading take their time. */
+  readonly firstStepMs: number | null;
+};
+
+export type RestartSpec = {
+  /** Attempts beyond the first that the program's own failures may cost; progress refills it. */
+  readonly max: number;
+  /** Before the first restart; doubles with each without progress, jitter on top. */
+  readonly backoffMs: number;
+  readonly onHostLoss: "wait" | "spare" | "shrink" | "fail";
+  readonly onHang: "report" | "restart" | "stop";
+  /** Exit codes of a rank that end the run at once. */
+  readonly stopCodes: readonly number[];
+  /** Exit codes that ask for another attempt, also when the same happened before. */
+  readonly retryCodes: readonly number[];
+};
+
 export type RunSpec = {
   readonly schema: 1;
   /** train_20251101_143200 */
@@ -45,7 +73,9 @@ export type RunSpec = {
   readonly name: string;
   /** Absolute path of the cluster file, or null when the run came from elsewhere. */
   readonly file: string | null;
+  /** All of them; those that `spares` names come last and take part when they replace a lost one. */
   readonly hosts: readonly HostSpec[];
+  readonly spares: readonly string[];
   readonly minHosts: number;
   readonly launcher: Launcher;
   /** `command` only: one process per host or one per GPU/slot. */
@@ -60,7 +90,12 @@ export type RunSpec = {
   readonly env: Readonly<Record<string, string>>;
   /** Names whose values are secret, by scope ("*" or a host's name); the values travel apart, see SecretValues. */
   readonly secretNames: Readonly<Record<string, readonly string[]>>;
-  readonly timeouts: { readonly connectMs: number; readonly startMs: number; readonly stopGraceMs: number; readonly runMs: number | null };
+  readonly timeouts: Timeouts;
+  readonly restart: RestartSpec;
+  /** Added to the job's arguments when there is a checkpoint to go on from; `{checkpoint}` in them is its path. */
+  readonly resumeArgs: readonly string[];
+  /** The host of the cluster that the controller runs on; null: wherever `up` is typed. */
+  readonly seat: string | null;
   readonly logs: { readonly quotaBytes: number };
   readonly paths: { readonly scratch?: string; readonly durable?: string; readonly shared?: string; readonly checkpoints?: string };
   readonly tags: readonly string[];

@@ -12,6 +12,7 @@ import { loadClusterFile, loadUserFile, type SourceFile } from "./load.ts";
 import { type Located, type Positions, problemIn } from "./located.ts";
 import { checkCluster } from "./parse.ts";
 import type { ConfigProblem } from "./problem.ts";
+import { DETECTION, RECOVERY, RESTART, RESTART_OF_COMMANDS } from "./recovery.ts";
 import { parseEndpoint, parsePorts } from "./rendezvous.ts";
 import type { ClusterFile } from "./schema.ts";
 import { type Surroundings, sortVariables } from "./secrets.ts";
@@ -131,7 +132,10 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
       startMs: durationMs(start) ?? 0,
       stopGraceMs: durationMs(stop_grace) ?? 0,
       runMs: run === "none" ? null : durationMs(run),
+      ...DETECTION,
     },
+    ...RECOVERY,
+    restart: launcher === "command" ? RESTART_OF_COMMANDS : RESTART,
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),
     tags: file.tags ?? [],

@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { existsSync, openSync, readFileSync, statSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { fail } from "../../cluster/errors.ts";
+import { fail, NexaError } from "../../cluster/errors.ts";
 import { sanitise } from "../../cluster/sanitise.ts";
 import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { distDir, readManifest } from "../assets.ts";
@@ -15,21 +15,38 @@ import { version } from "./version.ts";
 const START_MS = 10_000;
 /** Between tries while it starts; a change in the socket's directory is seen at once. */
 const TRY_MS = 50;
+/** The kernel closes the descriptors of a killed controller one by one: its socket may take a connection after the others are gone. */
+const DYING_MAX = 20;
 
-/** Errors: CONTROLLER_START, CONTROLLER_VERSION. */
-export async function findOrStartDaemon(): Promise<Client> {
-  const socket = controllerSocket();
-  const running = await tryOpen(socket);
-  const client = running === null ? await startDaemon(socket) : await replaceOther(running, socket);
-  await checkVersion(client);
-  return client;
+/** Errors: CONTROLLER_START, CONTROLLER_VERSION, CONTROLLER_LOST. */
+export function findOrStartDaemon(): Promise<Client> {
+  return pastTheDying(async () => {
+    const socket = controllerSocket();
+    const running = await tryOpen(socket);
+    const client = running === null ? await startDaemon(socket) : await replaceOther(running, socket);
+    await checkVersion(client);
+    return client;
+  });
 }
 
 /** The controller if it runs; it is not started. null: none runs. */
-export async function findDaemon(): Promise<Client | null> {
-  const client = await tryOpen(controllerSocket());
-  if (client !== null) await checkVersion(client);
-  return client;
+export function findDaemon(): Promise<Client | null> {
+  return pastTheDying(async () => {
+    const client = await tryOpen(controllerSocket());
+    if (client !== null) await checkVersion(client);
+    return client;
+  });
+}
+
+async function pastTheDying<T>(find: () => Promise<T>): Promise<T> {
+  for (let left = DYING_MAX; ; left--) {
+    try {
+      return await find();
+    } catch (error) {
+      if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || left === 0) throw error;
+      await new Promise((resolve) => setTimeout(resolve, TRY_MS));
+    }
+  }
 }
 
 /** A controller of another build than this command leaves for one of this build: runs do not mind, they are resumed from their journals. */

@@ -113,7 +113,7 @@ test("a run on two SSH hosts outlives what watches and leads it", { skip: needsR
     });
     process.kill((await controllerPid(seat.stateDir)) ?? 0, "SIGKILL");
     await up?.says(/the controller is gone, training is not/);
-    await goesOn(seat, run);
+    await goesOn(seat, run).catch((error: Error) => assert.fail(`${error.message}\n${up?.text().slice(-1000)}`));
     await finishWhole(seat, lab, run, state);
     assert.equal((await up?.done)?.code, 0);
   });

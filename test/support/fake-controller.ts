@@ -5,6 +5,7 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { DETECTION, RECOVERY } from "../../cluster/config/recovery.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { HostFacts, RunSpec } from "../../cluster/spec.ts";
 import { type Item, type Request, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
@@ -77,7 +78,8 @@ export const SPEC: RunSpec = {
   accelerateConfig: null,
   env: {},
   secretNames: {},
-  timeouts: { connectMs: 1000, startMs: 1000, stopGraceMs: 1000, runMs: null },
+  timeouts: { connectMs: 1000, startMs: 1000, stopGraceMs: 1000, runMs: null, ...DETECTION },
+  ...RECOVERY,
   logs: { quotaBytes: 1e6 },
   paths: {},
   tags: [],

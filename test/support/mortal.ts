@@ -9,6 +9,7 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { DETECTION, RECOVERY } from "../../cluster/config/recovery.ts";
 import { replay } from "../../cluster/run/reduce.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
@@ -186,7 +187,8 @@ export const specOf = (ground: Ground, run: string, argv: readonly string[]): Ru
   accelerateConfig: null,
   env: { RUN_NAME: run },
   secretNames: { "*": ["KEY"] },
-  timeouts: { connectMs: 30_000, startMs: 60_000, stopGraceMs: 5_000, runMs: null },
+  timeouts: { connectMs: 30_000, startMs: 60_000, stopGraceMs: 5_000, runMs: null, ...DETECTION },
+  ...RECOVERY,
   logs: { quotaBytes: 1e8 },
   paths: {},
   tags: [],

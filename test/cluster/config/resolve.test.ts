@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
 import { refused, type resolve, resolved } from "./resolving.ts";
 
 const USERS_OWN = `cluster:
@@ -31,7 +32,8 @@ test("the user's own file, with the defaults of what it does not say", () => {
     accelerateConfig: null,
     env: {},
     secretNames: {},
-    timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null },
+    timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null, ...DETECTION },
+    ...RECOVERY,
     logs: { quotaBytes: 2 ** 31 },
     paths: {},
     tags: [],

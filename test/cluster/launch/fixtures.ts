@@ -1,5 +1,6 @@
 /** Small runs and hosts for the tests of the plan. */
 
+import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
 import { NexaError } from "../../../cluster/errors.ts";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
 import type { HostPlan, PlanHost, PlanInput } from "../../../cluster/launch/types.ts";
@@ -65,7 +66,8 @@ export function someSpec(over: Partial<RunSpec> = {}): RunSpec {
     accelerateConfig: null,
     env: {},
     secretNames: {},
-    timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null },
+    timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null, ...DETECTION },
+    ...RECOVERY,
     logs: { quotaBytes: 2 ** 31 },
     paths: {},
     tags: [],

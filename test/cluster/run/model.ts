@@ -1,6 +1,7 @@
 /** Generated schedules of a run's events, for property tests: anything that agents, people and timers may say, in any order. */
 
 import fc from "fast-check";
+import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
 import type { Problem } from "../../../cluster/errors.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import type { Receipt } from "../../../cluster/shim-contract.ts";
@@ -24,7 +25,8 @@ export const spec = (minHosts: number): RunSpec => ({
   accelerateConfig: null,
   env: {},
   secretNames: {},
-  timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null },
+  timeouts: { connectMs: 30_000, startMs: 600_000, stopGraceMs: 30_000, runMs: null, ...DETECTION },
+  ...RECOVERY,
   logs: { quotaBytes: 1 },
   paths: {},
   tags: [],

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
 import { fail, NexaError } from "../../../cluster/errors.ts";
 import type { AgentRunEvent, Command } from "../../../cluster/protocol.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
@@ -21,7 +22,8 @@ const spec: RunSpec = {
   hosts: [A, B].map((name) => ({ name, transport: "local", address: "127.0.0.1", env: {}, gpus: { kind: "none", slots: 1 } })),
   launcher: "command",
   job: { kind: "command", argv: ["true"] },
-  timeouts: { connectMs: 60_000, startMs: 60_000, stopGraceMs: 1000, runMs: null },
+  timeouts: { connectMs: 60_000, startMs: 60_000, stopGraceMs: 1000, runMs: null, ...DETECTION },
+  ...RECOVERY,
 };
 const facts = {
   os: "Linux",

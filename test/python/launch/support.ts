@@ -7,6 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { DETECTION } from "../../../cluster/config/recovery.ts";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
 import type { AttemptPlan, PlanHost } from "../../../cluster/launch/types.ts";
 import type { RunSpec } from "../../../cluster/spec.ts";
@@ -57,7 +58,7 @@ export function loopbackSpec(over: Partial<RunSpec>, slots: readonly [number, nu
   const hosts = ["a", "b"].map((name, index) =>
     someHost(name, { transport: "local", address: `127.0.0.${index + 1}`, gpus: { kind: "none", slots: slots[index] ?? 1 } }),
   );
-  return someSpec({ hosts, timeouts: { connectMs: 30_000, startMs: 200_000, stopGraceMs: 30_000, runMs: null }, ...over });
+  return someSpec({ hosts, timeouts: { connectMs: 30_000, startMs: 200_000, stopGraceMs: 30_000, runMs: null, ...DETECTION }, ...over });
 }
 
 export const loopbackFacts = () =>
