@@ -6,6 +6,7 @@ import { BEAT_MS, CLOSE, type Command, type FromAgent, SILENCE_MS, toAgentSchema
 import type { BlobReceiver } from "./blob-store.ts";
 import { type CommandContext, claim, perform, status } from "./commands.ts";
 import { type Execs, makeExecs } from "./exec.ts";
+import { knock } from "./knock.ts";
 import { type LogTail, tailLogs } from "./log-tail.ts";
 import type { Run } from "./run.ts";
 
@@ -92,6 +93,8 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
       case "exec-kill":
         execs.kill(command.target);
         return {};
+      case "knock":
+        return knock(command.host, command.port, command.limitMs);
       case "status":
         return status(agent, context.countLinks());
       case "quit":

@@ -126,6 +126,8 @@ export const commandSchema = z.discriminatedUnion("do", [
   /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
   z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment }),
   z.object({ do: z.literal("exec-kill"), target: z.int() }),
+  /** Is anybody at this SSH port? Reply {saw: alive | mute | dead}. */
+  z.object({ do: z.literal("knock"), host: z.string().max(256), port: z.int().min(1).max(65_535), limitMs: z.int().min(1).max(10_000) }),
   z.object({ do: z.literal("status") }),
   /** The agent leaves; shims and ranks stay. */
   z.object({ do: z.literal("quit") }),

@@ -3,6 +3,7 @@
 import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
+import type { Cause, Checkpoint } from "./cause.ts";
 
 /** Where an agent keeps things on its host. */
 export type AgentDirs = { readonly bundle: string; readonly state: string; readonly runtime: string };
@@ -23,7 +24,7 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   /** It could not be reached or made ready within the connect time. */
   | { readonly type: "host-refused"; readonly host: string; readonly problem: Problem }
   /** The link to the agent went silent or broke; nothing is decided on this alone. */
-  | { readonly type: "host-unseen"; readonly host: string; readonly why: string }
+  | { readonly type: "host-unseen"; readonly host: string; readonly why: string; readonly kind?: UnseenKind }
   | { readonly type: "host-seen"; readonly host: string }
   | {
       readonly type: "host-prepared";
@@ -39,7 +40,29 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
     }
   | { readonly type: "host-failed"; readonly host: string; readonly during: "prepare" | "arm" | "launch"; readonly problem: Problem }
   /** Ids and ports of a new attempt; randomness enters the run here. Ports of 0 are chosen by the shim of the host that holds them. */
-  | { readonly type: "attempt-begun"; readonly attempt: number; readonly rdzvId: string; readonly world: number }
+  | {
+      readonly type: "attempt-begun";
+      readonly attempt: number;
+      readonly rdzvId: string;
+      readonly world: number;
+      /** In the order of their ranks. */
+      readonly members: readonly string[];
+      /** What the ranks are told to go on from. */
+      readonly checkpoint: Checkpoint | null;
+    }
+  /** Why an attempt that is over failed. `checkpoint`: the last complete one then. `jitter`: 0 to 1, the randomness of the backoff. */
+  | {
+      readonly type: "attempt-diagnosed";
+      readonly attempt: number;
+      readonly cause: Cause;
+      readonly checkpoint: Checkpoint | null;
+      readonly jitter: number;
+    }
+  /** Silent, and a second witness says so. What runs there is given up: the host ends it before anything else when it comes back. */
+  | { readonly type: "host-lost"; readonly host: string; readonly attempt: number; readonly why: string }
+  /** Nothing moves any more. */
+  | { readonly type: "hang-found"; readonly attempt: number; readonly verdict: HangVerdict }
+  | { readonly type: "hang-over"; readonly attempt: number }
   | {
       readonly type: "host-armed";
       readonly host: string;
@@ -85,5 +108,16 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   | { readonly type: "controller-started"; readonly controller: string; readonly epoch: number }
 );
 
-/** start: all ranks must have started. run: timeouts.run. stop: hosts that cannot be asked are written down as unknown. drain: logs may stay incomplete. */
-export type TimerKey = "start" | "run" | "stop" | "drain" | "forget";
+/** auth: its host answers, but our credentials are not taken any more; that says nothing about the host. */
+export type UnseenKind = "silent" | "auth";
+
+export type HangVerdict = {
+  /** One sentence: which rank is where, who waits for it. */
+  readonly text: string;
+  readonly host: string | null;
+  readonly rank: number | null;
+  readonly evidence: readonly string[];
+};
+
+/** backoff: the pause before another attempt is over. start: all ranks must have started. run: timeouts.run. stop: hosts that cannot be asked are written down as unknown. drain: logs may stay incomplete. */
+export type TimerKey = "start" | "run" | "stop" | "drain" | "forget" | "backoff";

@@ -1,8 +1,9 @@
 /** Which phase a run is in, derived from its facts: each arm says why the run moves on. Never moves backwards. */
 
 import { EXIT } from "../errors.ts";
+import { decide } from "./policy.ts";
 import { sameHost } from "./same-host.ts";
-import { type HostState, isOver, membersOf, type RunState } from "./state.ts";
+import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
 
 export function advance(state: RunState, at: number): RunState {
   let current = state;
@@ -18,20 +19,24 @@ function step(state: RunState, at: number): RunState {
   const members = membersOf(state);
   const ending = state.phase === "stopping" || state.phase === "draining";
   if (state.verdict !== null && state.verdict !== "succeeded" && !ending) return { ...state, phase: "stopping" };
+  if (state.trouble !== null && !ending && state.phase !== "recovering") return { ...state, phase: "stopping" };
   switch (state.phase) {
     case "connecting":
       return connected(state, at);
     case "preparing":
       return members.every((h) => h.stage === "prepared") ? { ...state, phase: "arming" } : state;
     case "arming":
-      return state.attempt > 0 && members.every((h) => h.stage === "armed") ? { ...state, phase: "launching" } : state;
+      return state.attemptAt !== null && members.every((h) => h.stage === "armed") ? { ...state, phase: "launching" } : state;
     case "launching":
       if (members.every(isDone)) return { ...state, phase: "draining", verdict: "succeeded" };
-      return allStarted(state) ? { ...state, phase: "running", runningAt: at } : state;
+      return allStarted(state) ? { ...state, phase: "running", runningAt: state.runningAt ?? at } : state;
     case "running":
       return members.every(isDone) ? { ...state, phase: "draining", verdict: "succeeded" } : state;
     case "stopping":
-      return members.every((h) => !h.mayRun || h.receipt !== null) ? { ...state, phase: "draining" } : state;
+      if (members.some((h) => h.mayRun && h.receipt === null)) return state;
+      return { ...state, phase: state.verdict === null ? "recovering" : "draining" };
+    case "recovering":
+      return recovered(state);
     case "draining":
       return members.every(isDrained) || state.due.includes("drain") ? { ...state, phase: state.verdict ?? "failed", endedAt: at } : state;
     default:
@@ -45,11 +50,21 @@ const isDrained = (h: HostState): boolean => h.stage === "drained" || h.stage ==
 const allStarted = (state: RunState): boolean =>
   state.world > 0 && Object.keys(state.ranks).length >= state.world && membersOf(state).every((h) => h.stage !== "armed");
 
+/** No other attempt: the run has failed. */
+function recovered(state: RunState): RunState {
+  const { cause, trouble } = state;
+  if (cause === null || trouble === null) return state;
+  const decision = decide(state);
+  if (decision.go !== "fail") return state;
+  const failure = { ...trouble, host: cause.host ?? trouble.host, rank: cause.rank ?? trouble.rank, text: decision.text };
+  return { ...state, phase: "draining", verdict: "failed", failure };
+}
+
 /** Connecting is over when every host has answered or was given up. */
 function connected(state: RunState, at: number): RunState {
-  const hosts = Object.values(state.hosts);
+  const hosts = hostsOf(state).filter((h) => !state.spec.spares.includes(h.name));
   if (hosts.some((h) => h.stage === "waiting")) return state;
-  const members = state.spec.hosts.filter((h) => state.hosts[h.name]?.stage !== "refused").map((h) => h.name);
+  const members = hosts.filter((h) => h.stage !== "refused").map((h) => h.name);
   const refused = hosts.filter((h) => h.stage === "refused");
   const store =
     state.spec.rdzv === null ? undefined : state.spec.hosts.find((h) => h.name === state.spec.rdzv?.host || h.address === state.spec.rdzv?.host)?.name;

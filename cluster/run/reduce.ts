@@ -1,37 +1,12 @@
 /** The fold: one event onto the state of a run. Pure; time comes in with the events. */
 
-import { EXIT, type Problem } from "../errors.ts";
-import type { Receipt } from "../shim-contract.ts";
+import { EXIT } from "../errors.ts";
+import { attemptBegun, diagnosed, hangFound, hostFailed, hostLost, hostRebooted } from "./attempt.ts";
 import type { RunEvent } from "./events.ts";
+import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
-import { type Failure, type HostStage, type HostState, isOver, type RankState, type RunState } from "./state.ts";
-
-const STAGES: readonly HostStage[] = ["waiting", "connected", "refused", "prepared", "armed", "launched", "ended", "drained", "forgot"];
-const later = (a: HostStage, b: HostStage): HostStage => (STAGES.indexOf(a) >= STAGES.indexOf(b) ? a : b);
-
-const newHost = (name: string): HostState => ({
-  name,
-  stage: "waiting",
-  seen: false,
-  unseenWhy: "",
-  facts: null,
-  dirs: null,
-  agent: null,
-  driver: "",
-  dialled: null,
-  why: "",
-  dir: null,
-  python: null,
-  scratch: null,
-  notes: [],
-  sessionNames: [],
-  scriptSha256: null,
-  armed: null,
-  problem: null,
-  launcherExit: null,
-  mayRun: false,
-  receipt: null,
-});
+import { isOver, type RankState, type RunState } from "./state.ts";
+import { failed, isCurrent, troubled } from "./trouble.ts";
 
 export function start(event: RunEvent & { type: "requested" }): RunState {
   return {
@@ -48,12 +23,20 @@ export function start(event: RunEvent & { type: "requested" }): RunState {
     epoch: 0,
     controller: "",
     attempt: 0,
+    attemptAt: null,
     rdzvId: "",
     world: 0,
     hosts: Object.fromEntries(event.spec.hosts.map((host) => [host.name, newHost(host.name)])),
     members: [],
     ranks: {},
     stop: null,
+    trouble: null,
+    cause: null,
+    past: [],
+    spent: 0,
+    recoverAt: null,
+    checkpoint: null,
+    hang: null,
     failure: null,
     verdict: null,
     logsIncomplete: [],
@@ -68,21 +51,18 @@ export function replay(events: readonly RunEvent[]): RunState {
   return rest.reduce(reduce, start(first));
 }
 
-/** A sentence that says which host it is about. */
-const naming = (host: string, text: string): string => (text.includes(host) ? text : `${host}: ${text}`);
-
 export function reduce(state: RunState, event: RunEvent): RunState {
   const next = advance(apply(state, event), event.at);
   return next.phase === state.phase ? next : { ...next, phaseAt: event.at };
 }
 
 function apply(state: RunState, event: RunEvent): RunState {
-  if ("attempt" in event && event.type !== "attempt-begun" && event.attempt !== state.attempt) return state; // stale: changes nothing
+  if (isStale(state, event)) return state;
   switch (event.type) {
     case "requested":
       return state;
     case "controller-started":
-      return unseeAll({ ...state, epoch: event.epoch, controller: event.controller, awakeSince: event.at });
+      return unseeAll({ ...state, epoch: event.epoch, controller: event.controller, awakeSince: event.at }, event.at);
     case "controller-woke":
       return { ...state, awakeSince: event.at };
     case "code-taken":
@@ -103,27 +83,30 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "host-refused":
       return patch(state, event.host, (h) => (h.stage === "waiting" ? { stage: "refused", problem: event.problem } : {}));
     case "host-unseen":
-      return patch(state, event.host, () => ({ seen: false, unseenWhy: event.why }));
+      return patch(state, event.host, (h) => ({
+        seen: false,
+        unseenWhy: event.why,
+        unseenAt: h.seen ? event.at : (h.unseenAt ?? event.at),
+        unseenKind: event.kind ?? "silent",
+      }));
     case "host-seen":
-      return patch(state, event.host, () => ({ seen: true, unseenWhy: "" }));
+      return patch(state, event.host, (h) => ({ seen: true, unseenWhy: "", unseenAt: null, unseenKind: "silent", lost: h.mayRun ? h.lost : null }));
     case "host-prepared": {
       const { dir, python, scratch, notes, sessionNames, scriptSha256 } = event;
       return patch(state, event.host, (h) => ({ dir, python, scratch, notes, sessionNames, scriptSha256, stage: later(h.stage, "prepared") }));
     }
     case "host-failed":
-      return failed(
-        patch(state, event.host, () => ({ problem: event.problem })),
-        { at: event.at, host: event.host, rank: null, text: naming(event.host, event.problem.message), exit: exitOf(event.problem), problem: event.problem },
-      );
+      return hostFailed(state, event);
     case "attempt-begun":
-      return event.attempt === 1 && state.attempt === 0 && state.phase === "arming"
-        ? mapMembers({ ...state, attempt: event.attempt, rdzvId: event.rdzvId, world: event.world, ranks: {} }, (h) => ({
-            ...h,
-            mayRun: true,
-            receipt: null,
-            launcherExit: null,
-          }))
-        : state;
+      return attemptBegun(state, event);
+    case "attempt-diagnosed":
+      return diagnosed(state, event);
+    case "host-lost":
+      return hostLost(state, event);
+    case "hang-found":
+      return hangFound(state, event);
+    case "hang-over":
+      return { ...state, hang: null };
     case "host-armed":
       return patch(state, event.host, (h) => ({ armed: { ports: event.ports, dir: event.dir, socket: event.socket }, stage: later(h.stage, "armed") }));
     case "host-launched":
@@ -152,37 +135,17 @@ function apply(state: RunState, event: RunEvent): RunState {
   }
 }
 
-function patch(state: RunState, name: string, change: (host: HostState) => Partial<HostState>): RunState {
-  const host = state.hosts[name];
-  return host === undefined ? state : { ...state, hosts: { ...state.hosts, [name]: { ...host, ...change(host) } } };
-}
-
-/** A controller that has just started hears nobody yet. */
-function unseeAll(state: RunState): RunState {
-  const hosts = Object.entries(state.hosts).map(([name, host]) => [
-    name,
-    host.agent === null ? host : { ...host, seen: false, unseenWhy: "the controller was started again" },
-  ]);
-  return { ...state, hosts: Object.fromEntries(hosts) };
-}
-
-function mapMembers(state: RunState, change: (host: HostState) => HostState): RunState {
-  const changed = Object.fromEntries(Object.entries(state.hosts).map(([name, host]) => [name, state.members.includes(name) ? change(host) : host]));
-  return { ...state, hosts: changed };
+/** Of another attempt: it changes nothing, but for the end of what a host still had of its own last one. */
+function isStale(state: RunState, event: RunEvent): boolean {
+  if (!("attempt" in event) || event.type === "attempt-begun") return false;
+  const isOfHost = event.type === "host-ended" || event.type === "host-drained" || event.type === "host-rebooted";
+  return event.attempt !== (isOfHost ? (state.hosts[event.host]?.attempt ?? 0) : state.attempt);
 }
 
 const setRank = (state: RunState, rank: RankState): RunState => {
   const known = state.ranks[rank.rank];
   return { ...state, ranks: { ...state.ranks, [rank.rank]: known?.exit == null ? rank : { ...rank, exit: known.exit } } };
 };
-
-/** The first failure wins; a failure after a wanted stop or a success changes nothing. */
-function failed(state: RunState, failure: Failure): RunState {
-  if (state.failure !== null || state.verdict !== null || isOver(state)) return state;
-  return { ...state, failure, verdict: "failed" };
-}
-
-const exitOf = (problem: Problem): number => (problem.code === "BUG" ? EXIT.bug : problem.exit);
 
 export const describeExit = (exit: { code: number | null; signal: string | null }): string =>
   exit.signal !== null ? `was ended by ${exit.signal}` : exit.code === null ? "ended, its exit code is unknown" : `exited with code ${exit.code}`;
@@ -198,7 +161,8 @@ function rankExited(state: RunState, event: RunEvent & { type: "rank-exited" }):
   const clean = event.code === 0 || (event.code === null && event.signal === null); // unknown: the launcher says it
   return clean
     ? next
-    : failed(next, {
+    : troubled(next, {
+        kind: event.signal === null ? "exit" : "signal",
         at: event.at,
         host: event.host,
         rank: event.rank,
@@ -211,7 +175,8 @@ function rankExited(state: RunState, event: RunEvent & { type: "rank-exited" }):
 function launcherExited(state: RunState, event: RunEvent & { type: "launcher-exited" }): RunState {
   const next = patch(state, event.host, () => ({ launcherExit: { code: event.code, signal: event.signal } }));
   if (event.code === 0) return next;
-  return failed(next, {
+  return troubled(next, {
+    kind: "launcher",
     at: event.at,
     host: event.host,
     rank: null,
@@ -222,30 +187,17 @@ function launcherExited(state: RunState, event: RunEvent & { type: "launcher-exi
 }
 
 function hostEnded(state: RunState, event: RunEvent & { type: "host-ended" }): RunState {
-  const next = patch(state, event.host, (h) => ({ receipt: event.receipt, mayRun: false, stage: later(h.stage, "ended") }));
+  const next = patch(state, event.host, (h) => ({ receipt: event.receipt, mayRun: false, lost: null, stage: later(h.stage, "ended") }));
   const host = next.hosts[event.host];
   const ownRanks = Object.values(next.ranks).filter((rank) => rank.host === event.host);
   const well = host?.launcherExit?.code === 0 || (host?.launcherExit === null && ownRanks.length > 0 && ownRanks.every((rank) => rank.exit?.code === 0));
-  return well
-    ? next
-    : failed(next, {
-        at: event.at,
-        host: event.host,
-        rank: null,
-        text: `the ranks on ${event.host} ended before they were done`,
-        exit: EXIT.runFailed,
-        problem: null,
-      });
-}
-
-function hostRebooted(state: RunState, event: RunEvent & { type: "host-rebooted" }): RunState {
-  const receipt: Receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["boot"], gpuMemoryMiB: null };
-  const next = patch(state, event.host, (h) => ({ receipt, mayRun: false, agent: event.agent, stage: later(h.stage, "drained") }));
-  return failed(next, {
+  if (well || !isCurrent(state, event.host)) return next;
+  return troubled(next, {
+    kind: "shim",
     at: event.at,
     host: event.host,
     rank: null,
-    text: `${event.host} was started again: its ranks are gone`,
+    text: `the ranks on ${event.host} ended before they were done`,
     exit: EXIT.runFailed,
     problem: null,
   });
@@ -260,7 +212,7 @@ function sooner(state: RunState, event: RunEvent & { type: "stop-requested" }): 
 function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunState {
   switch (event.key) {
     case "start":
-      return failed(state, { at: event.at, host: null, rank: null, text: startLate(state), exit: EXIT.timedOut, problem: null });
+      return startTimedOut(state, event.at);
     case "run":
       return failed(state, {
         at: event.at,
@@ -271,7 +223,9 @@ function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunStat
         problem: null,
       });
     case "stop":
-      return state.phase === "stopping" ? mapMembers(state, (h) => (h.mayRun && h.receipt === null ? { ...h, receipt: "unknown" } : h)) : state;
+      return state.phase === "stopping"
+        ? mapMembers(state, (h) => (h.mayRun && h.receipt === null ? { ...h, receipt: "unknown", lost: h.seen ? null : "it could not be asked to stop" } : h))
+        : state;
     case "drain":
       if (state.phase !== "draining") return state;
       return {
@@ -279,9 +233,15 @@ function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunStat
         due: [...state.due, event.key],
         logsIncomplete: state.members.filter((name) => STAGES.indexOf(state.hosts[name]?.stage ?? "waiting") < STAGES.indexOf("drained")),
       };
+    case "backoff":
     case "forget":
       return { ...state, due: [...state.due, event.key] };
   }
+}
+
+function startTimedOut(state: RunState, at: number): RunState {
+  const trouble = { at, host: null, rank: null, text: startLate(state), exit: EXIT.timedOut, problem: null };
+  return state.attempt > 1 ? troubled(state, { ...trouble, kind: "start" }) : failed(state, trouble);
 }
 
 function startLate(state: RunState): string {

@@ -3,14 +3,28 @@
 import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
-import type { AgentDirs, TimerKey } from "./events.ts";
+import type { Cause, CauseKind, Checkpoint } from "./cause.ts";
+import type { AgentDirs, HangVerdict, TimerKey, UnseenKind } from "./events.ts";
 
 /**
  *   connecting → preparing → arming → launching → running ─┬→ draining → succeeded
- *        │           │          │          │          │    │       └───→ failed
- *        └───────────┴──────────┴──────────┴──────────┴→ stopping ─────→ stopped
+ *        │           │        ↑ │          │          │    │      ↑└───→ failed
+ *        └───────────┴────────┼─┴──────────┴──────────┴→ stopping ┴────→ stopped
+ *                             └────────── recovering ←───────┘
+ * An attempt that got into trouble is stopped everywhere; recovering finds out why, and whether and with whom there is another.
  */
-export type RunPhase = "connecting" | "preparing" | "arming" | "launching" | "running" | "stopping" | "draining" | "succeeded" | "failed" | "stopped";
+export type RunPhase =
+  | "connecting"
+  | "preparing"
+  | "arming"
+  | "launching"
+  | "running"
+  | "stopping"
+  | "recovering"
+  | "draining"
+  | "succeeded"
+  | "failed"
+  | "stopped";
 export type Verdict = "succeeded" | "failed" | "stopped";
 
 /** How far a host has come in the current attempt. */
@@ -21,6 +35,14 @@ export type HostState = {
   readonly stage: HostStage;
   readonly seen: boolean;
   readonly unseenWhy: string;
+  readonly unseenAt: number | null;
+  readonly unseenKind: UnseenKind;
+  /** Why it is given up; null: it is not. */
+  readonly lost: string | null;
+  /** Attempts that ended because of this host. */
+  readonly faults: number;
+  /** The last attempt that it took part in; 0: none. */
+  readonly attempt: number;
   readonly facts: HostFacts | null;
   readonly dirs: AgentDirs | null;
   readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number } | null;
@@ -38,7 +60,7 @@ export type HostState = {
   readonly armed: { readonly ports: readonly number[]; readonly dir: string; readonly socket: string } | null;
   readonly problem: Problem | null;
   readonly launcherExit: { readonly code: number | null; readonly signal: string | null } | null;
-  /** A launch may have reached the host: from then on only a receipt says that nothing is alive there. */
+  /** A launch of `attempt` may have reached the host: from then on only a receipt says that nothing is alive there. */
   readonly mayRun: boolean;
   /** null until the attempt ended there; "unknown" when the host could not be asked. */
   readonly receipt: Receipt | "unknown" | null;
@@ -62,6 +84,18 @@ export type Failure = {
   readonly problem: Problem | null;
 };
 
+/** What ended an attempt that should not have ended, as far as it is known at once; the cause is found when all is over. */
+export type Trouble = Failure & { readonly kind: CauseKind };
+
+export type PastAttempt = {
+  readonly attempt: number;
+  readonly world: number;
+  readonly endedAt: number;
+  readonly cause: Cause;
+  /** It got further than where it began: a newer checkpoint is complete. */
+  readonly hasProgressed: boolean;
+};
+
 export type RunState = {
   readonly spec: RunSpec;
   readonly by: string;
@@ -80,14 +114,29 @@ export type RunState = {
   readonly epoch: number;
   readonly controller: string;
   readonly attempt: number;
+  /** When the attempt began. */
+  readonly attemptAt: number | null;
   readonly rdzvId: string;
   /** World size of the attempt; 0 before it began. */
   readonly world: number;
   readonly hosts: Readonly<Record<string, HostState>>;
-  /** Hosts that take part: all that connected when connecting was over. */
+  /** Hosts that take part, in the order of their ranks. */
   readonly members: readonly string[];
   readonly ranks: Readonly<Record<number, RankState>>;
   readonly stop: { readonly by: string; readonly why: string; readonly graceMs: number; readonly at: number } | null;
+  /** Of the present attempt. */
+  readonly trouble: Trouble | null;
+  readonly cause: Cause | null;
+  /** Attempts that failed, oldest first. */
+  readonly past: readonly PastAttempt[];
+  /** How much of the restart budget is used up. */
+  readonly spent: number;
+  /** Not before this is the next attempt begun. */
+  readonly recoverAt: number | null;
+  /** What the present attempt went on from. */
+  readonly checkpoint: Checkpoint | null;
+  readonly hang: HangVerdict | null;
+  /** Why the run failed, for good. */
   readonly failure: Failure | null;
   readonly verdict: Verdict | null;
   /** Hosts whose logs may lack their end. */
@@ -99,6 +148,6 @@ export type RunState = {
 export const TERMINAL: ReadonlySet<RunPhase> = new Set<RunPhase>(["succeeded", "failed", "stopped"]);
 export const isOver = (state: RunState): boolean => TERMINAL.has(state.phase);
 /** Hosts of a run that is over that could not be asked: they are stopped as soon as they answer. */
-export const owingHosts = (state: RunState): readonly HostState[] => (isOver(state) ? membersOf(state).filter((h) => h.receipt === "unknown") : []);
+export const owingHosts = (state: RunState): readonly HostState[] => (isOver(state) ? hostsOf(state).filter((h) => h.receipt === "unknown") : []);
 export const hostsOf = (state: RunState): readonly HostState[] => state.spec.hosts.map((h) => state.hosts[h.name]).filter((h) => h !== undefined);
 export const membersOf = (state: RunState): readonly HostState[] => state.members.map((name) => state.hosts[name]).filter((h) => h !== undefined);

@@ -5,17 +5,22 @@
  */
 
 import type { TimerKey } from "./events.ts";
-import { hostsOf, isOver, membersOf, type RunState } from "./state.ts";
+import { decide } from "./policy.ts";
+import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
 
 export type Effect = { readonly key: string } & (
   | { readonly do: "link"; readonly host: string }
   | { readonly do: "prepare"; readonly host: string }
-  | { readonly do: "begin-attempt"; readonly attempt: number }
+  | { readonly do: "begin-attempt"; readonly attempt: number; readonly members: readonly string[] }
   | { readonly do: "arm"; readonly host: string; readonly attempt: number }
   | { readonly do: "launch"; readonly host: string; readonly attempt: number }
   | { readonly do: "stop"; readonly host: string; readonly attempt: number; readonly graceMs: number; readonly why: string }
   /** Newer state for the host's record, so that who takes over knows of a stop or a failure. Under way for as long as the phase lasts. */
   | { readonly do: "record"; readonly host: string }
+  /** Is this silent host gone? Under way for as long as it is silent. */
+  | { readonly do: "witness"; readonly host: string }
+  /** Why did the attempt fail? */
+  | { readonly do: "diagnose"; readonly attempt: number }
   | { readonly do: "forget"; readonly host: string }
   | { readonly do: "finish" }
   | { readonly do: "timer"; readonly timer: TimerKey; readonly at: number /* ms since epoch */ }
@@ -27,51 +32,83 @@ const DRAIN_MS = 60_000;
 const FORGET_MS = 10_000;
 
 export function wanted(state: RunState): readonly Effect[] {
-  const members = membersOf(state);
-  const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
-  const { phase, attempt } = state;
   if (isOver(state)) return afterwards(state);
-  const records = members.filter((h) => h.seen).map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
-  const links = (phase === "connecting" ? hostsOf(state) : members).filter((h) => h.stage !== "refused").map((h) => link(h.name));
+  const hosts = hostsOf(state);
+  const known = hosts.filter((h) => h.stage !== "refused");
+  return [
+    ...known.map((h) => link(h.name)),
+    ...(state.phase === "connecting" ? [] : ofPhase(state)),
+    ...(state.verdict === null && state.phase !== "connecting" ? known.filter((h) => h.stage === "connected").map((h) => prepare(h.name)) : []),
+    // What a lost host still has of an attempt that went on without it is ended as soon as it answers.
+    ...(state.phase === "stopping" ? [] : hosts.filter((h) => h.lost !== null && h.mayRun && h.seen).map((h) => stopOf(state, h, 0))),
+    ...membersOf(state)
+      .filter((h) => isMissed(state, h))
+      .map((h): Effect => ({ key: `witness:${h.name}`, do: "witness", host: h.name })),
+    ...runTimer(state),
+  ];
+}
+
+function ofPhase(state: RunState): readonly Effect[] {
+  const members = membersOf(state);
+  const { phase, attempt } = state;
+  const records = hostsOf(state)
+    .filter((h) => h.seen && h.agent !== null)
+    .map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
   switch (phase) {
-    case "connecting":
-      return links;
     case "preparing":
-      return [
-        ...links,
-        startTimer(state),
-        ...members.filter((h) => h.stage === "connected").map((h): Effect => ({ key: `prepare:${h.name}`, do: "prepare", host: h.name })),
-      ];
+      return [startTimer(state)];
     case "arming":
-      if (attempt === 0) return [...links, startTimer(state), { key: "begin-attempt:1", do: "begin-attempt", attempt: 1 }];
+      if (state.attemptAt === null) return [startTimer(state), { key: "begin-attempt:1", do: "begin-attempt", attempt: 1, members: state.members }];
       return [
-        ...links,
         startTimer(state),
         ...members.filter((h) => h.stage === "prepared").map((h): Effect => ({ key: `arm:${attempt}:${h.name}`, do: "arm", host: h.name, attempt })),
       ];
     case "launching":
       return [
-        ...links,
         startTimer(state),
         ...members.filter((h) => h.stage === "armed").map((h): Effect => ({ key: `launch:${attempt}:${h.name}`, do: "launch", host: h.name, attempt })),
       ];
     case "running":
-      return [
-        ...links,
-        ...records,
-        ...(state.spec.timeouts.runMs === null ? [] : [timer("run", (state.runningAt ?? state.phaseAt) + state.spec.timeouts.runMs)]),
-      ];
+      return records;
     case "stopping": {
-      const open = members.filter((h) => h.mayRun && h.receipt === null);
+      const open = members.filter((h) => h.mayRun && (h.receipt === null || (h.lost !== null && h.seen)));
       const since = Math.max(from(state, state.phaseAt), state.stop?.at ?? 0);
-      return [...links, ...records, ...open.map((h) => stopOf(state, h.name)), ...(open.length > 0 ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : [])];
+      const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
+      return [
+        ...records,
+        ...open.map((h) => stopOf(state, h)),
+        ...(open.some((h) => h.receipt === null) ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : []),
+      ];
     }
+    case "recovering":
+      return [...records, ...recover(state)];
     case "draining":
-      return [...links, ...records, timer("drain", from(state, state.phaseAt) + DRAIN_MS)];
+      return [...records, timer("drain", from(state, state.phaseAt) + DRAIN_MS)];
     default:
       return [];
   }
 }
+
+function recover(state: RunState): readonly Effect[] {
+  const { attempt } = state;
+  if (state.cause === null) return [{ key: `diagnose:${attempt}`, do: "diagnose", attempt }];
+  const decision = decide(state);
+  if (decision.go !== "again") return [];
+  if (!state.due.includes("backoff")) return [timer("backoff", state.recoverAt ?? state.phaseAt)];
+  const { members } = decision;
+  return [{ key: `begin-attempt:${attempt + 1}:${members.join(",")}`, do: "begin-attempt", attempt: attempt + 1, members }];
+}
+
+/** Silent, and something depends on it. Expired credentials say nothing about the host. */
+const isMissed = ({ phase }: RunState, h: HostState): boolean =>
+  !h.seen &&
+  h.unseenKind === "silent" &&
+  h.lost === null &&
+  (h.receipt === null || phase === "recovering") &&
+  ["arming", "launching", "running", "stopping", "recovering"].includes(phase);
+
+const runTimer = ({ phase, runningAt, spec }: RunState): readonly Effect[] =>
+  spec.timeouts.runMs === null || runningAt === null || phase === "stopping" || phase === "draining" ? [] : [timer("run", runningAt + spec.timeouts.runMs)];
 
 /**
  * What is left to do for a run that is over: every host forgets it, and a host that could not be asked is a debt: it is linked again and
@@ -85,20 +122,21 @@ function afterwards(state: RunState): readonly Effect[] {
     { key: "finish", do: "finish" },
     ...[...open, ...owing].map((h) => link(h.name)),
     ...open.map((h): Effect => ({ key: `forget:${h.name}`, do: "forget", host: h.name })),
-    ...owing.map((h) => stopOf(state, h.name)),
+    ...owing.map((h) => stopOf(state, h)),
     ...(open.length > 0 && !state.due.includes("forget") ? [timer("forget", from(state, state.phaseAt) + FORGET_MS)] : []),
   ];
 }
 
-function stopOf(state: RunState, host: string): Effect {
-  const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
-  const why = state.failure?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
-  return { key: `stop:${state.attempt}:${host}:${graceMs}`, do: "stop", host, attempt: state.attempt, graceMs, why };
+function stopOf(state: RunState, { name, attempt }: HostState, graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs): Effect {
+  const why = state.failure?.text ?? state.trouble?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
+  return { key: `stop:${attempt}:${name}:${graceMs}`, do: "stop", host: name, attempt, graceMs, why };
 }
 
 /** Time in which the controller was down or asleep counts for no deadline of ours. */
 const from = (state: RunState, at: number): number => Math.max(at, state.awakeSince);
 const link = (host: string): Effect => ({ key: `link:${host}`, do: "link", host });
+const prepare = (host: string): Effect => ({ key: `prepare:${host}`, do: "prepare", host });
 const timer = (key: TimerKey, at: number): Effect => ({ key: `timer:${key}:${at}`, do: "timer", timer: key, at });
-/** One deadline from the end of connecting until every rank has started. */
-const startTimer = (state: RunState): Effect => timer("start", from(state, state.connectedAt ?? state.phaseAt) + state.spec.timeouts.startMs);
+/** One deadline from the end of connecting, or the beginning of a later attempt, until every rank has started. */
+const startTimer = (state: RunState): Effect =>
+  timer("start", from(state, Math.max(state.connectedAt ?? state.phaseAt, state.attempt > 1 ? (state.attemptAt ?? 0) : 0)) + state.spec.timeouts.startMs);

@@ -1,6 +1,7 @@
 /** What an event means to somebody who watches: zero or more lines. `before` is null for the first event. */
 
 import type { RunEvent } from "../run/events.ts";
+import { decide } from "../run/policy.ts";
 import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
@@ -28,7 +29,9 @@ function ofPhase(state: RunState): readonly string[] {
     case "running":
       return [`==> running (attempt ${state.attempt}, ${plural(state.world, "rank")})`];
     case "stopping":
-      return [`==> stopping: ${state.failure?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}`];
+      return [`==> stopping: ${state.failure?.text ?? state.trouble?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}`];
+    case "recovering":
+      return ["==> all stopped; finding out why"];
     case "draining":
       return [];
     case "succeeded":
@@ -47,7 +50,19 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-rebooted":
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
-      return [`${event.host}: no word from its agent (${event.why}); training goes on there`];
+      return [
+        `${event.host}: no word from its agent (${event.why}); ${event.kind === "auth" ? "log in anew: this says nothing about the host" : "training goes on there"}`,
+      ];
+    case "host-lost":
+      return [`${event.host}: lost: ${event.why}`];
+    case "attempt-diagnosed":
+      return ofDiagnosis(state, event);
+    case "attempt-begun":
+      return event.attempt === 1 ? [] : ofAnother(event);
+    case "hang-found":
+      return [`==> nothing moves any more: ${event.verdict.text}`, ...event.verdict.evidence.map((line) => `    ${line}`)];
+    case "hang-over":
+      return ["==> it moves again"];
     case "host-seen":
       return state.phase === "connecting" ? [] : [`${event.host}: its agent answers again`];
     case "host-prepared":
@@ -71,4 +86,18 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     default:
       return [];
   }
+}
+
+function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type: "attempt-diagnosed" }): readonly string[] {
+  const why = [`==> attempt ${attempt} failed: ${cause.text}`, ...cause.evidence.map((line) => `    ${line}`)];
+  if (state.phase !== "recovering") return why; // the run's end says the rest
+  const decision = decide(state);
+  const waitS = Math.max(0, (state.recoverAt ?? at) - at) / 1000;
+  const next = decision.go === "wait" ? `==> ${decision.text}` : `==> attempt ${attempt + 1}${waitS < 1 ? " begins" : ` begins in ${Math.round(waitS)} s`}`;
+  return [...why, ...(cause.code === null ? [] : [`    more: nexadist explain ${cause.code}`]), next];
+}
+
+function ofAnother({ attempt, members, checkpoint }: RunEvent & { type: "attempt-begun" }): readonly string[] {
+  const from = checkpoint === null ? "no complete checkpoint is known: it begins anew" : `goes on from step ${checkpoint.step} (${checkpoint.path})`;
+  return [`==> attempt ${attempt} on ${members.join(", ")}; ${from}`];
 }

@@ -4,6 +4,7 @@ import type { HostState, RunState } from "../run/state.ts";
 import { withoutHost } from "./about-host.ts";
 
 export function hostStep(state: RunState, host: HostState): string {
+  if (host.lost !== null) return `lost: ${host.lost}`;
   if (host.problem !== null) return withoutHost(host.name, host.problem.message);
   switch (host.stage) {
     case "waiting":
@@ -13,7 +14,7 @@ export function hostStep(state: RunState, host: HostState): string {
     case "connected":
       return state.phase === "connecting" ? "ready" : "preparing";
     case "prepared":
-      return state.phase === "preparing" ? "prepared" : "arming";
+      return state.members.includes(host.name) ? (state.phase === "preparing" ? "prepared" : "arming") : "spare";
     case "armed":
       return "launching";
     case "launched":

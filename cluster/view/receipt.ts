@@ -1,6 +1,6 @@
 /** Receipts in words: what was ended on each host, what is left, and how it is known. */
 
-import { type HostState, isOver, membersOf, type RunState } from "../run/state.ts";
+import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { Receipt } from "../shim-contract.ts";
 
@@ -24,11 +24,11 @@ function gpuMemory({ gpuMemoryMiB: heldMiB, gpuMemoryWhy: why }: Receipt, usesGp
 const givesGpus = ({ spec }: RunState, name: string): boolean => spec.hosts.some((host) => host.name === name && host.gpus.kind !== "none");
 
 export const receiptLines = (state: RunState): readonly string[] =>
-  membersOf(state)
+  hostsOf(state)
     .filter((h) => h.mayRun || h.receipt !== null)
     .map((h) => formatReceipt(h.name, h.receipt, givesGpus(state, h.name)));
 
 const isGone = ({ receipt, mayRun }: HostState): boolean => (receipt === null ? !mayRun : receipt !== "unknown" && receipt.left === 0);
 
 /** Every host of an ended run says that nothing is left there. */
-export const isAllGone = (state: RunState): boolean => isOver(state) && membersOf(state).every(isGone);
+export const isAllGone = (state: RunState): boolean => isOver(state) && hostsOf(state).every(isGone);

@@ -1,5 +1,6 @@
 /** One run, host by host and rank by rank, for `status`. */
 
+import { decide } from "../run/policy.ts";
 import { describeExit } from "../run/reduce.ts";
 import { hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
@@ -12,6 +13,9 @@ export function statusLines(state: RunState, now: number): readonly string[] {
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(state.failure.text)}`]),
+    ...(state.failure === null && state.trouble !== null ? [`attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`] : []),
+    ...(state.phase === "recovering" ? [nextStep(state, now)] : []),
+    ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`         ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
   const hosts = hostsOf(state).map((h) => [
@@ -39,4 +43,11 @@ function withoutExit(state: RunState, name: string): string {
   if (host?.receipt === "unknown") return "unknown, its host could not be asked";
   if (isOver(state) || (host?.receipt ?? null) !== null) return "ended";
   return host?.seen === false ? "unknown, no word from its host" : "running";
+}
+
+function nextStep(state: RunState, now: number): string {
+  const decision = decide(state);
+  if (decision.go !== "again") return `next: ${sanitiseWord(decision.text)}`;
+  const waitS = Math.max(0, (state.recoverAt ?? now) - now) / 1000;
+  return `next: attempt ${state.attempt + 1}${waitS < 1 ? "" : ` in ${Math.round(waitS)} s`} on ${decision.members.map((name) => sanitiseWord(name)).join(", ")}`;
 }

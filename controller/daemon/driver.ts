@@ -3,7 +3,6 @@
  * Killed at any instant and started again it replays the journal and wants the same things.
  */
 
-import { randomBytes } from "node:crypto";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
@@ -18,15 +17,17 @@ import { type Effect, wanted } from "../../cluster/run/wanted.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
-import { type Refusal, refusalOfAttempt, resolveAddresses } from "./attempt-plan.ts";
+import { resolveAddresses } from "./attempt-plan.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
-import { layOut, planOf, ranksOfHost } from "./layout.ts";
+import { planOf, ranksOfHost } from "./layout.ts";
 import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
-import { forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
+import { beginAttempt, diagnose, type RecoveryDeps } from "./recovery.ts";
+import { conceal, forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
+import { watchSilent } from "./witness.ts";
 
 export type DriverDeps = {
   readonly dir: string;
@@ -67,6 +68,7 @@ export function driveRun(deps: DriverDeps): Driver {
   let queue: Entry[] = [];
   let disposed = false;
   let hasSettled = false;
+  let heardFromRanksAt = Date.now();
   const inFlight = new Map<string, () => void>();
   const intakes = new Map<string, HostIntake>();
   const now = (): number => Date.now();
@@ -125,7 +127,9 @@ export function driveRun(deps: DriverDeps): Driver {
     if (effect.do === "timer") return startTimer(effect.key, effect.timer, effect.at);
     if (effect.do === "link") return startLink(effect.key, effect.host);
     if (effect.do === "finish") return finish(effect.key);
-    if (effect.do === "begin-attempt") return beginAttempt(effect.attempt);
+    if (effect.do === "begin-attempt") return between(effect.key, beginAttempt(recoveryDeps(), effect.attempt, effect.members));
+    if (effect.do === "diagnose") return between(effect.key, diagnose(recoveryDeps(), effect.attempt));
+    if (effect.do === "witness") return startWitness(effect.key, effect.host);
     startOnHost(effect);
   };
 
@@ -156,14 +160,17 @@ export function driveRun(deps: DriverDeps): Driver {
       from: nextAgentEvent(journal.lines, name),
       record,
       apply,
-      onBytes: deps.onBytes,
+      onBytes: (from, stream, data, at) => {
+        heardFromRanksAt = at;
+        deps.onBytes(from, stream, data, at);
+      },
       notice: (text) => deps.notice(name, text),
       stage: () => state.hosts[name]?.stage ?? "waiting",
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
-      attempt: () => state.attempt,
+      attempt: () => state.hosts[name]?.attempt ?? 0,
       agentKey: () => state.hosts[name]?.agent?.key ?? null,
       mayRun: () => state.hosts[name]?.mayRun === true,
-      owns: (rank) => ranksOfHost(state, name).has(rank),
+      owns: (rank, attempt) => attempt !== state.attempt || ranksOfHost(state, name).has(rank),
       ready: reconcile,
       lost: () => {
         for (const [flying, cancel] of inFlight) if (/^(stop|record):/.test(flying) && flying.includes(`:${name}`)) cancel();
@@ -217,20 +224,43 @@ export function driveRun(deps: DriverDeps): Driver {
     retryLater(reconcile);
   };
 
-  const beginAttempt = (attempt: number): void => {
-    const end = once(`begin-attempt:${attempt}`, () => undefined);
-    const refuse = ({ host, problem }: Refusal): void => apply({ event: { at: now(), type: "host-failed", host, during: "arm", problem } });
-    const begin = async (): Promise<void> => {
-      const refusal = await refusalOfAttempt(state);
-      if (refusal !== null) return refuse(refusal);
-      const layout = layOut(state);
-      const rdzvId = `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`;
-      if (layout.ok) apply({ event: { at: now(), type: "attempt-begun", attempt, rdzvId, world: layout.world } });
-    };
-    begin().catch((error: unknown) => {
-      end();
-      refuse({ host: state.members[0] ?? "", problem: toProblem(error) });
+  const recoveryDeps = (): RecoveryDeps => ({
+    state,
+    events: journal.lines.map((line) => line.event),
+    logsDir: join(deps.dir, "logs"),
+    linked: (host) => intakes.get(host)?.linked() ?? null,
+    record: record(),
+    conceal: (text) => conceal(text, secretsOf(state.spec.run)),
+    now,
+  });
+
+  const between = (key: string, work: Promise<RunEvent>): void => {
+    const end = once(key, () => undefined);
+    work.then(
+      (event) => {
+        end();
+        apply({ event });
+      },
+      (error: unknown) => {
+        end();
+        console.error(error);
+        retryLater(reconcile);
+      },
+    );
+  };
+
+  const startWitness = (key: string, host: string): void => {
+    const witness = watchSilent({
+      host,
+      state: () => state,
+      linked: (name) => intakes.get(name)?.linked() ?? null,
+      heardFromRanksAt: () => heardFromRanksAt,
+      isAwake: deps.isAwake,
+      now,
+      lost: (why) => apply({ event: { at: now(), type: "host-lost", host, attempt: state.attempt, why } }),
+      notice: (text) => deps.notice(host, text),
     });
+    once(key, () => witness.close());
   };
 
   const plan = async (): Promise<AttemptPlan> => {

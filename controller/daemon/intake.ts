@@ -31,8 +31,8 @@ export type IntakeDeps = {
   readonly agentKey: () => string | null;
   /** Whether something of the attempt may be alive there. */
   readonly mayRun: () => boolean;
-  /** Whether the rank is one of this host's. */
-  readonly owns: (rank: number) => boolean;
+  /** Whether the rank is one of this host's in that attempt. */
+  readonly owns: (rank: number, attempt: number) => boolean;
   /** The host can take commands. */
   readonly ready: () => void;
   /** The link went: what was asked over it may not have arrived. */
@@ -130,7 +130,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     if (event.index < next) return; // sent twice
     if (event.index > next) return linked?.link.close(); // events are missing: they come again over a new link
     next = event.index + 1;
-    if ("rank" in event.event && event.event.rank !== null && !deps.owns(event.event.rank)) {
+    if ("rank" in event.event && event.event.rank !== null && !deps.owns(event.event.rank, event.attempt)) {
       return deps.notice(`its agent speaks of rank ${event.event.rank}, which is not there; it counts for nothing`);
     }
     if (event.event.type === "drained") {

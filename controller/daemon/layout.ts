@@ -9,15 +9,26 @@ import { portsToHold } from "../../cluster/launch/ports.ts";
 import type { AttemptPlan, PlanHost } from "../../cluster/launch/types.ts";
 import { assignRanks, type RankAssignment, ranksOf } from "../../cluster/ranks.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
-import type { HostSpec } from "../../cluster/spec.ts";
+import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 import { parseStream } from "./line-feed.ts";
 
 export type Layout =
   | { readonly ok: true; readonly places: readonly RankAssignment[]; readonly world: number }
   | { readonly ok: false; readonly host: string; readonly problem: Problem };
 
+/** In the order of their ranks: a spare has the place of the host that it replaces. */
 export const memberSpecs = (state: RunState): HostSpec[] =>
-  state.spec.hosts.filter((host) => state.members.includes(host.name)).map((host) => withPeerAddress(host, state.hosts[host.name]?.dialled ?? null));
+  state.members
+    .flatMap((name) => state.spec.hosts.find((host) => host.name === name) ?? [])
+    .map((host) => withPeerAddress(host, state.hosts[host.name]?.dialled ?? null));
+
+/** The run's own, but for a rendezvous on a host that takes no part any more: then the first host has it. */
+export function attemptSpec(state: RunState): RunSpec {
+  const { spec } = state;
+  const [first] = state.members;
+  const isThere = spec.rdzv === null || memberSpecs(state).some((host) => host.name === spec.rdzv?.host || host.address === spec.rdzv?.host);
+  return isThere || first === undefined || spec.rdzv === null ? spec : { ...spec, rdzv: { host: first, port: spec.rdzv.port } };
+}
 
 /** A state never changes, and log frames ask often. */
 const known = new WeakMap<RunState, Layout>();
@@ -49,7 +60,8 @@ export function ranksOfHost(state: RunState, host: string): ReadonlySet<number> 
 /** A host writes the logs of its own ranks and launcher, of attempts that were. */
 export function mayWrite(state: RunState, host: string, stream: string): boolean {
   const { attempt, rank } = parseStream(stream);
-  return attempt >= 1 && attempt <= state.attempt && (rank === null || ranksOfHost(state, host).has(rank));
+  if (attempt < 1 || attempt > state.attempt) return false;
+  return rank === null || (attempt < state.attempt ? rank < (state.past.find((p) => p.attempt === attempt)?.world ?? 0) : ranksOfHost(state, host).has(rank));
 }
 
 export type Addresses = Readonly<Record<string, readonly string[]>>;
@@ -90,10 +102,17 @@ export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
   const held = membersOf(state).flatMap((h) => portsOf(state, h.name));
   const port = (use: "rdzv" | "master"): number => held.find((p) => p.use === use)?.port ?? 1;
   const cpuOnly = hosts.every(({ host }) => host.gpus.kind === "none");
-  return planAttempt({ spec: state.spec, hosts, attempt: state.attempt, rdzvId: state.rdzvId, ports: { rdzv: port("rdzv"), master: port("master") }, cpuOnly });
+  return planAttempt({
+    spec: attemptSpec(state),
+    hosts,
+    attempt: state.attempt,
+    rdzvId: state.rdzvId,
+    ports: { rdzv: port("rdzv"), master: port("master") },
+    cpuOnly,
+  });
 }
 
 function portsOf(state: RunState, host: string): { use: "rdzv" | "master"; port: number }[] {
-  const asked = portsToHold(state.spec, memberSpecs(state), host).ports;
+  const asked = portsToHold(attemptSpec(state), memberSpecs(state), host).ports;
   return asked.map(({ use }, k) => ({ use, port: state.hosts[host]?.armed?.ports[k] ?? 1 }));
 }

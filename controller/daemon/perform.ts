@@ -14,10 +14,10 @@ import { callHelper } from "../reach/helper.ts";
 import { syncHost } from "../sync/send.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
 import type { Linked } from "./keeper.ts";
-import { layOut, memberSpecs } from "./layout.ts";
+import { attemptSpec, layOut, memberSpecs } from "./layout.ts";
 import { secretsOf } from "./secrets.ts";
 
-export type HostEffect = Effect & { readonly host: string };
+export type HostEffect = Extract<Effect, { readonly do: "prepare" | "arm" | "launch" | "stop" | "record" | "forget" }>;
 
 /** What doing an effect on a host needs to know. */
 export type Work = {
@@ -53,8 +53,6 @@ export async function perform(effect: HostEffect, work: Work): Promise<readonly 
         if (!(error instanceof NexaError && (error.code === "RUN_NOT_ADOPTED" || error.code === "FENCED"))) throw error;
       });
       return [{ at: work.now(), type: "host-forgot", host: effect.host }];
-    default:
-      return [];
   }
 }
 
@@ -122,7 +120,7 @@ async function captureSession({ host, linked, lent, state }: Work): Promise<Reco
 
 async function arm(work: Work, attempt: number): Promise<RunEvent> {
   const { state, host } = work;
-  const { ports, range } = portsToHold(state.spec, memberSpecs(state), host.name);
+  const { ports, range } = portsToHold(attemptSpec(state), memberSpecs(state), host.name);
   const reply = armReply.parse(
     await work.linked.link.command({
       do: "arm",

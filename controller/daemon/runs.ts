@@ -279,5 +279,5 @@ export const summarise = (state: RunState): RunSummary => ({
   endedAt: state.endedAt,
   file: state.spec.file,
   by: state.by,
-  failure: state.failure?.text ?? null,
+  failure: state.failure?.text ?? state.trouble?.text ?? null,
 });

@@ -30,10 +30,11 @@ export function secretsOf(run: string): SecretValues {
 }
 
 /** A host's words may repeat what it was given (`set -x` in a setup): no value goes into a journal. Values under 4 characters are no secrets. */
-export function withoutSecrets(problem: Problem, values: SecretValues): Problem {
+export const withoutSecrets = (problem: Problem, values: SecretValues): Problem => ({ ...problem, message: conceal(problem.message, values) });
+
+export function conceal(text: string, values: SecretValues): string {
   const known = Object.values(values).flatMap((scope) => Object.entries(scope));
-  const message = known.reduce((text, [name, value]) => (value.length < 4 ? text : text.replaceAll(value, `$${name}`)), problem.message);
-  return { ...problem, message };
+  return known.reduce((told, [name, value]) => (value.length < 4 ? told : told.replaceAll(value, `$${name}`)), text);
 }
 
 export function forgetSecrets(run: string): void {

@@ -79,7 +79,10 @@ export const anyEvent: fc.Arbitrary<Untimed> = fc.oneof(
       problem: fc.constant(problem),
     }),
   },
-  { weight: 4, arbitrary: attempt.map((n) => ({ type: "attempt-begun", attempt: n, rdzvId: `r${n}`, world: WORLD }) as const) },
+  {
+    weight: 4,
+    arbitrary: attempt.map((n) => ({ type: "attempt-begun", attempt: n, rdzvId: `r${n}`, world: WORLD, members: HOSTS, checkpoint: null }) as const),
+  },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -123,7 +126,7 @@ export function goodRun(): RunEvent[] {
     { type: "controller-started", controller: "c", epoch: 1 },
     ...each((name) => [connected(name)]),
     ...each((name) => [prepared(name)]),
-    { type: "attempt-begun", attempt: 1, rdzvId: "r", world: WORLD },
+    { type: "attempt-begun", attempt: 1, rdzvId: "r", world: WORLD, members: HOSTS, checkpoint: null },
     ...each((name) => [{ type: "host-armed", host: name, attempt: 1, ports: [1], dir: "/d", socket: "/s" }]),
     ...each((name) => [{ type: "host-launched", host: name, attempt: 1 }]),
     ...each((name, k) => [0, 1].map((local) => ({ type: "rank-started", host: name, attempt: 1, rank: 2 * k + local, pid: 7, start: 9 }) as const)),
