@@ -11,8 +11,10 @@ import { arm, launch, settled, stop } from "./attempts.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { commitTree } from "./code-tree.ts";
 import { VERSION } from "./config.ts";
+import { evidence } from "./evidence.ts";
 import { admit } from "./fence.ts";
 import { forget } from "./forget.ts";
+import { noteOomKills } from "./oom-kills.ts";
 import { completeSpawns, prepare } from "./prepare.ts";
 import { beginRun, isLive, keepRecord, type Run } from "./run.ts";
 
@@ -66,7 +68,11 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
         return prepare(agent.config, run, command, setup.signal).finally(() => agent.setups.delete(run.run));
       });
     case "arm":
-      return inTurn(context, run, () => arm(agent, run, command));
+      return inTurn(context, run, async () => {
+        const armed = await arm(agent, run, command);
+        noteOomKills(run, command.attempt);
+        return armed;
+      });
     case "launch":
       return inTurn(context, run, () =>
         launch(agent, run, command.attempt, () => ({
@@ -77,6 +83,8 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
       ).then(() => ({}));
     case "stop":
       return stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
+    case "evidence":
+      return evidence(agent, run, command.attempt); // not in turn either: it is asked for while an attempt ends
     case "forget":
       agent.setups.get(run.run)?.abort(); // a setup that hangs must not outlive its run
       return inTurn(context, run, async () => {

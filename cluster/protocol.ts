@@ -121,6 +121,8 @@ export const commandSchema = z.discriminatedUnion("do", [
   }),
   /** Also disarms: an attempt that was armed and not launched just ends. Reply StopReply when the shim has it; the receipt comes as the event `ended`. */
   z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
+  /** Why the attempt may have ended, as far as the host knows; reply HostEvidence. */
+  z.object({ do: z.literal("evidence"), ...authority, attempt: z.int() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
   /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */

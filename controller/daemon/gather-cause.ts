@@ -21,7 +21,7 @@ export type CauseSources = {
 };
 
 export async function gatherCause({ state, conceal }: CauseSources): Promise<Cause> {
-  const { failure } = state;
+  const { trouble: failure } = state;
   return {
     kind: "unknown",
     code: failure?.problem?.code ?? null,

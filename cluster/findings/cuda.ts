@@ -1,0 +1,100 @@
+/** Findings of CUDA, the GPU's driver and the wheels that must fit it. */
+
+import { inFamily } from "./finding.ts";
+
+export const CUDA = inFamily("cuda", "gpu", [
+  {
+    code: "CUDA_OOM",
+    title: "out of GPU memory",
+    role: "root",
+    patterns: [/CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError|CUBLAS_STATUS_ALLOC_FAILED|CUDA error: out of memory/],
+    cause: "The model, its activations or the batch need more than is free; a process that was left over may hold some of it.",
+    remedy:
+      "See who holds memory (nvidia-smi there, nexadist audit); then smaller micro-batches, activation checkpointing, sharding; PYTORCH_ALLOC_CONF=expandable_segments:True against fragmentation.",
+  },
+  {
+    code: "CUDA_ECC",
+    title: "GPU memory is damaged (uncorrectable ECC error)",
+    role: "root",
+    patterns: [/uncorrectable ECC error encountered|cudaErrorECCUncorrectable|CUDA error: .{0,120}ECC/],
+    cause: "Two bits of one word were wrong.",
+    remedy: "Take the host out, reset the GPU (nvidia-smi --gpu-reset), which remaps the row; replace it when that comes again.",
+  },
+  {
+    code: "CUDA_ILLEGAL_ACCESS",
+    title: "a GPU kernel read or wrote where it must not",
+    role: "root",
+    patterns: [/an illegal memory access was encountered|CUDA error: misaligned address|an illegal instruction was encountered/],
+    cause: "A fault of a kernel, or data that it does not expect. It is told late, often first by NCCL's watchdog.",
+    remedy: "Repeat a short run with CUDA_LAUNCH_BLOCKING=1 to find the kernel; if it follows one GPU, test that GPU.",
+  },
+  {
+    code: "CUDA_ASSERT",
+    title: "an assertion inside a GPU kernel failed",
+    role: "root",
+    isFinal: true,
+    patterns: [/device-side assert triggered/],
+    cause: "As a rule an index out of range: a label not below the number of classes, a token not below the vocabulary.",
+    remedy: "Check the data, and repeat a short run with CUDA_LAUNCH_BLOCKING=1: the same data fail again.",
+  },
+  {
+    code: "CUDA_LAUNCH_FAILURE",
+    title: "a GPU kernel failed without saying why",
+    role: "root",
+    patterns: [/unspecified launch failure|CUDA error: the launch timed out and was terminated/],
+    cause: "A GPU fault, or a kernel with a bad pointer.",
+    remedy: "Look for Xid lines in the kernel log of that host (journalctl -k | grep Xid); on hardware trouble use another host.",
+  },
+  {
+    code: "CUDA_DRIVER_OLD",
+    title: "the NVIDIA driver is older than torch needs",
+    role: "setup",
+    isFinal: true,
+    patterns: [
+      /The NVIDIA driver on your system is too old \(found version (?<version>\d{1,9})\)|CUDA driver version is insufficient for CUDA runtime version/,
+    ],
+    cause: "The wheel of torch was built for a newer CUDA than this driver speaks.",
+    remedy: "Renew the driver there, or install a torch built for an older CUDA.",
+  },
+  {
+    code: "CUDA_FABRIC",
+    title: "the GPUs of an NVSwitch machine are not initialised (error 802)",
+    role: "root",
+    patterns: [/Error 802: system not yet initialized/],
+    cause: "nvidia-fabricmanager does not run, or is of another version than the driver.",
+    remedy: "systemctl status nvidia-fabricmanager there; install the one of the driver's version and start it.",
+  },
+  {
+    code: "CUDA_DRIVER_SPLIT",
+    title: "CUDA's library and the kernel's driver do not fit (error 803 or 804)",
+    role: "root",
+    patterns: [/Error 80[34]: |forward compatibility was attempted on non supported HW/],
+    cause: "The driver was renewed without a reboot, or a container brings compatibility libraries.",
+    remedy: "Reboot the host; take cuda-compat out of the image and of LD_LIBRARY_PATH.",
+  },
+  {
+    code: "NVML_BROKEN",
+    title: "NVML cannot be initialised",
+    role: "root",
+    patterns: [/Failed to initialize NVML: (?<what>Driver\/library version mismatch|Unknown Error|GPU access blocked)/],
+    cause: "Mismatch: the driver was renewed under a loaded module. Unknown Error: a container lost its devices when systemd was reloaded.",
+    remedy: "Reboot or reload the module; start the container again, with CDI or with its devices named.",
+  },
+  {
+    code: "CUDA_NO_GPU",
+    title: "the program sees no such GPU",
+    role: "setup",
+    patterns: [/No CUDA GPUs are available|Cuda is not available|no CUDA-capable device is detected|invalid device ordinal/],
+    cause: "More ranks than visible GPUs, a wrong CUDA_VISIBLE_DEVICES, a GPU that was lost, or a torch built without CUDA.",
+    remedy: "Compare nvidia-smi -L there with `gpus` of the host: nexadist hosts.",
+  },
+  {
+    code: "CUDA_NO_KERNELS",
+    title: "torch has no code for this kind of GPU",
+    role: "setup",
+    isFinal: true,
+    patterns: [/no kernel image is available for execution on the device|is not compatible with the current PyTorch installation/],
+    cause: "The wheel was built for other architectures.",
+    remedy: "Install a torch that was built for this GPU.",
+  },
+]);

@@ -1,0 +1,80 @@
+/** Findings of the kernel's log: GPU events (Xid), memory, PCIe, hung tasks. */
+
+import { inFamily } from "./finding.ts";
+
+export const KERNEL = inFamily("kernel", "gpu", [
+  {
+    code: "XID_BUS",
+    title: "a GPU has fallen off the bus (Xid 79)",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}\): 79\b|GPU has fallen off the bus|fallen off the bus and is not responding/],
+    cause: "The GPU is gone from PCIe: power, heat, riser or slot, or its firmware.",
+    remedy: "Take the host out, switch it off and on, look at power and PCIe; replace the GPU when it comes again.",
+  },
+  {
+    code: "XID_MEMORY",
+    title: "a GPU reports damaged memory",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}(?: GPU-I:\d{1,4})?\): (?<xid>48|63|64|92|94|95|140|171|172)\b/],
+    cause: "Xid {xid}. 48: two wrong bits. 63, 64: a row was, or could not be, replaced. 94: only one program is hit. 95, 140: not contained.",
+    remedy: "94: start again. 48, 63, 95: reset the GPU (nvidia-smi --gpu-reset). 64, or one that comes again: replace it.",
+  },
+  {
+    code: "XID_NVLINK",
+    title: "a link between GPUs failed (NVLink, NVSwitch)",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}\): (?<xid>74|121|149|155|156)\b|nvidia-nvswitch\d{0,4}: SXid/],
+    cause: "The link or switch reported an error.",
+    remedy: "Reset GPUs and fabric there; nvidia-smi nvlink -e counts errors; replace bridge or board when it comes again.",
+  },
+  {
+    code: "XID_GSP",
+    title: "the firmware of a GPU does not answer (Xid 119, 120)",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}\): (?<xid>119|120)\b|Timeout waiting for RPC from GSP/],
+    cause: "The GPU's own processor hangs; processes that use it cannot be ended.",
+    remedy: "Reset or reboot; renew the driver; NVreg_EnableGpuFirmware=0 where it is supported.",
+  },
+  {
+    code: "XID_PROGRAM",
+    title: "a GPU stopped a program (Xid 13, 31, 43, 45, …)",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}\): (?<xid>8|13|31|32|43|45|68|69|109)\b/],
+    cause: "As a rule the program: 13, 31, 69 bad access; 43, 45 torn down after another error; 109 a context switch took too long.",
+    remedy: "Treat it as a crash of the program; suspect the GPU only if it follows one through different jobs.",
+  },
+  {
+    code: "XID_OTHER",
+    title: "a GPU reported an event to the kernel (Xid)",
+    role: "root",
+    patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}[^)\n]{0,40}\): (?<xid>\d{1,5})\b/],
+    cause: "Xid {xid}: NVIDIA's catalogue says what it means. 154 names the recovery that is needed.",
+    remedy: "Do what the catalogue says for {xid}; for 154 what the line itself says.",
+  },
+  {
+    code: "KERNEL_OOM",
+    title: "the kernel killed a process for want of memory",
+    role: "root",
+    kind: "oom",
+    patterns: [/(?:Out of memory|Memory cgroup out of memory): Killed process (?<pid>\d{1,10}) \((?<name>[^)\n]{1,64})\)/, /oom-kill:constraint=/],
+    cause: "The host's memory, or the limit of the container, was used up.",
+    remedy: "Fewer data loader workers, less prefetching and pinned memory, less offloading to the CPU; or more memory, or a higher limit.",
+  },
+  {
+    code: "PCIE_ERRORS",
+    title: "PCIe reports errors",
+    role: "root",
+    patterns: [/AER: .{0,200}(?:[Uu]ncorrect|[Ff]atal|[Cc]orrected error)|PCIe Bus Error: severity=/],
+    cause: "The link to a card is bad: corrected errors slow it down, a fatal one takes the card away.",
+    remedy: "Seat the card, riser or cable anew, or set the link to a lower speed; take the host out on fatal ones.",
+  },
+  {
+    code: "HUNG_TASK",
+    title: "a process hangs in the kernel",
+    role: "root",
+    kind: "hang",
+    patterns: [/INFO: task (?<task>\S{1,80}) blocked for more than (?<seconds>\d{1,6}) seconds/],
+    cause: "{task} waits for a disk, a network file system, or the GPU's or the RDMA card's driver.",
+    remedy: "Look at storage first (df, mount, dmesg); otherwise take the host out and reboot it.",
+  },
+]);
