@@ -23,13 +23,13 @@ export type CauseSources = {
 export async function gatherCause({ state, conceal }: CauseSources): Promise<Cause> {
   const { trouble: failure } = state;
   return {
-    kind: "unknown",
+    kind: failure?.kind ?? "unknown",
     code: failure?.problem?.code ?? null,
     text: conceal(failure?.text ?? "the attempt ended, and nothing says why"),
     host: failure?.host ?? null,
     rank: failure?.rank ?? null,
     place: null,
-    exitCode: failure?.exit ?? null,
+    exitCode: failure?.rank == null ? null : (state.ranks[failure.rank]?.exit?.code ?? null),
     evidence: [],
     isFinal: false,
   };
