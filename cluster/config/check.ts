@@ -1,7 +1,8 @@
 /** What the schema cannot say: how the keys of a cluster file fit each other. */
 
 import { foldLauncher, LEGAL } from "./backends.ts";
-import { addressMismatch, hostEntries } from "./entries.ts";
+import { checkRecovery } from "./check-recovery.ts";
+import { addressMismatch, type HostEntry, hostEntries, writtenEntry } from "./entries.ts";
 import { expandRange, MAX_HOSTS } from "./host-range.ts";
 import { type Positions, problemIn, whereIs } from "./located.ts";
 import { nearest } from "./nearest.ts";
@@ -12,18 +13,27 @@ import { splitCommand } from "./words.ts";
 
 export function checkMeaning(file: ClusterFile, at: Positions): readonly ConfigProblem[] {
   const many = firstTooMany(file);
-  if (many !== null) return [problemIn(at, ["cluster", many, "host"], `more than ${MAX_HOSTS} hosts in all`)];
-  return [...checkLauncher(file, at), ...checkJob(file, at), ...checkEntries(file, at), ...checkDuplicates(file, at), ...checkCounts(file, at)];
+  if (many !== null) return [problemIn(at, many, `more than ${MAX_HOSTS} hosts in all`)];
+  return [
+    ...checkLauncher(file, at),
+    ...checkJob(file, at),
+    ...checkEntries(file, at),
+    ...checkDuplicates(file, at),
+    ...checkCounts(file, at),
+    ...checkRecovery(file, at),
+  ];
 }
 
 /** The entry that is one too many; nothing else is looked at then, so that a slip costs no time. */
-function firstTooMany({ cluster }: ClusterFile): number | null {
+function firstTooMany({ cluster, spares = [] }: ClusterFile): Path | null {
   if (typeof cluster === "string") return null;
   let count = 0;
-  for (const [index, { host }] of cluster.entries()) {
-    const expanded = expandRange(host);
-    count += expanded.ok ? expanded.names.length : 1;
-    if (count > MAX_HOSTS) return index;
+  for (const [list, entries] of [["cluster", cluster] as const, ["spares", spares] as const]) {
+    for (const [index, { host }] of entries.entries()) {
+      const expanded = expandRange(host);
+      count += expanded.ok ? expanded.names.length : 1;
+      if (count > MAX_HOSTS) return [list, index, "host"];
+    }
   }
   return null;
 }
@@ -60,16 +70,16 @@ function checkJob({ backend, launcher, job }: ClusterFile, at: Positions): Confi
 }
 
 function checkEntries(file: ClusterFile, at: Positions): ConfigProblem[] {
-  if (typeof file.cluster === "string") return [];
   const problems: ConfigProblem[] = [];
-  const checked = new Set<number>();
-  for (const { index, keys } of hostEntries(file)) {
-    if (checked.has(index)) continue;
-    checked.add(index);
-    const entry = file.cluster[index];
-    if (entry === undefined) continue;
+  let before: HostEntry | undefined;
+  for (const each of hostEntries(file)) {
+    const { list, index, keys } = each;
+    const isSame = before?.list === list && before.index === index;
+    before = each;
+    const entry = writtenEntry(file, each);
+    if (isSame || entry === undefined) continue;
     const place = (key: keyof typeof entry): Path =>
-      entry[key] !== undefined || at.get(`defaults\0${key}`) === undefined ? ["cluster", index, key] : ["defaults", key];
+      entry[key] !== undefined || at.get(`defaults\0${key}`) === undefined ? [list, index, key] : ["defaults", key];
     const mismatch = addressMismatch(keys, entry.host);
     if (mismatch !== null)
       problems.push(problemIn(at, place("address"), `${mismatch.addresses} address${mismatch.addresses === 1 ? "" : "es"} for ${mismatch.hosts} hosts`));
@@ -79,7 +89,7 @@ function checkEntries(file: ClusterFile, at: Positions): ConfigProblem[] {
     }
     for (const key of ["user", "port", "identity"] as const) {
       if (entry[key] !== undefined && keys.transport === "local")
-        problems.push(problemIn(at, ["cluster", index, key], "transport local uses no SSH", { key: true }));
+        problems.push(problemIn(at, [list, index, key], "transport local uses no SSH", { key: true }));
     }
   }
   return problems;
@@ -87,12 +97,12 @@ function checkEntries(file: ClusterFile, at: Positions): ConfigProblem[] {
 
 function checkDuplicates(file: ClusterFile, at: Positions): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  const first = new Map<string, number>();
-  for (const { index, host, keys } of hostEntries(file)) {
+  const first = new Map<string, Path>();
+  for (const { list, index, host, keys } of hostEntries(file)) {
     const identity = keys.transport === "local" ? `local\0${host}` : `ssh\0${host.toLowerCase()}\0${keys.user ?? ""}\0${keys.port ?? 22}`;
     const before = first.get(identity);
-    if (before === undefined) first.set(identity, index);
-    else problems.push(problemIn(at, ["cluster", index, "host"], `${host} is here already, at ${place(at, ["cluster", before, "host"])}`));
+    if (before === undefined) first.set(identity, [list, index, "host"]);
+    else problems.push(problemIn(at, [list, index, "host"], `${host} is here already, at ${place(at, before)}`));
   }
   return problems;
 }
@@ -105,7 +115,8 @@ function place(at: Positions, path: Path): string {
 }
 
 function checkCounts(file: ClusterFile, at: Positions): ConfigProblem[] {
-  const hosts = hostEntries(file);
+  const all = hostEntries(file);
+  const hosts = all.filter(({ list }) => list === "cluster");
   if (hosts.length === 0) return [];
   const problems: ConfigProblem[] = [];
   if (file.min_hosts !== undefined && file.min_hosts > hosts.length) {
@@ -117,7 +128,14 @@ function checkCounts(file: ClusterFile, at: Positions): ConfigProblem[] {
   if (endpoint?.ok) {
     const { host } = endpoint.value;
     const names = [...new Set(hosts.flatMap((entry) => [entry.host, entry.address]))];
-    if (!names.includes(host)) {
+    const isSpare = all.some((entry) => entry.list === "spares" && (entry.host === host || entry.address === host));
+    if (!names.includes(host) && isSpare) {
+      problems.push(
+        problemIn(at, ["rdzv"], `${host} is a spare, which takes part only when another host is lost`, {
+          hint: `name one of: ${names.slice(0, 8).join(", ")}`,
+        }),
+      );
+    } else if (!names.includes(host)) {
       const close = nearest(host, names);
       problems.push(
         problemIn(at, ["rdzv"], `${host} is none of the hosts`, {

@@ -69,7 +69,9 @@ export function anchorPaths(located: Located, anchor: Anchor): Located {
   each(["job", "accelerate_config"], absolute);
   env(["env"]);
   hostKeys(["defaults"]);
-  const entries: Plain | undefined = valueAt(result.value, ["cluster"]);
-  if (Array.isArray(entries)) for (let i = 0; i < entries.length; i++) hostKeys(["cluster", i]);
+  for (const list of ["cluster", "spares"] as const) {
+    const entries: Plain | undefined = valueAt(result.value, [list]);
+    if (Array.isArray(entries)) for (let i = 0; i < entries.length; i++) hostKeys([list, i]);
+  }
   return result;
 }

@@ -9,10 +9,12 @@ export const MAX_ALIASES = 16;
 
 /** Scalars under these keys are text as it was written: `022`, `3e-4` and `yes` reach the ranks unchanged. */
 const TEXT_KEYS = new Set(
-  "host user identity address interface python setup workdir script module command args name tags env env_file accelerate_config paths".split(" "),
+  "host user identity address interface python setup workdir script module command args resume_args seat name tags env env_file accelerate_config paths".split(
+    " ",
+  ),
 );
 /** An empty map under these (all its lines commented out) is the same as none. */
-const MAPS = new Set("defaults env job timeouts logs paths".split(" "));
+const MAPS = new Set("defaults env job timeouts restart controller logs paths".split(" "));
 
 export type Conversion = {
   readonly source: Source;

@@ -10,7 +10,8 @@ export type Effective = { readonly config: { readonly [key: string]: Plain }; re
 /** What acts when nobody says anything. */
 export const DEFAULTS = {
   backend: "torch.distributed",
-  timeouts: { connect: "30s", start: "10m", stop_grace: "30s", run: "none" },
+  timeouts: { connect: "30s", start: "10m", stop_grace: "30s", run: "none", suspect: "6s", lost: "10s", hang: "auto", first_step: "auto" },
+  restart: { max: 3, backoff: "2s", on_host_loss: "wait", on_hang: "report" },
   logs: { quota: "2GiB" },
 } as const;
 

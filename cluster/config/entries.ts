@@ -1,10 +1,13 @@
-/** The entries of `cluster:` with defaults laid under them and ranges written out: one item per host. */
+/** The entries of `cluster:` and `spares:` with defaults laid under them and ranges written out: one item per host. */
 
 import { expandRange } from "./host-range.ts";
 import type { ClusterFile, Entry, HostKeys } from "./schema.ts";
 
+export type HostList = "cluster" | "spares";
+
 export type HostEntry = {
-  /** Which entry of the file it comes from. */
+  /** Which entry of which list of the file it comes from. */
+  readonly list: HostList;
   readonly index: number;
   readonly host: string;
   readonly address: string;
@@ -12,16 +15,22 @@ export type HostEntry = {
   readonly keys: HostKeys;
 };
 
-/** Empty for a file whose hosts are in another file that is not read yet. */
+/** Those of `cluster` first. Empty for a file whose hosts are in another file that is not read yet. */
 export function hostEntries(file: ClusterFile): readonly HostEntry[] {
   if (typeof file.cluster === "string") return [];
-  return file.cluster.flatMap((entry, index) => {
-    const keys = overDefaults(file.defaults ?? {}, entry);
-    const hosts = names(entry.host);
-    const addresses = names(keys.address ?? (keys.transport === "local" ? "127.0.0.1" : entry.host));
-    return hosts.map((host, i) => ({ index, host, address: addresses[i] ?? addresses[0] ?? host, keys }));
-  });
+  const of = (list: HostList, entries: readonly Entry[]): HostEntry[] =>
+    entries.flatMap((entry, index) => {
+      const keys = overDefaults(file.defaults ?? {}, entry);
+      const hosts = names(entry.host);
+      const addresses = names(keys.address ?? (keys.transport === "local" ? "127.0.0.1" : entry.host));
+      return hosts.map((host, i) => ({ list, index, host, address: addresses[i] ?? addresses[0] ?? host, keys }));
+    });
+  return [...of("cluster", file.cluster), ...of("spares", file.spares ?? [])];
 }
+
+/** The entry as it is written; undefined while the hosts are in a file that is not read yet. */
+export const writtenEntry = (file: ClusterFile, { list, index }: Pick<HostEntry, "list" | "index">): Entry | undefined =>
+  list === "spares" ? file.spares?.[index] : typeof file.cluster === "string" ? undefined : file.cluster[index];
 
 /** How many addresses an entry names, when that cannot fit its hosts; null: it fits. */
 export function addressMismatch(entry: HostKeys, host: string): { readonly hosts: number; readonly addresses: number } | null {

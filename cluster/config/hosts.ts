@@ -2,7 +2,7 @@
 
 import type { GpuRequest, HostSpec } from "../spec.ts";
 import { isSetupFile } from "./controller-paths.ts";
-import { type HostEntry, hostEntries } from "./entries.ts";
+import { type HostEntry, hostEntries, writtenEntry } from "./entries.ts";
 import { expandRange, splitOutsideBrackets } from "./host-range.ts";
 import { type Positions, problemIn } from "./located.ts";
 import { nearest } from "./nearest.ts";
@@ -72,19 +72,22 @@ export function chooseHosts(
   const wanted = match("--host", hosts);
   const unwanted = match("--exclude", exclude);
   const entries = all.filter((entry) => (hosts.length === 0 || wanted.has(entry)) && !unwanted.has(entry));
-  if (entries.length === 0 && problems.length === 0) problems.push(problemAt({ name: "--exclude", text: exclude.join(",") }, 0, [], "no host is left"));
+  if (!entries.some(({ list }) => list === "cluster") && problems.length === 0) {
+    const [flag, texts] = exclude.length > 0 ? (["--exclude", exclude] as const) : (["--host", hosts] as const);
+    problems.push(problemAt({ name: flag, text: texts.join(",") }, 0, [], entries.length === 0 ? "no host is left" : "no host but spares is left"));
+  }
   return { entries, problems };
 }
 
 export function hostSpecs(entries: readonly NamedEntry[], file: ClusterFile, at: Positions, surroundings: Surroundings): Hosts {
   const problems: ConfigProblem[] = [];
   const secrets: Record<string, Readonly<Record<string, string>>> = {};
-  const hosts = entries.map(({ index, host, name, address, keys }): HostSpec => {
-    const own = typeof file.cluster === "string" ? undefined : file.cluster[index];
-    const place = (key: keyof HostKeys): Path => (own?.[key] !== undefined ? ["cluster", index, key] : ["defaults", key]);
+  const hosts = entries.map(({ list, index, host, name, address, keys }): HostSpec => {
+    const own = writtenEntry(file, { list, index });
+    const place = (key: keyof HostKeys): Path => (own?.[key] !== undefined ? [list, index, key] : ["defaults", key]);
     const env = sortVariables(
       keys.env ?? {},
-      (variable) => (own?.env?.[variable] !== undefined ? ["cluster", index, "env", variable] : ["defaults", "env", variable]),
+      (variable) => (own?.env?.[variable] !== undefined ? [list, index, "env", variable] : ["defaults", "env", variable]),
       at,
       surroundings,
     );

@@ -49,6 +49,9 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
       }),
     );
   }
+  if (job.kind === "smoke" && file.job?.resume_args !== undefined) {
+    problems.push(problemIn(at, ["job", "resume_args"], "arguments of what? script, module or command is missing", { key: true }));
+  }
   if (typed && launcher === "command" && job.kind !== "command") {
     report("command", "backend command runs programs as they stand, and this is Python's to run", `-- python ${quoteAll(argv).join(" ")}`);
   }

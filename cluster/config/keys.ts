@@ -63,10 +63,7 @@ export function environmentKeys(): ReadonlyMap<string, string> {
 
 /** Names that a later version will act on: refused today with words of their own. */
 const LATER: Readonly<Record<string, string>> = {
-  spares: "spare hosts",
-  restart: "restarts by policy",
   elastic: "elastic runs",
-  controller: "a seat for the controller",
   allow_relay: "collectives over a relay",
   agent: "settings of the agent",
   notify: "notifications",
@@ -77,13 +74,7 @@ const LATER: Readonly<Record<string, string>> = {
   tailscale: "Tailscale",
   hooks: "hooks",
   manifest: "settings of the manifest",
-  "timeouts.suspect": "loss detection",
-  "timeouts.lost": "loss detection",
-  "timeouts.hang": "hang detection",
-  "timeouts.first_step": "hang detection",
   "timeouts.progress": "hang detection",
-  "job.resume_args": "resuming from a checkpoint",
-  "job.resume": "resuming from a checkpoint",
   "job.eval": "evaluation",
   "job.stage": "stages",
   "job.stages": "stages",

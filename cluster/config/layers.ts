@@ -107,5 +107,7 @@ function mistypedVariables(environment: Overrides["environment"]): ConfigProblem
 
 /** Set by us for ranks and agents, or read elsewhere: not keys of the file. */
 const OTHERS = new Set(
-  ["DIR", "SOCKET", "RUN", "ATTEMPT", "MARK", "MASTER_PORT", "SCRATCH_BASE", "STATE_DIR", "RUNTIME_DIR", "HOST", "RANK"].map((name) => `NEXADIST_${name}`),
+  ["DIR", "SOCKET", "RUN", "ATTEMPT", "MARK", "MASTER_PORT", "SCRATCH_BASE", "STATE_DIR", "RUNTIME_DIR", "HOST", "RANK", "CHECKPOINT"].map(
+    (name) => `NEXADIST_${name}`,
+  ),
 );

@@ -29,7 +29,7 @@ export function loadUserFile(file: SourceFile, loading: Loading): Read {
   if (!read.ok) return read;
   const located = anchorPaths(read.located, { ...loading, dir: directoryOf(file.path) });
   if (located.value === null) return { ok: true, located: { value: {}, at: located.at } };
-  const problems = (["cluster", "job"] as const)
+  const problems = (["cluster", "spares", "controller", "job"] as const)
     .filter((key) => valueAt(located.value, [key]) !== undefined)
     .map((key) => problemIn(located.at, [key], `belongs in a cluster file: ${file.name} holds for every run`, { key: true }));
   if (problems.length > 0) return { ok: false, problems };

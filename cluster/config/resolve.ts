@@ -3,7 +3,7 @@
 import type { RunSpec, SecretValues } from "../spec.ts";
 import { foldLauncher } from "./backends.ts";
 import { parseDotenv } from "./dotenv.ts";
-import { type Effective, effective } from "./effective.ts";
+import { DEFAULTS, type Effective, effective } from "./effective.ts";
 import type { Files } from "./files.ts";
 import { chooseHosts, hostSpecs, namedEntries } from "./hosts.ts";
 import { readAccelerateConfig, resolveJob } from "./job.ts";
@@ -12,7 +12,7 @@ import { loadClusterFile, loadUserFile, type SourceFile } from "./load.ts";
 import { type Located, type Positions, problemIn } from "./located.ts";
 import { checkCluster } from "./parse.ts";
 import type { ConfigProblem } from "./problem.ts";
-import { DETECTION, RECOVERY, RESTART, RESTART_OF_COMMANDS } from "./recovery.ts";
+import { detectionOf, restartOf } from "./recovery.ts";
 import { parseEndpoint, parsePorts } from "./rendezvous.ts";
 import type { ClusterFile } from "./schema.ts";
 import { type Surroundings, sortVariables } from "./secrets.ts";
@@ -93,11 +93,13 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
   const accelerate = readAccelerateConfig(file, at, inputs.files);
   problems.push(...chosen.problems, ...hosts.problems, ...global.problems, ...job.problems, ...accelerate.problems);
 
-  const minHosts = file.min_hosts ?? hosts.hosts.length;
-  if (chosen.problems.length === 0 && minHosts > hosts.hosts.length) {
+  const spares = chosen.entries.filter(({ list }) => list === "spares").map(({ name }) => name);
+  const inCluster = hosts.hosts.length - spares.length;
+  const minHosts = file.min_hosts ?? inCluster;
+  if (chosen.problems.length === 0 && minHosts > inCluster) {
     problems.push(
-      problemIn(at, ["min_hosts"], `${minHosts} hosts are required, and --host and --exclude leave ${hosts.hosts.length}`, {
-        hint: `--set min_hosts=${hosts.hosts.length}`,
+      problemIn(at, ["min_hosts"], `${minHosts} hosts are required, and --host and --exclude leave ${inCluster}`, {
+        hint: `--set min_hosts=${inCluster}`,
       }),
     );
   }
@@ -106,7 +108,12 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     problems.push(
       problemIn(at, ["rdzv"], `${file.rdzv} is not among the hosts that --host and --exclude leave`, { hint: "--set rdzv=HOST:PORT names another" }),
     );
-  if (problems.length > 0 || rdzv === "excluded") return { ok: false, problems: inOrder(problems) };
+  const seat = nameIn(chosen.entries, file.controller?.seat ?? null);
+  if (seat === undefined && chosen.problems.length === 0) {
+    const hint = "--set controller.seat=HOST names another";
+    problems.push(problemIn(at, ["controller", "seat"], `${file.controller?.seat} is not among the hosts that --host and --exclude leave`, { hint }));
+  }
+  if (problems.length > 0 || rdzv === "excluded" || seat === undefined) return { ok: false, problems: inOrder(problems) };
 
   const name = file.name ?? defaultName(source.path);
   const ports = file.rdzv_ports === undefined ? null : parsePorts(file.rdzv_ports);
@@ -118,6 +125,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     name,
     file: source.path,
     hosts: hosts.hosts,
+    spares,
     minHosts,
     launcher,
     per: file.job?.per ?? (launcher === "command" ? "host" : "gpu"),
@@ -132,16 +140,19 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
       startMs: durationMs(start) ?? 0,
       stopGraceMs: durationMs(stop_grace) ?? 0,
       runMs: run === "none" ? null : durationMs(run),
-      ...DETECTION,
+      ...detectionOf(file.timeouts ?? {}),
     },
-    ...RECOVERY,
-    restart: launcher === "command" ? RESTART_OF_COMMANDS : RESTART,
+    restart: restartOf(file.restart ?? {}, launcher),
+    resumeArgs: file.job?.resume_args ?? [],
+    seat,
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),
     tags: file.tags ?? [],
     code: job.code,
   };
-  return { ok: true, spec, secrets, effective: effective(located, { name, launcher, min_hosts: minHosts }) };
+  const restart = { ...DEFAULTS.restart, max: spec.restart.max };
+  const timeouts = { ...DEFAULTS.timeouts, lost: `${spec.timeouts.lostMs / 1000}s` };
+  return { ok: true, spec, secrets, effective: effective(located, { name, launcher, min_hosts: minHosts, restart, timeouts }) };
 }
 
 /** env_file below env: a name in both has the value of env. */
@@ -160,9 +171,13 @@ function rendezvous(file: ClusterFile, entries: ReturnType<typeof chooseHosts>["
   const endpoint = file.rdzv === undefined ? null : parseEndpoint(file.rdzv);
   if (endpoint === null || !endpoint.ok) return null;
   const { host, port } = endpoint.value;
-  const entry = entries.find((one) => one.host === host || one.address === host);
-  return entry === undefined ? "excluded" : { host: entry.name, port };
+  const name = nameIn(entries, host);
+  return typeof name === "string" ? { host: name, port } : "excluded";
 }
+
+/** The name in the run of a host of the file; undefined: it is not among them. */
+const nameIn = (entries: ReturnType<typeof chooseHosts>["entries"], host: string | null): string | null | undefined =>
+  host === null ? null : entries.find((one) => one.name === host || one.host === host || one.address === host)?.name;
 
 function defaultName(path: string): string {
   const base = (path.split("/").at(-1) ?? "").replace(/\.ya?ml$/i, "");

@@ -4,8 +4,14 @@ import * as z from "zod";
 import { BACKENDS, LAUNCHERS } from "./backends.ts";
 import * as f from "./fields.ts";
 import { MAX_HOSTS } from "./host-range.ts";
+import { CHECKPOINT, MIN_SUSPECT_MS, ON_HANG, ON_HOST_LOSS } from "./recovery.ts";
+import { durationMs } from "./units.ts";
 
 const map = (what: string) => ({ error: (issue: { readonly code?: string }) => (issue.code === "invalid_type" ? `expected ${what}` : undefined) });
+
+const learned = z.union([z.literal("auto"), f.positiveDuration], { error: "expected a duration such as 20m, or auto" });
+const codeWords = "expected exit codes: whole numbers, 1 to 255";
+const exitCodes = z.array(f.whole(1, 255), codeWords).refine((codes) => new Set(codes).size === codes.length, "the same code is here twice");
 
 /** What `defaults:` and every entry of `cluster:` may say. */
 const hostKeys = {
@@ -37,6 +43,11 @@ const cluster = z
   )
   .describe("the hosts in the order of their ranks, or the path of a file that holds them");
 
+const spares = z
+  .array(entry, "expected a list of hosts")
+  .max(MAX_HOSTS, `more than ${MAX_HOSTS} hosts`)
+  .describe("hosts that are kept ready and take the place of lost ones, with restart.on_host_loss: spare");
+
 const job = z.strictObject(
   {
     script: f.text("the path of a script").describe("Python file, relative to workdir, else to where `up` runs").optional(),
@@ -47,6 +58,12 @@ const job = z.strictObject(
       .optional(),
     args: z.array(f.word, "expected a list of words").describe("arguments of the script, module or command").optional(),
     accelerate_config: f.text("a path").describe("Hugging Face accelerate configuration, relative to this file").optional(),
+    resume_args: z
+      .array(f.word, "expected a list of words")
+      .min(1, "expected at least one word")
+      .refine((words) => words.some((word) => word.includes(CHECKPOINT)), `one of the words must hold ${CHECKPOINT}, which stands for its path`)
+      .describe("added to the arguments when there is a checkpoint to go on from, {checkpoint} being its path: [--resume_from_checkpoint, '{checkpoint}']")
+      .optional(),
     per: f.choice(["host", "gpu"]).describe("launcher command: one process per host (default) or per GPU or slot").optional(),
   },
   map("a map with script, module or command"),
@@ -72,8 +89,31 @@ const settings = {
           .union([z.literal("none"), f.positiveDuration])
           .describe("for the whole run; default none")
           .optional(),
+        suspect: f.duration
+          .refine((value) => (durationMs(value) ?? 0) >= MIN_SUSPECT_MS, `expected ${MIN_SUSPECT_MS / 1000}s or more: a busy host is silent for a moment, too`)
+          .describe("silence of a host until it counts as unseen; default 6s")
+          .optional(),
+        lost: f.positiveDuration.describe("silence of a host until a second witness may call it lost; default 10s").optional(),
+        hang: learned.describe("without progress until a run counts as hung; default auto: learned from its own steps").optional(),
+        first_step: learned.describe("the same before the first progress; default auto").optional(),
       },
       map("a map of durations"),
+    )
+    .optional(),
+  restart: z
+    .strictObject(
+      {
+        max: f
+          .whole(0, 1000)
+          .describe("attempts that failures of the program may cost beyond the first; progress refills it; default 3, for backend command 0")
+          .optional(),
+        backoff: f.duration.describe("before the first restart; doubles with each without progress; default 2s").optional(),
+        on_host_loss: f.choice(ON_HOST_LOSS).describe("when a host is lost: wait for it (default), take a spare, go on with fewer, or fail").optional(),
+        on_hang: f.choice(ON_HANG).describe("when a run hangs: report it (default), restart, or stop").optional(),
+        stop_codes: exitCodes.describe("exit codes of a rank that end the run at once").optional(),
+        retry_codes: exitCodes.describe("exit codes of a rank that ask for another attempt, also when the same happened before").optional(),
+      },
+      map("a map with max, on_host_loss and the like"),
     )
     .optional(),
   logs: z.strictObject({ quota: f.size.describe("kept per log file; default 2GiB").optional() }, map("a map")).optional(),
@@ -91,10 +131,18 @@ const settings = {
   tags: z.array(f.text("a word"), "expected a list of words").max(64).describe("words for the run's manifest").optional(),
 };
 
-export const clusterFileSchema = z.strictObject(
-  { cluster, ...settings, job: job.describe("what to run; absent: a bundled smoke test").optional() },
-  map("a map of keys, `cluster:` among them"),
-);
+/** What names hosts or code of one file, and so is none of the person's own settings for every run. */
+const ofOneRun = {
+  controller: z
+    .strictObject(
+      { seat: f.host.describe("host of this file that the controller runs on; absent: this machine").optional() },
+      map("a map with `seat`, the host that the controller runs on"),
+    )
+    .optional(),
+  job: job.describe("what to run; absent: a bundled smoke test").optional(),
+};
+
+export const clusterFileSchema = z.strictObject({ cluster, spares: spares.optional(), ...settings, ...ofOneRun }, map("a map of keys, `cluster:` among them"));
 export type ClusterFile = z.infer<typeof clusterFileSchema>;
 export type Entry = z.infer<typeof entry>;
 export type HostKeys = z.infer<typeof defaults>;

@@ -19,16 +19,18 @@ export function planDryRun(
   const ports = { rdzv: named ?? DRY_PORTS.rdzv, master: spec.launcher === "torchrun" ? DRY_PORTS.master : (named ?? DRY_PORTS.rdzv) };
   return planAttempt({
     spec,
-    hosts: spec.hosts.map((host) => {
-      const addresses = addressesOf?.(host.name);
-      return {
-        host,
-        facts: factsOf(host.name),
-        dirs: { bundle: null, attempt: "", socket: "", job: workingDirectory(spec, host), scratch: null },
-        python: null,
-        ...(addresses === undefined ? {} : { addresses }),
-      };
-    }),
+    hosts: spec.hosts
+      .filter((host) => !spec.spares.includes(host.name))
+      .map((host) => {
+        const addresses = addressesOf?.(host.name);
+        return {
+          host,
+          facts: factsOf(host.name),
+          dirs: { bundle: null, attempt: "", socket: "", job: workingDirectory(spec, host), scratch: null },
+          python: null,
+          ...(addresses === undefined ? {} : { addresses }),
+        };
+      }),
     attempt: 0,
     rdzvId: `${spec.run}-0`,
     ports,

@@ -8,6 +8,7 @@ import { formatProblem, inert } from "../../cluster/config/problem.ts";
 import type { Resolved } from "../../cluster/config/resolve.ts";
 import { clusterJsonSchema } from "../../cluster/config/schema.ts";
 import { EXIT } from "../../cluster/errors.ts";
+import { hostCount } from "../../cluster/host-count.ts";
 import { resolveFromDisk } from "./config-disk.ts";
 
 export type ConfigIo = {
@@ -59,8 +60,7 @@ export async function configValidate(options: ConfigOptions, io: ConfigIo): Prom
   if (!resolved.ok) return tellProblems(resolved.problems, options.json, io);
   const { spec } = resolved;
   if (options.json) io.stdout(JSON.stringify({ schema: JSON_SCHEMA, ok: true, hosts: spec.hosts.map((host) => host.name), launcher: spec.launcher }));
-  else
-    io.stdout(`${inert(options.file ?? "cluster.yaml")} is right: ${spec.hosts.length} host${spec.hosts.length === 1 ? "" : "s"}, launcher ${spec.launcher}`);
+  else io.stdout(`${inert(options.file ?? "cluster.yaml")} is right: ${hostCount(spec)}, launcher ${spec.launcher}`);
   return EXIT.ok;
 }
 

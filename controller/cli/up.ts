@@ -1,6 +1,7 @@
 /** `up`: from the cluster file to ranks that train, watched until the end or left behind. */
 
 import { EXIT, NexaError } from "../../cluster/errors.ts";
+import { hostCount } from "../../cluster/host-count.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
@@ -18,7 +19,7 @@ import { watchRun, whoAsks } from "./watch-run.ts";
 export const up: Run = async (context, [file], options) => {
   const { spec, secrets } = loadRun(context, file, options, new Date());
   if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
-  context.say(`${sanitiseWord(spec.name)}: ${spec.hosts.length} host${spec.hosts.length === 1 ? "" : "s"}, ${jobWords(spec)}`);
+  context.say(`${sanitiseWord(spec.name)}: ${hostCount(spec)}, ${jobWords(spec)}`);
   const client = await findOrStartDaemon();
   const same = (await listRuns(client, false)).find((run) => run.name === spec.name && !["succeeded", "failed", "stopped"].includes(run.phase));
   if (same !== undefined && context.isInteractive) return offerAttach(context, client, same);

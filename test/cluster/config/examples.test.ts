@@ -47,6 +47,7 @@ test("the examples are there; those without the editors' header are what another
     "configs/dist/local.yaml",
     "configs/dist/direct.yaml",
     "configs/dist/command.yaml",
+    "configs/dist/recovery.yaml",
     "configs/acc/fsdp_4gpu.yaml",
     "configs/acc/ddp_cpu.yaml",
   ]) {
@@ -94,5 +95,5 @@ test("configs/cluster.schema.json is current (node scripts/gen-schema.ts makes i
 test("every key has words for the table, and typos are looked up where they are", () => {
   for (const { key, what } of keyTable()) assert.ok(what.length > 5, key);
   assert.ok(keysAt(["cluster", 0]).includes("gpus"));
-  assert.deepEqual(keysAt(["timeouts"]), ["connect", "start", "stop_grace", "run"]);
+  assert.deepEqual(keysAt(["timeouts"]), ["connect", "start", "stop_grace", "run", "suspect", "lost", "hang", "first_step"]);
 });

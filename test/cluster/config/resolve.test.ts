@@ -49,7 +49,7 @@ test("flags over NEXADIST_* over the file over the person's own file over defaul
     set: ["timeouts.connect=5s"],
     name: "mine",
   });
-  assert.deepEqual(spec.timeouts, { connectMs: 5000, startMs: 180_000, stopGraceMs: 240_000, runMs: 3_600_000 });
+  assert.deepEqual(spec.timeouts, { connectMs: 5000, startMs: 180_000, stopGraceMs: 240_000, runMs: 3_600_000, ...DETECTION });
   assert.equal(spec.name, "mine");
   const origin = Object.fromEntries(effective.rows.map((row) => [row.key, row.origin]));
   assert.equal(origin["timeouts.connect"], "--set");
