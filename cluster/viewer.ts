@@ -26,8 +26,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean; readonly last?: number }
   | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
-  /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none. */
-  | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[] }
+  /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none that was made as `reach`, of the viewer's environment, says. */
+  | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[]; readonly reach?: Readonly<Record<string, string>> }
   /** This request's earlier stream is not wanted any more. */
   | { readonly ask: "cancel"; readonly cancel: number }
   | { readonly ask: "quit" }

@@ -6,6 +6,7 @@ import { sanitiseWord, withoutColour } from "../../cluster/sanitise.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
 import { createLineReader } from "../../cluster/view/lines.ts";
+import { absoluteReach, type ReachEnv, reachEnv } from "../reach/reach-env.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -72,7 +73,7 @@ async function execOn(
   take: Take,
   onKill: (kill: () => void) => void,
 ): Promise<Ended> {
-  const warm = client === null ? null : await execWarm(client, host, argv, take);
+  const warm = client === null ? null : await execWarm(client, host, argv, absoluteReach(reachEnv(context.env), context.cwd), take);
   if (warm !== null) return warm;
   return withHost(host, context, options, async (transport) => {
     // The program is the last word of the script: its exit status is the answer.
@@ -86,8 +87,8 @@ async function execOn(
 }
 
 /** null: the controller holds no link to that host. */
-async function execWarm(client: Client, host: HostSpec, argv: readonly string[], take: Take): Promise<Ended | null> {
-  const items = client.stream({ ask: "exec", host, argv });
+async function execWarm(client: Client, host: HostSpec, argv: readonly string[], reach: ReachEnv, take: Take): Promise<Ended | null> {
+  const items = client.stream({ ask: "exec", host, argv, reach });
   try {
     for (;;) {
       const { done, value } = await items.next();

@@ -7,6 +7,7 @@ import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
 import { liveLines } from "../../cluster/view/summary.ts";
 import type { Lent, RunSummary } from "../../cluster/viewer.ts";
+import { absoluteReach } from "../reach/reach-env.ts";
 import { askKey } from "./ask.ts";
 import type { Client } from "./client.ts";
 import type { Options, Run } from "./commands.ts";
@@ -39,7 +40,7 @@ export const up: Run = async (context, [file], options) => {
 /** What `up` lends the controller: the base of local hosts' environments, and the SSH agent. */
 function lentOf(context: Context, options: Options): Lent {
   const env = Object.fromEntries(Object.entries(context.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
-  return { env, agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
+  return { env: absoluteReach(env, context.cwd), agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
 }
 
 function jobWords({ job }: RunSpec): string {

@@ -8,10 +8,12 @@ import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/st
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
 import { cacheDir, makeDir, runDir, runsDir } from "../paths.ts";
+import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
 import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
 import { type Driver, driveRun } from "./driver.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
+import { keepReach, withReach } from "./kept-reach.ts";
 import { mayWrite } from "./layout.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
 import { openLogStore } from "./log-store.ts";
@@ -50,8 +52,8 @@ export function openRuns(controller: string) {
     for (const driver of drivers()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
   });
 
-  const keeper = (host: HostSpec): Keeper => {
-    const key = keyOf(host);
+  const keeper = (host: HostSpec, env: ReachEnv): Keeper => {
+    const key = keyOf(host, env);
     const known = keepers.get(key) ?? keepHost(host, controller, () => keepers.delete(key));
     keepers.set(key, known);
     return known;
@@ -72,7 +74,7 @@ export function openRuns(controller: string) {
       dir,
       journal,
       logs,
-      keeper,
+      keeper: (host) => keeper(host, lent.env),
       controller,
       lent,
       snapshot,
@@ -122,6 +124,7 @@ export function openRuns(controller: string) {
       const snapshot = await snapshotOf(spec);
       const run = claimDir(spec.run);
       keepSecrets(run, secrets);
+      keepReach(run, lent.env);
       const at = Date.now();
       writeFirst(run, [
         { at, type: "requested", spec: { ...spec, run }, by },
@@ -150,7 +153,7 @@ export function openRuns(controller: string) {
   };
 
   const goOn = (run: string, state: RunState): void => {
-    const lent = { env: definedEnv(), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
+    const lent = { env: withReach(run, definedEnv()), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
     let taken: Promise<Snapshot | null> | undefined;
     const snapshot = (): Promise<Snapshot | null> => {
       taken ??= sameSnapshot(state);
@@ -183,9 +186,9 @@ export function openRuns(controller: string) {
     return { state, lines };
   };
 
-  /** The keeper of this very host, when it holds a link. */
-  const linkTo = (host: HostSpec): Keeper | null => {
-    const found = keepers.get(keyOf(host));
+  /** The keeper of this very host, when it holds a link that was made as `env` would make it. */
+  const linkTo = (host: HostSpec, env: ReachEnv): Keeper | null => {
+    const found = keepers.get(keyOf(host, env));
     return found?.current() == null ? null : found;
   };
 
@@ -205,7 +208,11 @@ export function openRuns(controller: string) {
 }
 
 /** Entries that are reached alike share a link. */
-const keyOf = (host: HostSpec): string => JSON.stringify([host.transport, host.name, host.sshHost, host.user, host.port, host.identity, host.python]);
+const keyOf = (host: HostSpec, env: ReachEnv): string =>
+  JSON.stringify([
+    ...[host.transport, host.name, host.sshHost, host.user, host.port, host.identity, host.python],
+    host.transport === "local" ? "" : reachKey(env),
+  ]);
 
 function snapshotOf(spec: RunSpec): Promise<Snapshot | null> {
   if (spec.code.kind !== "snapshot") return Promise.resolve(null);

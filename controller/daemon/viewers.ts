@@ -99,7 +99,7 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return { over: false };
     }
     case "exec":
-      return execOnLink(runs.linkTo(request.host), request, asked.cancelled, (fd, data) => {
+      return execOnLink(runs.linkTo(request.host, request.reach ?? {}), request, asked.cancelled, (fd, data) => {
         tell(asked, { kind: "output", fd, data: data.toString("base64") });
         return !isSlow(asked);
       });

@@ -149,7 +149,7 @@ test("watch and logs -f of a run that nobody drives: a problem when it is not ov
 test("exec: output that nobody reads ends the command, not the controller's memory; a viewer that goes ends it too", LIMIT, async (t) => {
   const at = await serve(t);
   const one = await at.open();
-  const ask = { ask: "exec", host: HOST, argv: ["yes"] } as const;
+  const ask = { ask: "exec", host: HOST, argv: ["yes"], reach: {} } as const;
   one.ask({ id: 1, ...ask });
   await holds(() => at.execs.length === 1);
   at.execs[0]?.output(1, Buffer.from("fine"));
