@@ -25,6 +25,7 @@ export function attemptBegun(state: RunState, event: Of<"attempt-begun">): RunSt
     rdzvId: event.rdzvId,
     world: event.world,
     members,
+    nproc: event.nproc ?? [],
     ranks: {},
     trouble: null,
     cause: null,
@@ -95,15 +96,16 @@ export function hostFailed(state: RunState, event: Of<"host-failed">): RunState 
 /** Its agent knows nothing of the run: what travels to a host must go there again. */
 export function hostRebooted(state: RunState, event: Of<"host-rebooted">): RunState {
   const receipt: Receipt = { signalled: 0, exited: 0, killed: 0, left: 0, leftPids: [], proof: ["boot"], gpuMemoryMiB: null };
+  const host = state.hosts[event.host];
+  if (host === undefined) return state;
+  const isEnding = isOver(state) || state.verdict !== null;
   const next = patch(state, event.host, (h) => ({
-    receipt,
-    mayRun: false,
-    lost: null,
     agent: event.agent,
-    stage: isOver(state) || state.verdict !== null ? later(h.stage, "drained") : "connected",
-    dir: null,
+    lost: null,
+    ...(h.mayRun ? { receipt, mayRun: false } : {}),
+    ...(isEnding ? { stage: h.mayRun ? later(h.stage, "drained") : h.stage } : { stage: "connected", dir: null }),
   }));
-  if (!isCurrent(state, event.host)) return next;
+  if (!host.mayRun || host.lost !== null || !isCurrent(state, event.host)) return next;
   return troubled(next, {
     kind: "host-rebooted",
     at: event.at,

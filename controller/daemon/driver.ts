@@ -169,7 +169,6 @@ export function driveRun(deps: DriverDeps): Driver {
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.hosts[name]?.attempt ?? 0,
       agentKey: () => state.hosts[name]?.agent?.key ?? null,
-      mayRun: () => state.hosts[name]?.mayRun === true,
       owns: (rank, attempt) => attempt !== state.attempt || ranksOfHost(state, name).has(rank),
       ready: reconcile,
       lost: () => {

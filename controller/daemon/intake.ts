@@ -29,8 +29,6 @@ export type IntakeDeps = {
   readonly attempt: () => number;
   /** Of the agent that took the run on: it names the boot and the container. null: none did yet. */
   readonly agentKey: () => string | null;
-  /** Whether something of the attempt may be alive there. */
-  readonly mayRun: () => boolean;
   /** Whether the rank is one of this host's in that attempt. */
   readonly owns: (rank: number, attempt: number) => boolean;
   /** The host can take commands. */
@@ -82,7 +80,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     linked = found;
     unseenWhy = "";
     const before = deps.agentKey();
-    if (before !== null && before !== found.agent.key && deps.mayRun()) {
+    if (before !== null && before !== found.agent.key) {
       deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
     }
     if (deps.stage() === "waiting") {

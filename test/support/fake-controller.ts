@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { DETECTION, RECOVERY } from "../../cluster/config/recovery.ts";
+import type { Cause } from "../../cluster/run/cause.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { HostFacts, RunSpec } from "../../cluster/spec.ts";
 import { type Item, type Request, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
@@ -89,6 +90,18 @@ export const SPEC: RunSpec = {
 const facts = { os: "Linux", arch: "x86_64" } as HostFacts;
 
 /** The whole life of a run with one rank a host, up to its end. */
+const FINAL: Cause = {
+  kind: "exit",
+  code: null,
+  text: "rank 0 on gpu-a exited with code 3",
+  host: "gpu-a",
+  rank: 0,
+  place: "exit:3",
+  exitCode: 3,
+  evidence: [],
+  isFinal: true,
+};
+
 export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed"): readonly RunEvent[] {
   const at = 1_700_000_000_000;
   const names = spec.hosts.map((h) => h.name);
@@ -107,7 +120,7 @@ export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed")
       why: "default",
     })),
     ...each((host) => ({ type: "host-prepared", host, dir: "/d", python: "/p", scratch: null, notes: [], sessionNames: [], scriptSha256: null })),
-    { at, type: "attempt-begun", attempt: 1, rdzvId: "x", world: names.length },
+    { at, type: "attempt-begun", attempt: 1, rdzvId: "x", world: names.length, members: names, checkpoint: null },
     ...each((host) => ({ type: "host-armed", host, attempt: 1, ports: [1], dir: "/a", socket: "/s" })),
     ...each((host) => ({ type: "host-launched", host, attempt: 1 })),
     ...each((host, rank) => ({ type: "rank-started", host, attempt: 1, rank, pid: 100 + rank, start: 1 })),
@@ -120,5 +133,6 @@ export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed")
     ...each((host) => ({ type: "launcher-exited", host, attempt: 1, code: code === 0 ? 0 : 1, signal: null })),
     ...each((host) => ({ type: "host-ended", host, attempt: 1, receipt })),
     ...each((host) => ({ type: "host-drained", host, attempt: 1 })),
+    ...(until === "failed" ? [{ at, type: "attempt-diagnosed", attempt: 1, cause: FINAL, checkpoint: null, jitter: 0 } as const] : []),
   ];
 }

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
-import { isOver, membersOf, type RunState } from "../../../cluster/run/state.ts";
+import { hostsOf, isOver, type RunState } from "../../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../../cluster/run/wanted.ts";
 import { goodRun, requested, schedule } from "./model.ts";
 
@@ -157,7 +157,7 @@ test("a stop asked just before the controller was away for a minute is still tol
   ]);
   assert.equal(timers(state)[0]?.at, at + 30_000 + 20_000);
   assert.deepEqual(
-    membersOf(state).map((host) => host.receipt),
+    hostsOf(state).map((host) => host.receipt),
     [null, null, null],
   );
 });
@@ -171,13 +171,13 @@ test("timeouts.run is the run's own time: it goes on while the controller is awa
   assert.equal(timers(began)[0]?.at, (began.runningAt ?? 0) + HOUR);
 });
 
-test("always: each host that is seen gets the newer record while the run is running, stopping or draining, and only then", () => {
+test("always: each host that is seen gets the newer record while the run is running, stopping, recovering or draining, and only then", () => {
   fc.assert(
     fc.property(schedule, pauses, (events, gaps) => {
       for (const state of play(events, gaps, () => undefined)) {
         const records = wanted(state).flatMap((effect) => (effect.do === "record" ? [effect.host] : []));
-        const tells = ["running", "stopping", "draining"].includes(state.phase);
-        const expected = tells ? membersOf(state).flatMap((host) => (host.seen ? [host.name] : [])) : [];
+        const tells = ["running", "stopping", "recovering", "draining"].includes(state.phase);
+        const expected = tells ? hostsOf(state).flatMap((host) => (host.seen && host.agent !== null ? [host.name] : [])) : [];
         assert.deepEqual(records, expected, state.phase);
       }
     }),

@@ -71,7 +71,6 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     stage: () => stage,
     isDrained: () => stage === "drained",
     agentKey: () => null,
-    mayRun: () => false,
     attempt: () => 1,
     owns: (rank) => OWN.includes(rank),
     ready: () => undefined,
