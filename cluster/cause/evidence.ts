@@ -10,15 +10,24 @@ export type RankExit = {
   readonly seenAt: number;
   readonly heardAt: number;
   readonly pid: number;
+  /** The shim was ending the attempt on this host when the rank ended. */
+  readonly isStopped: boolean;
 };
 
-export type LauncherExit = { readonly host: string; readonly code: number | null; readonly signal: string | null; readonly heardAt: number };
+export type LauncherExit = {
+  readonly host: string;
+  readonly code: number | null;
+  readonly signal: string | null;
+  readonly heardAt: number;
+  readonly isStopped: boolean;
+};
 
 export type HostTrouble = {
   readonly host: string;
-  readonly kind: "lost" | "rebooted" | "shim-lost" | "unseen" | "gap";
+  readonly kind: "lost" | "rebooted" | "shim-lost";
   readonly why: string;
-  readonly heardAt: number;
+  /** Since when, at the latest: the controller's clock. */
+  readonly since: number;
 };
 
 /** The end of one stream: "rank3.err", "launcher.err". `rank` null: the launcher's. */
@@ -30,7 +39,7 @@ export type ErrorFile = { readonly host: string; readonly rank: number; readonly
 /** A line of the host's kernel log. `at`: host's clock, ms; null: not told. */
 export type KernelLine = { readonly host: string; readonly at: number | null; readonly text: string };
 
-/** Processes that the kernel killed in the cgroup of the attempt. */
+/** Processes that the kernel killed for want of memory where the attempt ran. */
 export type OomCount = { readonly host: string; readonly kills: number };
 
 export type Evidence = {
@@ -47,10 +56,15 @@ export type Evidence = {
   readonly ooms: readonly OomCount[];
   /** Host's clock less the controller's, ms, where it was asked: makes `seenAt` of hosts comparable. */
   readonly clockOffsetMs: Readonly<Record<string, number>>;
-  /** Why we ended it ourselves, when we did before anything had failed: "hang", "start". */
-  readonly ended: { readonly why: "hang" | "start"; readonly text: string } | null;
-  /** When the first failure was heard of, controller's clock; exits later than that may be our own stop. null: not known. */
-  readonly failedAt: number | null;
+  /** Why we ended it ourselves before anything was seen to fail. */
+  readonly ended: {
+    readonly kind: "hang" | "start";
+    readonly text: string;
+    readonly host: string | null;
+    readonly rank: number | null;
+    readonly code: string | null;
+  } | null;
+  readonly launcher: string;
 };
 
 export const NO_EVIDENCE: Evidence = {
@@ -65,5 +79,5 @@ export const NO_EVIDENCE: Evidence = {
   ooms: [],
   clockOffsetMs: {},
   ended: null,
-  failedAt: null,
+  launcher: "torchrun",
 };

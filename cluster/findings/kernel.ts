@@ -48,8 +48,8 @@ export const KERNEL = inFamily("kernel", "gpu", [
     title: "a GPU reported an event to the kernel (Xid)",
     role: "root",
     patterns: [/NVRM: Xid \(PCI:[0-9a-fA-F:.]{1,20}[^)\n]{0,40}\): (?<xid>\d{1,5})\b/],
-    cause: "Xid {xid}: NVIDIA's catalogue says what it means. 154 names the recovery that is needed.",
-    remedy: "Do what the catalogue says for {xid}; for 154 what the line itself says.",
+    cause: "Xid {xid}: NVIDIA's catalogue says what it means. 154 says in the line itself which recovery is needed.",
+    remedy: "Do what the catalogue says for {xid}.",
   },
   {
     code: "KERNEL_OOM",

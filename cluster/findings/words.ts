@@ -1,40 +1,35 @@
-/** A finding in words, and the finding that a person means. */
+/** A finding in words. */
 
-import { nearest } from "../config/nearest.ts";
-import { FINDINGS } from "./catalogue.ts";
 import type { Finding } from "./finding.ts";
 import type { Args } from "./match.ts";
 
 /** `{name}` filled from what the line said; open as <name> where it did not. */
-export const fillArgs = (sentence: string, args: Args): string =>
+const fillArgs = (sentence: string, args: Args): string =>
   sentence.replace(/\{(\w+)\}/g, (_, name: string) => (Object.hasOwn(args, name) ? (args[name] ?? "") : `<${name}>`));
 
 export const remedyOf = (finding: Finding, args: Args = {}): string => fillArgs(finding.remedy, args);
 export const causeOf = (finding: Finding, args: Args = {}): string => fillArgs(finding.cause, args);
 
-const ROLE: Readonly<Record<Finding["role"], string>> = {
-  root: "a cause",
+export const ROLE: Readonly<Record<Finding["role"], string>> = {
+  root: "names the fault itself",
   setup: "a matter of configuration",
-  symptom: "a consequence: the cause is elsewhere",
+  symptom: "a consequence: look for its cause elsewhere",
   harmless: "harmless",
 };
 
-const AGAIN = { true: "Trying again does not help; nexadist stops the run.", false: "" } as const;
-
 export function explainFinding(finding: Finding, args: Args = {}): readonly string[] {
-  const lines = [
+  return [
     `${finding.code}: ${finding.title}`,
-    "",
-    `What it is   ${finding.severity}, ${ROLE[finding.role]}`,
-    `Why          ${causeOf(finding, args)}`,
-    `What to do   ${remedyOf(finding, args)}`,
+    `  why         ${causeOf(finding, args)}`,
+    `  what to do  ${remedyOf(finding, args)}`,
+    `  weight      ${finding.severity}, ${ROLE[finding.role]}`,
+    ...(finding.isFinal ? ["  again?      no: another attempt would end the same way, so the run is stopped"] : []),
+    ...(finding.dependsOn.length > 0 ? [`  may follow  ${finding.dependsOn.join(", ")}`] : []),
   ];
-  if (finding.isFinal) lines.push(`Again?       ${AGAIN.true}`);
-  if (finding.dependsOn.length > 0) lines.push(`Hides behind ${finding.dependsOn.join(", ")}`);
-  return lines;
 }
 
-/** The code as it is written in the tables. */
-export const normalCode = (word: string): string => word.trim().toUpperCase().replaceAll("-", "_");
-
-export const nearestCode = (word: string, more: readonly string[]): string | null => nearest(normalCode(word), [...FINDINGS.map(({ code }) => code), ...more]);
+/** What others may read: without patterns. */
+export function findingJson(finding: Finding, args: Args = {}): object {
+  const { code, family, title, role, severity, dependsOn, isFinal } = finding;
+  return { code, family, title, role, severity, cause: causeOf(finding, args), remedy: remedyOf(finding, args), dependsOn, isFinal };
+}

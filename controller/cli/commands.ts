@@ -164,6 +164,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./hosts.ts")).hosts,
   },
   {
+    name: "explain",
+    about: "What a code of a finding or an error means and what to do; or the findings that a log shows. Needs no network.",
+    args: [["[what]", "a code in any case, a file, or - for the standard input"]],
+    options: [["--list", "all codes"]],
+    examples: ["nexadist explain CUDA_OOM", "nexadist explain train.log", "journalctl -k | nexadist explain -"],
+    takesRest: false,
+    load: async () => (await import("./explain.ts")).explain,
+  },
+  {
     name: "agent status",
     group: "The agents on the hosts.",
     about: "Which hosts have an agent, and of which build.",

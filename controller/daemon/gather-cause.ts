@@ -1,11 +1,16 @@
 /** Brings together what is known of an attempt that ended, from the journal, the stored logs and the hosts that answer, and names its cause. Never rejects. */
 
+import { type Evidence, NO_EVIDENCE } from "../../cluster/cause/evidence.ts";
+import { rootCause } from "../../cluster/cause/root-cause.ts";
+import { type HostEvidence, hostEvidence } from "../../cluster/host-evidence.ts";
 import type { Cause } from "../../cluster/run/cause.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
+import { fromJournal } from "./attempt-evidence.ts";
+import { readTails } from "./tails.ts";
 
-/** What a host tells when it is asked; checked by `parseHostEvidence`. */
-export type HostEvidence = { readonly [key: string]: unknown };
+/** Hosts that have not answered by then are judged by what is here. */
+const ASK_MS = 3000;
 
 export type CauseSources = {
   readonly state: RunState;
@@ -20,17 +25,58 @@ export type CauseSources = {
   readonly conceal: (text: string) => string;
 };
 
-export async function gatherCause({ state, conceal }: CauseSources): Promise<Cause> {
-  const { trouble: failure } = state;
+export async function gatherCause(sources: CauseSources): Promise<Cause> {
+  try {
+    return concealed(rootCause(await gather(sources)), sources.conceal);
+  } catch (error) {
+    console.error(error); // a bug of ours: the attempt is over all the same
+    return concealed(asTold(sources.state), sources.conceal);
+  }
+}
+
+async function gather({ state, events, logsDir, ask, now }: CauseSources): Promise<Evidence> {
+  const told = fromJournal(state, events);
+  const order = told.exits.map(({ rank }) => rank);
+  const hosts = [...new Set([...state.members, ...told.ranks.map(({ host }) => host)])];
+  const [replies, tails] = await Promise.all([
+    Promise.all(hosts.map((host) => askHost(host, state.hosts[host]?.seen === true, ask, now))),
+    readTails(logsDir, state.attempt, hosts, order),
+  ]);
+  const answered = replies.filter((reply) => reply !== null);
   return {
-    kind: failure?.kind ?? "unknown",
-    code: failure?.problem?.code ?? null,
-    text: conceal(failure?.text ?? "the attempt ended, and nothing says why"),
-    host: failure?.host ?? null,
-    rank: failure?.rank ?? null,
-    place: null,
-    exitCode: failure?.rank == null ? null : (state.ranks[failure.rank]?.exit?.code ?? null),
-    evidence: [],
-    isFinal: false,
+    ...NO_EVIDENCE,
+    ...told,
+    tails,
+    errorFiles: answered.flatMap(({ host, reply }) => reply.errors.map((error) => ({ host, ...error }))),
+    kernel: answered.flatMap(({ host, reply }) => reply.kernel.map((line) => ({ host, ...line }))),
+    ooms: answered.flatMap(({ host, reply }) => (reply.oomKills === null ? [] : [{ host, kills: reply.oomKills }])),
+    clockOffsetMs: Object.fromEntries(answered.map(({ host, offsetMs }) => [host, offsetMs])),
   };
+}
+
+type Answer = { readonly host: string; readonly reply: HostEvidence; readonly offsetMs: number };
+
+async function askHost(host: string, isSeen: boolean, ask: CauseSources["ask"], now: () => number): Promise<Answer | null> {
+  if (!isSeen) return null;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<null>((resolve) => {
+    timer = setTimeout(resolve, ASK_MS, null);
+  });
+  const reply = hostEvidence.safeParse(await Promise.race([ask(host).catch(() => null), late]));
+  clearTimeout(timer);
+  // Its clock was read last, just before it answered.
+  return reply.success ? { host, reply: reply.data, offsetMs: reply.data.now - now() } : null;
+}
+
+const concealed = (cause: Cause, conceal: (text: string) => string): Cause => ({
+  ...cause,
+  text: conceal(cause.text),
+  place: cause.place === null ? null : conceal(cause.place),
+  evidence: cause.evidence.map(conceal),
+});
+
+/** What was known at once. */
+function asTold({ trouble }: RunState): Cause {
+  const { kind = "unknown", text = "the attempt ended, and nothing says why", host = null, rank = null, problem = null } = trouble ?? {};
+  return { kind, code: problem?.code ?? null, text, host, rank, place: null, exitCode: null, evidence: [], isFinal: false };
 }

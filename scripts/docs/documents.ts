@@ -5,6 +5,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderCommands, renderCommandTable } from "./commands.ts";
 import { renderErrors } from "./errors.ts";
+import { renderFindings } from "./findings.ts";
 import { withBlock } from "./markdown.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -13,6 +14,7 @@ export type Document = { readonly path: string; readonly text: string };
 
 export const documents = (): Document[] => [
   { path: "docs/errors.md", text: renderErrors() },
+  { path: "docs/findings.md", text: renderFindings() },
   { path: "docs/commands.md", text: renderCommands() },
   { path: "README.md", text: withBlock(readFileSync(join(root, "README.md"), "utf8"), "commands", renderCommandTable()) },
 ];

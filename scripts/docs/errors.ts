@@ -1,6 +1,7 @@
 /** docs/errors.md from the error table: every exit status and every code, with its sentence and its cure. */
 
-import { type Entry, ERRORS, type ErrorData } from "../../cluster/error-table.ts";
+import { type Entry, ERRORS } from "../../cluster/error-table.ts";
+import { openSentence } from "../../cluster/error-words.ts";
 import { EXIT } from "../../cluster/exit.ts";
 import { anchor, cell, table } from "./markdown.ts";
 
@@ -17,13 +18,6 @@ const MEANING: Readonly<Record<keyof typeof EXIT, string>> = {
   stopped: "stopped, as somebody asked",
   bug: "a fault in nexadist itself",
 };
-
-/** A sentence of the table with its data left open: {host} becomes HOST in angle brackets. */
-function openSentence(sentence: Entry["title"]): string {
-  if (typeof sentence === "string") return sentence.replace(/\{(\w+)\}/g, "<$1>");
-  const names: ErrorData = new Proxy({}, { get: (_, name) => (typeof name === "string" ? `<${name}>` : undefined) });
-  return sentence(names);
-}
 
 export function renderErrors(): string {
   const exits = Object.entries(EXIT) as [keyof typeof EXIT, number][];

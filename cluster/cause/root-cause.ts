@@ -1,0 +1,81 @@
+/** Names why an attempt ended: the first failure, told apart from its victims. Pure and total: any evidence gives a cause. */
+
+import type { Cause } from "../run/cause.ts";
+import { sanitiseWord } from "../sanitise.ts";
+import type { Evidence, RankExit } from "./evidence.ts";
+import { judgeGpus, judgeLauncher, judgeTrouble } from "./judge-host.ts";
+import { judgeRank } from "./judge-rank.ts";
+import { compareSuspects, type Suspect, suspect } from "./suspect.ts";
+
+const EVIDENCE_MAX = 12;
+/** Lines of the cause itself; the others are of ranks that followed. */
+const OWN_MAX = 9;
+const LINE_MAX = 300;
+const TEXT_MAX = 600;
+
+export function rootCause(evidence: Evidence): Cause {
+  const suspects = suspectsOf(evidence).sort(compareSuspects);
+  const first = suspects[0];
+  if (first === undefined) return nothingKnown(evidence);
+  const { tier, at, who, what, proofs, ...cause } = first;
+  const others = suspects.filter((one) => one !== first && one.rank !== null && one.rank !== first.rank);
+  const words = [...proofs.slice(0, OWN_MAX), ...others.flatMap((one) => one.proofs.slice(0, 1))];
+  return {
+    ...cause,
+    host: cause.host === null ? null : cleaned(cause.host, LINE_MAX),
+    place: cause.place === null ? null : cleaned(cause.place, LINE_MAX),
+    text: `${cleaned(`${who} ${what}`, TEXT_MAX)}${victims(evidence, first)}`,
+    evidence: [...new Set(words.map((line) => cleaned(line, LINE_MAX)))].slice(0, EVIDENCE_MAX),
+  };
+}
+
+function suspectsOf(evidence: Evidence): Suspect[] {
+  const ofRanks = evidence.exits.map((exit) => judgeRank(exit, timeOf(exit, evidence), evidence)).filter((one) => one !== null);
+  const firstEnds = new Map<string, number>();
+  for (const one of ofRanks) if (one.host !== null) firstEnds.set(one.host, Math.min(firstEnds.get(one.host) ?? Number.POSITIVE_INFINITY, one.at));
+  // A rank that says what happened to it knows better than a GPU's event that happened to come near it.
+  for (const one of ofRanks) if (one.tier === 1 && one.host !== null && one.kind !== "signal") firstEnds.delete(one.host);
+  const ofLaunchers = evidence.launchers.map((exit) => judgeLauncher(exit, evidence)).filter((one) => one !== null);
+  return [...ofRanks, ...ofLaunchers, ...evidence.troubles.map(judgeTrouble), ...judgeGpus(evidence, firstEnds), ...ended(evidence)];
+}
+
+/** By the host's own clock where it could be compared, else when word came. */
+function timeOf({ host, seenAt, heardAt }: RankExit, { clockOffsetMs }: Evidence): number {
+  const offset = clockOffsetMs[host];
+  return offset === undefined || !Number.isFinite(offset) ? heardAt : seenAt - offset;
+}
+
+const ended = ({ ended: why }: Evidence): Suspect[] =>
+  why === null ? [] : [suspect({ tier: 2, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];
+
+/** "; 7 other ranks ended because of it." */
+function victims({ world, exits }: Evidence, first: Suspect): string {
+  if (first.kind === "start" || first.kind === "unknown") return "";
+  const isOwn = (rank: number, host: string): boolean => (first.rank !== null ? rank === first.rank : host === first.host);
+  const well = exits.filter((exit) => exit.code === 0).length;
+  const own = first.rank !== null ? 1 : exits.filter(({ rank, host }) => isOwn(rank, host)).length;
+  const others =
+    first.kind === "host-lost" || first.kind === "host-rebooted" || first.kind === "shim"
+      ? exits.filter(({ code, rank, host }) => code !== 0 && !isOwn(rank, host)).length
+      : world - well - own;
+  return others > 0 ? `; ${others} other ${others === 1 ? "rank" : "ranks"} ended because of it` : "";
+}
+
+const cleaned = (text: string, max: number): string => {
+  const word = sanitiseWord(text)
+    .trim()
+    .replace(/[.;:,\s]+$/, "");
+  return word.length > max ? `${word.slice(0, max - 1)}…` : word;
+};
+
+const nothingKnown = ({ world }: Evidence): Cause => ({
+  kind: "unknown",
+  code: null,
+  text: world === 0 ? "the attempt ended before a rank was started, and nothing says why" : "the attempt ended, and nothing says why",
+  host: null,
+  rank: null,
+  place: null,
+  exitCode: null,
+  evidence: [],
+  isFinal: false,
+});
