@@ -48,17 +48,15 @@ function timeOf({ host, seenAt, heardAt }: RankExit, { clockOffsetMs }: Evidence
 const ended = ({ ended: why }: Evidence): Suspect[] =>
   why === null ? [] : [suspect({ tier: 2, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];
 
-/** "; 7 other ranks ended because of it." */
-function victims({ world, exits }: Evidence, first: Suspect): string {
+/** "; 7 other ranks ended because of it". */
+function victims({ world, ranks, exits }: Evidence, first: Suspect): string {
   if (first.kind === "start" || first.kind === "unknown") return "";
-  const isOwn = (rank: number, host: string): boolean => (first.rank !== null ? rank === first.rank : host === first.host);
-  const well = exits.filter((exit) => exit.code === 0).length;
-  const own = first.rank !== null ? 1 : exits.filter(({ rank, host }) => isOwn(rank, host)).length;
-  const others =
-    first.kind === "host-lost" || first.kind === "host-rebooted" || first.kind === "shim"
-      ? exits.filter(({ code, rank, host }) => code !== 0 && !isOwn(rank, host)).length
-      : world - well - own;
-  return others > 0 ? `; ${others} other ${others === 1 ? "rank" : "ranks"} ended because of it` : "";
+  const well = new Set(exits.filter(({ code }) => code === 0).map(({ rank }) => rank));
+  const started = [...new Map([...ranks, ...exits].map((one) => [one.rank, one])).values()].filter(({ rank }) => !well.has(rank));
+  const isHosts = first.kind === "host-lost" || first.kind === "host-rebooted" || first.kind === "shim";
+  const count = first.rank !== null ? world - well.size - 1 : started.filter(({ host }) => !isHosts || host !== first.host).length;
+  if (count <= 0) return "";
+  return `; ${count}${first.rank !== null || isHosts ? " other" : ""} ${count === 1 ? "rank" : "ranks"} ended because of it`;
 }
 
 const cleaned = (text: string, max: number): string => {
