@@ -22,8 +22,9 @@ export type Request = { readonly id: number } & (
   /**
    * The run's events from index, then its log lines as they come when `logs`; ends when the run is over and all was said.
    * `last`: so many stored lines before the first new one, none missing and none twice in between.
+   * `whole`: no line is left out for a slow viewer, it lags behind instead.
    */
-  | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean; readonly last?: number }
+  | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean; readonly last?: number; readonly whole?: true }
   | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
   /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none that was made as `reach`, of the viewer's environment, says. */

@@ -17,8 +17,8 @@ export type Client = {
   readonly close: () => void;
 };
 
-/** A reader this far behind makes the socket wait. */
-const QUEUE_MAX = 4096;
+/** A reader this far behind makes the socket wait. A line may have 64 KiB. */
+const QUEUE_MAX = 512;
 
 type Pending = { readonly queue: Answer[]; wake: (() => void) | null };
 

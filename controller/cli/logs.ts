@@ -12,6 +12,7 @@ import { JSON_SCHEMA } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { findRun, readRun } from "./known-run.ts";
 import { parseRanks } from "./rank-list.ts";
+import { room } from "./room.ts";
 
 /** More last lines than this are kept here rather than in the controller. */
 const LAST_THERE = 10_000;
@@ -72,15 +73,16 @@ export const logs: Run = async (context, [wanted], options) => {
   const client = await findOrStartDaemon();
   const { run } = await findRun(client, context, wanted);
   if (want.hosts !== null || want.ranks !== null || want.attempt !== null) checkLogQuery(want, (await readRun(client, run)).state);
-  let isLeft = false;
+  const left = new AbortController();
   const leave = (): void => {
-    isLeft = true;
+    left.abort();
     client.close();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
   const print = async (line: LogLine): Promise<void> => {
     const text = context.json ? JSON.stringify({ schema: JSON_SCHEMA, kind: "line", line }) : formatLogLine(line, clock, context.hasColour);
-    if (!process.stdout.write(`${text}\n`)) await new Promise((resolve) => process.stdout.once("drain", resolve));
+    process.stdout.write(`${text}\n`);
+    await room(left.signal);
   };
   let tail: LogLine[] | null = last === null ? null : [];
   const printTail = async (): Promise<void> => {
@@ -98,7 +100,7 @@ export const logs: Run = async (context, [wanted], options) => {
     }
     await printTail();
   } catch (error) {
-    if (!isLeft) throw error;
+    if (!left.signal.aborted) throw error;
   }
   return EXIT.ok;
 };

@@ -63,7 +63,8 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
   };
 
   const take = (item: Item): void => {
-    if (context.json) context.printJson(item.kind === "event" ? { kind: "event", index: item.index, event: item.event } : { ...item });
+    if (context.json && item.kind !== "caught-up")
+      context.printJson(item.kind === "event" ? { kind: "event", index: item.index, event: item.event } : { ...item });
     switch (item.kind) {
       case "event":
         return onEvent(item.index, item.event);

@@ -9,6 +9,7 @@ import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { lastWords } from "./last-words.ts";
 import { askLeave } from "./leave.ts";
+import { room } from "./room.ts";
 import { createRunPrinter } from "./run-printer.ts";
 import { createScreen } from "./screen.ts";
 
@@ -30,6 +31,11 @@ export async function watchRun(context: Context, first: Client, run: string, opt
   const screen = createScreen(process.stdout, process.stderr, !context.json && context.env.TERM !== "dumb");
   const printer = createRunPrinter(context, screen, options.known);
   let client = first;
+  /** Of a file or a pipe every line is kept, however slow it is; a terminal shows the present. */
+  const isTerminal = process.stdout.isTTY === true;
+  const left = new AbortController();
+  const gone = new Promise<void>((resolve) => left.signal.addEventListener("abort", () => resolve()));
+  let asked: Promise<void> = Promise.resolve();
   let isLeft = false;
   let isAsking = false;
   let signals = 0;
@@ -37,6 +43,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
   const tell = (text: string): void => (context.json ? printer.take({ kind: "notice", host: null, text }) : screen.err(text));
   const leave = (): void => {
     isLeft = true;
+    left.abort();
     client.close();
   };
   const stop = (graceMs: number | null): void => {
@@ -57,7 +64,11 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     else if (choice !== "back") stop(choice === "kill" ? 0 : null);
   };
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (signal === "SIGINT" && context.isInteractive) return void ask();
+    if (signal === "SIGINT" && context.isInteractive) {
+      const answered = ask();
+      asked = Promise.race([answered, gone]);
+      return;
+    }
     if (signal === "SIGHUP" || !options.stopsOnSignal || context.isInteractive) return leave();
     signals += 1;
     if (signals > 1) return leave();
@@ -77,7 +88,18 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     for (;;) {
       const seen = printer.next();
       try {
-        for await (const item of client.stream({ ask: "watch", run, from: printer.next(), logs: true, ...(last === undefined ? {} : { last }) })) hear(item);
+        const request = {
+          ask: "watch" as const,
+          run,
+          from: printer.next(),
+          logs: true,
+          ...(last === undefined ? {} : { last }),
+          ...(isTerminal ? {} : { whole: true as const }),
+        };
+        for await (const item of client.stream(request)) {
+          hear(item);
+          if (!isTerminal) await asked.then(() => room(left.signal)); // what comes while a question stands there waits where it is
+        }
         break;
       } catch (error) {
         if (isLeft) break;

@@ -5,9 +5,11 @@ import { fail } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import type { Item, LogLine, LogQuery, Request } from "../../cluster/viewer.ts";
 import { daemonLog, runDir } from "../paths.ts";
+import { answerWholeWatch } from "./answer-whole-watch.ts";
 import { type Asked, isSlow, tell, tellAndWait } from "./asked.ts";
 import { openLogView } from "./log-query.ts";
-import type { Runs, Watcher } from "./runs.ts";
+import type { Runs } from "./runs.ts";
+import { watchUntilDone } from "./watch-until-done.ts";
 
 export async function answerWatch(runs: Runs, request: Request & { ask: "watch" }, asked: Asked): Promise<null> {
   const { lines } = runs.find(request.run);
@@ -19,6 +21,7 @@ export async function answerWatch(runs: Runs, request: Request & { ask: "watch" 
   }
   const run = runs.live.get(request.run);
   if (run === undefined) return endOfUndriven(runs, request.run);
+  if (request.whole === true && request.logs) return answerWholeWatch(runs, request, run, next, asked);
   for (const [host, text] of run.doing) tell(asked, { kind: "notice", host, text });
   const { send, release } = lineSender(asked);
   // Watcher and view begin in one tick: a line is among the stored ones, or it comes by.
@@ -46,21 +49,6 @@ export function endOfUndriven(runs: Runs, run: string): null {
   const { state } = runs.find(run);
   if (!isOver(state)) throw fail("RUN_NOT_DRIVEN", { run, phase: state.phase, pid: process.pid, log: daemonLog() });
   return null;
-}
-
-/** Registers at once; resolves when it is cancelled or the run is done. */
-export function watchUntilDone(watchers: Set<Watcher>, cancelled: AbortSignal, watcher: Omit<Watcher, "done">): Promise<void> {
-  return new Promise((resolve) => {
-    const leave = (): void => {
-      watchers.delete(full);
-      cancelled.removeEventListener("abort", leave);
-      resolve();
-    };
-    const full: Watcher = { ...watcher, done: leave };
-    if (cancelled.aborted) return resolve();
-    watchers.add(full);
-    cancelled.addEventListener("abort", leave);
-  });
 }
 
 /** New lines that wait for the stored ones before them. */

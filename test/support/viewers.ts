@@ -6,6 +6,7 @@ import { connect, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import type { RunEvent } from "../../cluster/run/events.ts";
 import { replay } from "../../cluster/run/reduce.ts";
 import type { Answer, LogQuery, Request } from "../../cluster/viewer.ts";
 import { feedLines } from "../../controller/daemon/line-feed.ts";
@@ -73,7 +74,13 @@ export async function serve(t: TestContext, options: { isLive?: boolean; until?:
     await Promise.all([new Promise((resolve) => socket.once("connect", resolve)), new Promise((resolve) => server.once("connection", resolve))]);
     return viewer(socket, served.at(-1) ?? assert.fail());
   };
-  return { open, store, write, watchers, execs, tell: (tell: (w: Watcher) => void) => [...watchers].forEach(tell) };
+  /** A new event of the run. */
+  const append = (event: RunEvent): void => {
+    const line = { i: lines.length, event };
+    lines.push(line);
+    for (const w of [...watchers]) w.line(line, replay(events));
+  };
+  return { open, store, write, append, watchers, execs, tell: (tell: (w: Watcher) => void) => [...watchers].forEach(tell) };
 }
 
 export type Viewer = ReturnType<typeof viewer>;

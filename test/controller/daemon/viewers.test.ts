@@ -125,6 +125,35 @@ test("watch: a stopped terminal loses lines, counted; events that pile up cut it
   );
 });
 
+test("a whole watch: a reader that stops loses nothing and costs nothing, and events keep their place", LIMIT, async (t) => {
+  const at = await serve(t);
+  at.write("before\n");
+  const one = await at.open();
+  one.ask({ id: 1, ask: "watch", run: RUN, from: 0, logs: true, whole: true });
+  await holds(() => at.watchers.size === 1);
+  await one.until((a) => "item" in a && a.item.kind === "event" && a.item.index === RUNNING.length - 1);
+  one.socket.pause();
+  const line = (k: number): string => `${k} ${"y".repeat(200)}`;
+  for (let k = 0; k < 60_000; k += 1) {
+    at.write(`${line(k)}\n`);
+    if (k % 20 === 0) at.tell((w) => w.notice("gpu-a", `step ${k}`));
+    if (k % 1000 === 0) await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(one.there.writableLength < MIB, "what waits is bounded");
+  }
+  at.append({ at: 1, type: "stop-requested", by: "t", why: "", graceMs: 0 });
+  at.write("without end");
+  at.tell((w) => w.done());
+  one.socket.resume();
+  await one.until(one.isEnd);
+  assert.deepEqual(one.lines(), [...Array.from({ length: 60_000 }, (_, k) => line(k)), "without end"]);
+  const told = one.answers.flatMap((a) => ("item" in a && a.item.kind === "event" ? [a.item.index] : []));
+  assert.deepEqual(told, [...RUNNING.keys(), RUNNING.length]);
+  assert.equal(one.notices().at(-1), "step 59980");
+  assert.doesNotMatch(one.notices().join(), /left out/);
+  assert.equal(at.watchers.size, 0);
+  assert.equal(one.there.listenerCount("drain"), 0);
+});
+
 test("watch and logs -f of a run that nobody drives: a problem when it is not over, an end when it is", LIMIT, async (t) => {
   for (const until of ["running", "succeeded"] as const) {
     const at = await serve(t, { isLive: false, until });
