@@ -9,14 +9,18 @@ import type { Agent } from "./agent-state.ts";
 import { toStatus } from "./attempt-view.ts";
 import { arm, launch, settled, stop } from "./attempts.ts";
 import type { BlobStore } from "./blob-store.ts";
+import { readPiece, sealFile, writePiece } from "./checkpoint-files.ts";
+import { scanCheckpoints } from "./checkpoint-scan.ts";
 import { commitTree } from "./code-tree.ts";
 import { VERSION } from "./config.ts";
 import { evidence } from "./evidence.ts";
 import { admit } from "./fence.ts";
 import { forget } from "./forget.ts";
+import type { Leader } from "./leader.ts";
 import { noteOomKills } from "./oom-kills.ts";
 import { completeSpawns, prepare } from "./prepare.ts";
 import { beginRun, isLive, keepRecord, type Run } from "./run.ts";
+import { readSecret } from "./secret-files.ts";
 
 type Fenced = Extract<Command, Authority & { run: string }>;
 
@@ -25,6 +29,7 @@ export type CommandContext = {
   readonly blobs: BlobStore;
   /** Links of other authorities over this run are closed. */
   readonly fenceOthers: (run: Run) => void;
+  readonly leader: (run: Run) => Leader;
   /** Steps that must not overtake one another, by run. */
   readonly queues: Map<string, Promise<unknown>>;
 };
@@ -54,7 +59,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
   const run = claim(context, command);
   switch (command.do) {
     case "adopt":
-      return { events: run.events.length, attempts: [...run.attempts.values()].map(toStatus) };
+      return { events: run.events.length, attempts: [...run.attempts.values()].map(toStatus), sessionNames: sessionNamesOf(agent, run) };
     case "record":
       return {};
     case "sync-offer":
@@ -85,6 +90,14 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
       return stop(agent, run, command.attempt, command.graceMs, command.why); // never in turn: it must not wait for a setup
     case "evidence":
       return evidence(agent, run, command.attempt); // not in turn either: it is asked for while an attempt ends
+    case "checkpoint-scan":
+      return scanCheckpoints(agent, run, command.root);
+    case "checkpoint-read":
+      return readPiece(command);
+    case "checkpoint-write":
+      return writePiece(command);
+    case "checkpoint-seal":
+      return sealFile(run, command);
     case "forget":
       agent.setups.get(run.run)?.abort(); // a setup that hangs must not outlive its run
       return inTurn(context, run, async () => {
@@ -114,6 +127,15 @@ async function entriesOf(blobs: BlobStore, command: Extract<Command, { do: "sync
   if (text === null || !(await blobs.verify(command.manifest, Buffer.byteLength(text)))) throw fail("SYNC_INCOMPLETE", { missing: 1 });
   return z.array(snapshotEntry).parse(JSON.parse(text));
 }
+
+/** For whoever holds the token: nothing changes by it. */
+export function readRecordOf({ agent, leader }: CommandContext, name: string): unknown {
+  const run = agent.runs.get(name);
+  if (run?.record == null) throw fail("RUN_NOT_ADOPTED", { run: name });
+  return { record: run.record, ...leader(run) };
+}
+
+const sessionNamesOf = ({ config }: Agent, run: Run): string[] => Object.keys(readSecret(config.secretsDir, run.run, "environment") ?? {}).sort();
 
 export function status(agent: Agent, links: number): unknown {
   return {

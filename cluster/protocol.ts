@@ -16,6 +16,8 @@ export const MAX_FRAME = 1024 * 1024;
 export const FRAME_DATA = 64 * 1024;
 /** Log bytes an agent sends ahead of acknowledgement, per run: about a second of a good link, so that commands are not stuck behind logs. */
 export const LOG_WINDOW = 8 * 1024 * 1024;
+/** Bytes of a checkpoint in one message; base64 makes them a third more. */
+export const CHECKPOINT_PIECE = 256 * 1024;
 export const BEAT_MS = 2000;
 /** Silence after which a host counts as unseen, which restarts nothing. */
 export const UNSEEN_MS = 6000;
@@ -123,6 +125,29 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
   /** Why the attempt may have ended, as far as the host knows; reply HostEvidence. */
   z.object({ do: z.literal("evidence"), ...authority, attempt: z.int() }),
+  /** What lies in the directory of checkpoints (relative: from the home); reply ScanReply of cluster/checkpoint/scan.ts. */
+  z.object({ do: z.literal("checkpoint-scan"), ...authority, root: z.string().max(4096) }),
+  /** Bytes of a file beneath it; reply CheckpointPiece. */
+  z.object({ do: z.literal("checkpoint-read"), ...authority, root: z.string().max(4096), path: z.string().max(4096), offset: z.int().nonnegative() }),
+  /** Bytes (base64) of a file to be, beside its place; those at offset 0 come first and begin it anew. */
+  z.object({
+    do: z.literal("checkpoint-write"),
+    ...authority,
+    root: z.string().max(4096),
+    path: z.string().max(4096),
+    offset: z.int().nonnegative(),
+    data: z.string().max(CHECKPOINT_PIECE * 1.5),
+  }),
+  /** All is written: checked, made durable, put in its place as what `attempt` saved. `sha256` null: forget what was written. */
+  z.object({
+    do: z.literal("checkpoint-seal"),
+    ...authority,
+    root: z.string().max(4096),
+    path: z.string().max(4096),
+    size: z.int().nonnegative(),
+    sha256: z.string().length(64).nullable(),
+    attempt: z.int().nonnegative(),
+  }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
   /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
@@ -130,6 +155,8 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("exec-kill"), target: z.int() }),
   /** Is anybody at this SSH port? Reply {saw: alive | mute | dead}. */
   z.object({ do: z.literal("knock"), host: z.string().max(256), port: z.int().min(1).max(65_535), limitMs: z.int().min(1).max(10_000) }),
+  /** What this host has on record of a run, whoever asks; reply KeptReply. */
+  z.object({ do: z.literal("read-record"), run: z.string().max(128) }),
   z.object({ do: z.literal("status") }),
   /** The agent leaves; shims and ranks stay. */
   z.object({ do: z.literal("quit") }),
@@ -171,9 +198,13 @@ export const prepareReply = z.object({
 });
 export type PrepareReply = z.infer<typeof prepareReply>;
 export const armReply = z.object({ ports: z.array(z.int().min(1).max(65_535)).max(16), dir: path, socket: path });
+/** `id` changes when the file does. */
+export const checkpointPiece = z.object({ data: z.string().max(CHECKPOINT_PIECE * 1.5), size: z.int().nonnegative(), id: z.string().max(128) });
+export type CheckpointPiece = z.infer<typeof checkpointPiece>;
 /** absent: nothing of the attempt was ever started there, and nothing of it will be. */
 export const stopReply = z.object({ absent: z.boolean() });
-export const adoptReply = z.object({ events: z.int().nonnegative() });
+export const adoptReply = z.object({ events: z.int().nonnegative(), sessionNames: z.array(z.string()).optional() });
+export const keptReply = z.object({ record, isLinked: z.boolean(), heardMs: z.number().nonnegative() });
 
 /** Agent → controller, text frames. `value` is checked by the caller that asked. */
 export const fromAgentSchema = z.discriminatedUnion("type", [

@@ -11,6 +11,7 @@ import { LAUNCHERS } from "./launchers.ts";
 import { UNSET } from "./owned.ts";
 import { rdzvIndex } from "./ports.ts";
 import { pythonOf, refuseMissing, startsThroughPrologue } from "./program.ts";
+import { checkpointPath } from "./resume.ts";
 import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, PlannedProcess, PlanVar } from "./types.ts";
 
 /** Errors: what the request and the hosts cannot have together (GPUs, interface, rendezvous, launcher), as NexaError. */
@@ -93,6 +94,8 @@ function ownVars(c: LaunchContext): PlanVar[] {
     { name: "NEXADIST_RUN", value: input.spec.run, reason: "the run" },
     { name: "NEXADIST_ATTEMPT", value: String(input.attempt), reason: "the attempt" },
   ];
+  const checkpoint = checkpointPath(c);
+  if (checkpoint !== null) vars.push({ name: "NEXADIST_CHECKPOINT", value: checkpoint, reason: "the last complete checkpoint, to go on from" });
   if (!startsThroughPrologue(input.spec.launcher)) return vars;
   vars.push(
     { name: "NEXADIST_DIR", value: at.dirs.attempt, reason: "for the prologue: where a rank's files are" },

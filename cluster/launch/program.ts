@@ -4,6 +4,7 @@ import { fail } from "../errors.ts";
 import type { Job, Launcher } from "../spec.ts";
 import { type ArgvPart, option, wordsOf } from "./argv.ts";
 import { quote, type ShellText } from "./quote.ts";
+import { resumeArgs } from "./resume.ts";
 import type { LaunchContext } from "./types.ts";
 
 /** True where ranks are children of the launcher, so that our prologue must run in them. */
@@ -31,7 +32,7 @@ export function whyPython({ at }: LaunchContext): string {
 /** The program as torchrun's and accelerate's own command lines name it; `noPython` and `module` are their spellings of the two options. */
 export function programOptions(c: LaunchContext, options: { readonly noPython: string | null; readonly module: string }): ArgvPart[] {
   const { job } = c.input.spec;
-  const args = job.kind === "command" || job.args.length === 0 ? [] : [option("the job's own arguments", ...job.args)];
+  const args = [...(job.kind === "command" || job.args.length === 0 ? [] : [option("the job's own arguments", ...job.args)]), ...resumeArgs(c)];
   switch (job.kind) {
     case "smoke":
       return [option("the bundled smoke trainer: no job is named", smokePath(c)), ...args];
@@ -43,6 +44,7 @@ export function programOptions(c: LaunchContext, options: { readonly noPython: s
       return [
         ...(options.noPython === null ? [] : [option("the job is a command, not a Python script", options.noPython)]),
         option("the job's command", ...job.argv),
+        ...args,
       ];
   }
 }

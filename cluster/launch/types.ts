@@ -1,6 +1,7 @@
 /** The plan of one attempt: what is started where, with which variables and why. Plain data. */
 
 import type { RankAssignment } from "../ranks.ts";
+import type { Checkpoint } from "../run/cause.ts";
 import type { Spawn } from "../shim-contract.ts";
 import type { HostFacts, HostSpec, Launcher, RunSpec } from "../spec.ts";
 import type { ArgvPart } from "./argv.ts";
@@ -35,6 +36,8 @@ export type PlanInput = {
   readonly spec: RunSpec;
   readonly hosts: readonly PlanHost[];
   readonly attempt: number;
+  /** To go on from; absent or null: from the beginning. */
+  readonly checkpoint?: Checkpoint | null;
   readonly rdzvId: string;
   readonly ports: { readonly rdzv: number; readonly master: number };
   /** No rank of the run uses a GPU, whatever the hosts have. */
