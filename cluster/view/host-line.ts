@@ -1,9 +1,11 @@
 /** How far a host has come, in a few words; one live line each while a run comes up. */
 
-import type { HostState, RunState } from "../run/state.ts";
+import { type HostState, isOver, type RunState } from "../run/state.ts";
 import { withoutHost } from "./about-host.ts";
+import { whyUnseen } from "./unseen.ts";
 
 export function hostStep(state: RunState, host: HostState): string {
+  if (isOver(state)) return stepWhenOver(host);
   if (host.lost !== null) return `lost: ${host.lost}`;
   if (host.problem !== null) return withoutHost(host.name, host.problem.message);
   switch (host.stage) {
@@ -24,6 +26,20 @@ export function hostStep(state: RunState, host: HostState): string {
     case "forgot":
       return "ended";
   }
+}
+
+/** What is owed or left, no step that it was at. */
+function stepWhenOver(host: HostState): string {
+  const { name, receipt, problem, lost } = host;
+  if (receipt === "unknown") {
+    const why = whyUnseen(host);
+    return `owes a stop: could not be asked${why === "" ? "" : ` (${why})`}`;
+  }
+  if (lost !== null) return `lost: ${lost}`;
+  if (problem !== null) return withoutHost(name, problem.message);
+  if (receipt === null) return host.stage === "refused" ? "not reached" : "nothing was started";
+  if (receipt.left === null) return "ended, left alive unknown";
+  return receipt.left === 0 ? "ended" : `ended, ${receipt.left} left alive`;
 }
 
 function ranksStarted(state: RunState, host: HostState): string {

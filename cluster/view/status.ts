@@ -2,12 +2,13 @@
 
 import { decide } from "../run/policy.ts";
 import { describeExit } from "../run/reduce.ts";
-import { hostsOf, isOver, type RunState } from "../run/state.ts";
+import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 import { hostStep } from "./host-line.ts";
 import { receiptLines } from "./receipt.ts";
 import { formatTable } from "./table.ts";
+import { unseenFor } from "./unseen.ts";
 
 export function statusLines(state: RunState, now: number): readonly string[] {
   const head = [
@@ -20,8 +21,8 @@ export function statusLines(state: RunState, now: number): readonly string[] {
   ];
   const hosts = hostsOf(state).map((h) => [
     sanitiseWord(h.name),
-    h.stage === "forgot" ? "done" : h.stage,
-    h.seen || (isOver(state) && h.receipt !== "unknown") ? "" : h.unseenWhy === "" ? "" : `unseen: ${sanitiseWord(h.unseenWhy)}`,
+    stageWord(state, h),
+    h.seen || h.unseenWhy === "" || isOver(state) ? "" : unseenFor(h, now),
     h.driver,
     hostStep(state, h),
   ]);
@@ -35,6 +36,11 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
     ...(isOver(state) ? ["", ...receiptLines(state)] : []),
   ];
+}
+
+function stageWord(state: RunState, { stage, receipt }: HostState): string {
+  if (isOver(state) && receipt === "unknown") return "owing";
+  return stage === "forgot" ? "done" : stage;
 }
 
 /** A rank whose end nobody told: what is not known is not called ended. */

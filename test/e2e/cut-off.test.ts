@@ -32,6 +32,7 @@ test("a cable that is out when the stop comes: unseen, unknown, exit 4; plugged 
   assert.equal(await isAlive(), true, "nobody could have stopped it");
   const status = await seat.cli(["status", run]);
   assert.match(status.out, /r1 +\S+ +\d+ +unknown/, status.out);
+  assert.match(status.out, /owing .*owes a stop: could not be asked/);
 
   await lab.host("gpu-b").link("up");
   const paid = await seat.wait(run, "the receipt of gpu-b", (_, state) => (state.hosts[B]?.receipt === "unknown" ? null : state));

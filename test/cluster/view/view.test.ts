@@ -13,6 +13,7 @@ import { describeEvent } from "../../../cluster/view/event-line.ts";
 import { formatGap } from "../../../cluster/view/gap.ts";
 import { formatLogLine } from "../../../cluster/view/log-line.ts";
 import { formatReceipt, isAllGone, receiptLines } from "../../../cluster/view/receipt.ts";
+import { statusLines } from "../../../cluster/view/status.ts";
 import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
 import { fitTo, formatTable, widthOf } from "../../../cluster/view/table.ts";
 import { lifeOf, SPEC } from "../../support/fake-controller.ts";
@@ -79,6 +80,28 @@ test("events in words are one line each and inert", () => {
   assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");
   assert.equal(aboutHost("a", "refused"), "a: refused");
+});
+
+test("status: ages are of now; a run that is over says what is owed, never what was going on", () => {
+  const row = (events: readonly RunEvent[], now: number): string => statusLines(replay(events), now).find((line) => line.startsWith("gpu-b")) ?? "";
+  const running = lifeOf(SPEC, "running");
+  const at = running.at(-1)?.at ?? 0;
+  const unseen: RunEvent = { at, type: "host-unseen", host: "gpu-b", why: "nothing heard for 12 s" };
+  const cut = [...running, unseen];
+  assert.match(row(cut, at + 5000), /launched +unseen for 5\.0 s: nothing heard +\S+ +1 rank started$/);
+  assert.match(row(cut, at + 600_000), /unseen for 10 min 0 s: nothing heard/);
+  const later: RunEvent = { at: at + 20_000, type: "host-unseen", host: "gpu-b", why: "connection refused" };
+  assert.match(row([...cut, later], at + 30_000), /unseen for 30 s: connection refused/);
+
+  const stop: RunEvent = { at, type: "stop-requested", by: "t", why: "", graceMs: 0 };
+  const rest = lifeOf(SPEC, "succeeded").slice(running.length);
+  const owing = [...cut, stop, ...rest.filter((e) => !("host" in e && e.host === "gpu-b")), { at, type: "timer", key: "stop" } as const];
+  assert.match(row(owing, at + 5000), /^gpu-b +owing .* owes a stop: could not be asked \(nothing heard\)$/);
+  for (const now of [at, at + 86_400_000]) assert.doesNotMatch(statusLines(replay(owing), now).join("\n"), /12 s|1 rank started|unseen/);
+  assert.match(row(lifeOf(SPEC, "succeeded"), at), / ended$/);
+  const early: RunEvent[] = [...running.slice(0, 3), stop];
+  assert.equal(replay(early).phase, "stopped", "nothing had been started");
+  assert.match(row(early, at), / nothing was started$/);
 });
 
 test("a torch that cannot use GPUs says so", () => {
