@@ -42,7 +42,7 @@ export type Seat = {
   readonly wait: <T>(run: string, what: string, look: (events: readonly RunEvent[], state: RunState) => T | null | undefined | false) => Promise<T>;
   readonly ended: (run: string) => Promise<RunState>;
   readonly latest: () => string;
-  readonly log: (run: string, host: string, stream: string) => string;
+  readonly log: (run: string, host: string, stream: string, attempt?: number) => string;
   readonly quit: () => Promise<void>;
 };
 
@@ -88,8 +88,8 @@ export function openSeat(t: TestContext, lab: Lab): Seat {
     wait: (run, what, look) => waitFor(stateDir, run, what, look),
     ended: (run) => waitFor(stateDir, run, "its end", (_, state) => (state.endedAt === null ? null : state)),
     latest: () => (existsSync(join(stateDir, "runs")) ? (readdirSync(join(stateDir, "runs")).sort().at(-1) ?? "") : ""),
-    log: (run, host, stream) => {
-      const path = join(stateDir, "runs", run, "logs", "a1", encodeURIComponent(host), stream);
+    log: (run, host, stream, attempt = 1) => {
+      const path = join(stateDir, "runs", run, "logs", `a${attempt}`, encodeURIComponent(host), stream);
       return existsSync(path) ? readFileSync(path, "utf8") : "";
     },
     quit,
