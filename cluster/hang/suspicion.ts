@@ -1,0 +1,58 @@
+/** From two looks at ranks that have been quiet for too long to a verdict, or none: something moves. Pure. */
+
+import type { HangVerdict } from "../run/events.ts";
+import { formatDuration } from "../view/duration.ts";
+import type { Look, ProcessLook } from "./look.ts";
+import type { Overdue } from "./progress.ts";
+import { explainLook } from "./verdict.ts";
+
+/** Between the two looks. */
+export const LOOK_AGAIN_MS = 5000;
+/** Ranks that compute may be in an evaluation that says nothing: they are given this much, or five times the limit where that is more. */
+export const BUSY_MS = 30 * 60_000;
+const BUSY_FACTOR = 5;
+/** Less is the life of helper threads. */
+const IDLE_CPUS = 0.05;
+
+/** null: not yet. */
+export function judgeLooks(first: Look, second: Look, overdue: Overdue, now: number): HangVerdict | null {
+  const quietMs = overdue.quietMs + Math.max(0, now - first.at);
+  const isPatient = !overdue.isGiven && quietMs < Math.max(BUSY_MS, BUSY_FACTOR * overdue.limitMs);
+  if (isPatient && hasMoved(first, second)) return null;
+  const report = explainLook(second);
+  const stage = { "first-step": "before the first step", training: "in training", evaluation: "in evaluation", saving: "while saving" }[overdue.stage];
+  const source = overdue.isGiven ? "as the file says" : "learned from this run";
+  return {
+    text: report.text,
+    host: report.host,
+    rank: report.rank,
+    evidence: [`no progress for ${formatDuration(quietMs)} ${stage} (limit ${formatDuration(overdue.limitMs)}, ${source})`, ...report.evidence].slice(0, 40),
+  };
+}
+
+/** Whether any rank got anywhere between the two: another stack, or, where none can be read, time on a CPU. */
+export function hasMoved(first: Look, second: Look): boolean {
+  return second.ranks.some((rank) => {
+    const before = first.ranks.find((one) => one.rank === rank.rank);
+    if (before === undefined) return true;
+    const earlier = new Map(processesOf(before).map((process) => [process.pid, process]));
+    return processesOf(rank).some((process) => moved(earlier.get(process.pid), process));
+  });
+}
+
+const processesOf = ({ main, others }: Look["ranks"][number]): ProcessLook[] => [...(main === null ? [] : [main]), ...others];
+
+/** A rank that spins in a collective keeps its stack, so the stack counts first. A new process is something that moved. */
+function moved(before: ProcessLook | undefined, after: ProcessLook): boolean {
+  if (after.state.startsWith("Z") || after.state.startsWith("T")) return false;
+  if (before === undefined) return true;
+  const [earlier, later] = [placeOf(before), placeOf(after)];
+  if (earlier !== null && later !== null) return earlier !== later;
+  return before.cpus > IDLE_CPUS && after.cpus > IDLE_CPUS;
+}
+
+/** The stack of the main thread in one string; null: not read. */
+function placeOf({ threads }: ProcessLook): string | null {
+  const main = threads.find((thread) => thread.isMain);
+  return main === undefined || main.frames.length === 0 ? null : main.frames.map(({ file, line, fn }) => `${file}:${line}:${fn}`).join("\n");
+}

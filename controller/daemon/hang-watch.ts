@@ -1,0 +1,108 @@
+/** Watches one attempt for the end of its progress: from the bytes of its ranks' logs, and by looking at them when they have been quiet for too long. */
+
+import { StringDecoder } from "node:string_decoder";
+import type { Look } from "../../cluster/hang/look.ts";
+import { type Progress, watchProgress } from "../../cluster/hang/progress.ts";
+import { judgeLooks, LOOK_AGAIN_MS } from "../../cluster/hang/suspicion.ts";
+import type { HangVerdict } from "../../cluster/run/events.ts";
+import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import { parseStream } from "./line-feed.ts";
+
+export type HangWatchDeps = {
+  readonly state: () => RunState;
+  readonly now: () => number;
+  readonly isAwake: () => boolean;
+  readonly look: () => Promise<Look>;
+  readonly onHang: (verdict: HangVerdict) => void;
+  readonly onOver: () => void;
+};
+
+export type HangWatch = {
+  /** Every fresh piece of every log stream of the run, as it arrives. */
+  readonly push: (host: string, stream: string, data: Uint8Array, at: number) => void;
+  readonly close: () => void;
+};
+
+const EVERY_MS = 1000;
+/** After a look that found something moving the ranks are left in peace for so long. */
+const REST_MS = 30_000;
+/** Of a flood of output only the end is read. In bytes. */
+const READ = 16 * 1024;
+
+/** Begun when the ranks of an attempt run, closed when they do not any more. */
+export function watchForHang(deps: HangWatchDeps): HangWatch {
+  const { attempt, spec } = deps.state();
+  const progress: Progress = watchProgress({ hangMs: spec.timeouts.hangMs, firstStepMs: spec.timeouts.firstStepMs }, deps.now());
+  const lines = new Map<string, { readonly decoder: StringDecoder; rest: string }>();
+  let isHung = deps.state().hang !== null;
+  let isClosed = false;
+  let isLooking = false;
+  let restUntil = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const push = (host: string, stream: string, data: Uint8Array, at: number): void => {
+    const name = parseStream(stream);
+    if (name.attempt !== attempt || name.stream === "nccl") return;
+    const key = `${host}\n${stream}`;
+    const part = lines.get(key) ?? { decoder: new StringDecoder("utf8"), rest: "" };
+    lines.set(key, part);
+    const tail = data.subarray(Math.max(0, data.length - READ));
+    const found = (part.rest + part.decoder.write(Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength))).split(/[\r\n]+/);
+    part.rest = (found.pop() ?? "").slice(0, READ);
+    if (part.rest !== "") found.push(part.rest); // a progress bar ends no line
+    for (const line of found) progress.line(key, line, at);
+    if (isHung && progress.movedSince(hungAt)) over();
+  };
+
+  let hungAt = deps.now();
+  const over = (): void => {
+    isHung = false;
+    deps.onOver();
+  };
+
+  const tick = async (): Promise<void> => {
+    const state = deps.state();
+    if (isHung || isLooking || state.phase !== "running" || state.attempt !== attempt || !deps.isAwake()) return;
+    const now = deps.now();
+    // What a host that is out of sight did cannot be known, and what it wrote comes only afterwards.
+    if (membersOf(state).some((host) => !host.seen)) return progress.forgive(now);
+    progress.forgive(state.awakeSince);
+    const due = progress.due(now);
+    if (due === null || now < restUntil) return;
+    isLooking = true;
+    const stillAt = progress.lastAt();
+    const first = await deps.look();
+    await pause(LOOK_AGAIN_MS);
+    const second = isClosed ? first : await deps.look();
+    isLooking = false;
+    if (isClosed || progress.lastAt() !== stillAt || deps.state().phase !== "running") return;
+    const verdict = judgeLooks(first, second, due, deps.now());
+    if (verdict === null) {
+      restUntil = deps.now() + REST_MS;
+      return;
+    }
+    isHung = true;
+    hungAt = deps.now();
+    deps.onHang(verdict);
+  };
+
+  const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+  const again = (): void => {
+    timer = setTimeout(() => {
+      tick()
+        .catch((error: unknown) => {
+          isLooking = false;
+          console.error(error);
+        })
+        .finally(() => !isClosed && again());
+    }, EVERY_MS);
+  };
+  again();
+  return {
+    push,
+    close: () => {
+      isClosed = true;
+      clearTimeout(timer);
+    },
+  };
+}
