@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import socket
 import sys
@@ -25,28 +26,56 @@ def _ask_to_stop(_signum: int, _frame: object) -> None:
     _is_asked_to_stop = True
 
 
-def _checkpoint_path() -> str | None:
-    """Where the file says that things are kept; nowhere when it says nothing."""
-    for name in ("NEXA_CHECKPOINTS", "NEXA_DURABLE", "NEXA_SCRATCH"):
+# Of those that it writes under NEXA_CHECKPOINTS; the one before the last is there while the last is written.
+KEPT_CHECKPOINTS = 2
+
+
+def _checkpoint_path(step: int) -> str | None:
+    """Where the file says that things are kept; nowhere when it says nothing. Only in a directory of checkpoints does each step have its own."""
+    directory = os.environ.get("NEXA_CHECKPOINTS")
+    if directory:
+        return os.path.join(directory, f"smoke-step_{step}.pt")
+    for name in ("NEXA_DURABLE", "NEXA_SCRATCH"):
         directory = os.environ.get(name)
         if directory:
             return os.path.join(directory, "smoke.pt")
     return None
 
 
-def _save(model: torch.nn.Module, step: int) -> None:
-    path = _checkpoint_path()
+def _save(model: torch.nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+    path = _checkpoint_path(step)
     if path is None:
         return
+    directory = os.path.dirname(path)
     try:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        part = f"{path}.{os.getpid()}.part"
-        torch.save({"step": step, "model": model.state_dict()}, part)
+        os.makedirs(directory, exist_ok=True)
+        part = os.path.join(directory, ".smoke.part")
+        torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, part)
         os.replace(part, path)
+        for old in _older_than(directory, step):
+            os.unlink(old)
     except OSError as error:
         print(f"no checkpoint: {error}", file=sys.stderr, flush=True)
         return
     print(f"checkpoint={path} step={step}", flush=True)
+
+
+def _older_than(directory: str, step: int) -> list[str]:
+    """All of ours but the newest ones up to this step."""
+    found = [(int(match[1]), name) for name in os.listdir(directory) for match in [re.fullmatch(r"smoke-step_(\d+)\.pt", name)] if match]
+    past = sorted(each for each in found if each[0] <= step)
+    return [os.path.join(directory, name) for _, name in past[:-KEPT_CHECKPOINTS]]
+
+
+def _resume(model: torch.nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
+    """The step that an earlier attempt got to; 0: this is the beginning."""
+    path = os.environ.get("NEXADIST_CHECKPOINT")
+    if not path:
+        return 0
+    saved = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return int(saved["step"])
 
 
 def _agree_to_stop(device: torch.device) -> bool:
@@ -80,6 +109,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=20, help="steps to take")
     parser.add_argument("--seconds", type=float, default=0.0, help="go on for at least this long")
+    parser.add_argument("--save-every", type=int, default=10, help="steps between checkpoints, where NEXA_CHECKPOINTS names a directory")
     parser.add_argument("--sleep", type=float, default=0.0, help="seconds to wait after each step")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _ask_to_stop)
@@ -120,7 +150,10 @@ def main() -> int:
     inputs = torch.randn(256, 8, generator=generator).to(device)
     targets = inputs[:, :2].sum(dim=1, keepdim=True).tanh()
     first = last = 0.0
-    step = 0
+    step = began_at = _resume(model, optimizer, device)
+    if began_at and rank == 0:
+        print(f"attempt {os.environ.get('NEXADIST_ATTEMPT', '?')} goes on after step={began_at}", flush=True)
+    saved_at = 0
     is_stopped = False
     while not is_stopped and (step < options.steps or time.monotonic() - began < options.seconds):
         optimizer.zero_grad()
@@ -128,14 +161,18 @@ def main() -> int:
         loss.backward()
         optimizer.step()
         last = loss.item()
-        first = first if step else last
+        first = first if step > began_at else last
         step += 1
         if rank == 0 and (step % 5 == 0 or step == 1):
             print(f"step={step} loss={last:.4f}", flush=True)
+        if rank == 0 and os.environ.get("NEXA_CHECKPOINTS") and step % options.save_every == 0:
+            _save(model, optimizer, step)
+            saved_at = step
         time.sleep(options.sleep)
         is_stopped = _agree_to_stop(device)
     if rank == 0:
-        _save(model, step)
+        if step > saved_at:
+            _save(model, optimizer, step)
         said = f"stopped at step {step}" if is_stopped else f"ok: {world} ranks, {step} steps, loss {first:.4f} to {last:.4f}"
         if why_on_cpu is not None:
             said = said.replace("ok:", "ok, but on CPU:") + f"; {why_on_cpu}: CPU was used"

@@ -1,7 +1,7 @@
 /** The bundled smoke trainer as ranks of `direct`: what it prints, what it keeps, how it stops, and what it says without torch. */
 
 import assert from "node:assert/strict";
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type AgentLink, HAS_TORCH, type Lab, launch, makeLab, PYTHON, PYTHON_DIR, pythonRank, TORCH_PYTHON, until } from "../support/shims.ts";
@@ -56,6 +56,28 @@ test("GPUs were asked for and torch sees none: said at the start and in the last
   assert.doesNotMatch(lab.file("rank1.out") + lab.file("rank1.err"), /asked for/, "once a host");
   t.diagnostic(lab.file("rank0.out").split("\n").at(-2) ?? "");
 });
+
+test(
+  "in a directory of checkpoints each step has its own, the last two are kept, and another attempt goes on from the one that it is told",
+  torch,
+  async (t) => {
+    const first = makeLab(t, { ports: [0] });
+    const dir = join(first.arm.dir, "checkpoints");
+    const one = await startSmoke(first, ["--steps", "12", "--save-every", "4"], { NEXA_CHECKPOINTS: dir });
+    for (const rank of [0, 1]) assert.equal((await one.event("rank-exited", (e) => e.rank === rank)).code, 0, first.file("rank0.err"));
+    assert.deepEqual(readdirSync(dir).toSorted(), ["smoke-step_12.pt", "smoke-step_8.pt"]);
+    const second = makeLab(t, { ports: [0] });
+    const more = { NEXA_CHECKPOINTS: dir, NEXADIST_CHECKPOINT: join(dir, "smoke-step_8.pt"), NEXADIST_ATTEMPT: "2" };
+    const two = await startSmoke(second, ["--steps", "14"], more);
+    for (const rank of [0, 1]) assert.equal((await two.event("rank-exited", (e) => e.rank === rank)).code, 0, second.file("rank0.err"));
+    const out = second.file("rank0.out");
+    assert.match(out, /^attempt 2 goes on after step=8$/m);
+    assert.doesNotMatch(out, /^step=(1|5) /m, "nothing is trained twice");
+    const lossAt10 = (text: string): string | undefined => /^step=10 loss=([\d.]+)$/m.exec(text)?.[1];
+    assert.equal(lossAt10(out), lossAt10(first.file("rank0.out")), "the optimizer's state came along, too");
+    assert.deepEqual(readdirSync(dir).toSorted(), ["smoke-step_12.pt", "smoke-step_14.pt"]);
+  },
+);
 
 test("asked to stop it saves first, all ranks at the same step", torch, async (t) => {
   const lab = makeLab(t, { ports: [0] });
