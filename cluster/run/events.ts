@@ -4,6 +4,7 @@ import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
 import type { Cause, Checkpoint } from "./cause.ts";
+import type { RecordedState, RecordKey } from "./state.ts";
 
 /** Where an agent keeps things on its host. */
 export type AgentDirs = { readonly bundle: string; readonly state: string; readonly runtime: string };
@@ -20,6 +21,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly why: string;
       /** What SSH dialled; null: this machine itself. */
       readonly dialled: string | null;
+      /** Where it was prepared already, for the controller before this one. */
+      readonly sessionNames?: readonly string[];
     }
   /** It could not be reached or made ready within the connect time. */
   | { readonly type: "host-refused"; readonly host: string; readonly problem: Problem }
@@ -49,6 +52,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly members: readonly string[];
       /** What the ranks are told to go on from. */
       readonly checkpoint: Checkpoint | null;
+      /** Ranks of each member: what a host shows later of its GPUs changes no rank of this attempt. */
+      readonly nproc?: readonly number[];
     }
   /** Why an attempt that is over failed. `checkpoint`: the last complete one then. `jitter`: 0 to 1, the randomness of the backoff. */
   | {
@@ -105,7 +110,22 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   /** The controller's own loop stood still (a sleeping laptop, SIGSTOP): no deadline counts that time. */
   | { readonly type: "controller-woke"; readonly sleptMs: number }
   /** The controller was started again and goes on from the journal. */
-  | { readonly type: "controller-started"; readonly controller: string; readonly epoch: number }
+  | { readonly type: "controller-started"; readonly controller: string; readonly epoch: number; readonly machine?: string }
+  /** This controller leads the run from here on, from what the agents had on record. A journal may begin with it. */
+  | {
+      readonly type: "taken-over";
+      readonly spec: RunSpec;
+      readonly state: RecordedState;
+      readonly by: string;
+      readonly controller: string;
+      readonly machine: string;
+      readonly epoch: number;
+      readonly from: { readonly controller: string; readonly machine: string; readonly epoch: number };
+      /** What the state goes back to: see keyOf. */
+      readonly base: RecordKey;
+    }
+  /** Another controller leads it: this one does nothing for the run any more, for good. */
+  | { readonly type: "fenced"; readonly controller: string; readonly machine: string; readonly epoch: number }
 );
 
 /** auth: its host answers, but our credentials are not taken any more; that says nothing about the host. */

@@ -40,10 +40,10 @@ export function patch(state: RunState, name: string, change: (host: HostState) =
 }
 
 /** A controller that has just started hears nobody yet. */
-export function unseeAll(state: RunState, at: number): RunState {
+export function unseeAll(state: RunState, at: number, why = "the controller was started again"): RunState {
   const hosts = Object.entries(state.hosts).map(([name, host]) => [
     name,
-    host.agent === null ? host : { ...host, seen: false, unseenWhy: "the controller was started again", unseenAt: at, unseenKind: "silent" as const },
+    host.agent === null ? host : { ...host, seen: false, unseenWhy: why, unseenAt: at, unseenKind: "silent" as const },
   ]);
   return { ...state, hosts: Object.fromEntries(hosts) };
 }

@@ -6,9 +6,15 @@ import type { RunEvent } from "./events.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
 import { isOver, type RankState, type RunState } from "./state.ts";
+import { countWon, takenOver } from "./takeover.ts";
 import { failed, isCurrent, troubled } from "./trouble.ts";
 
-export function start(event: RunEvent & { type: "requested" }): RunState {
+export type First = RunEvent & { type: "requested" | "taken-over" };
+export const isFirst = (event: RunEvent): event is First => event.type === "requested" || event.type === "taken-over";
+
+export const start = (event: First): RunState => (event.type === "taken-over" ? takenOver(event, asked(event)) : asked(event));
+
+function asked(event: First): RunState {
   return {
     spec: event.spec,
     by: event.by,
@@ -22,12 +28,16 @@ export function start(event: RunEvent & { type: "requested" }): RunState {
     tree: null,
     epoch: 0,
     controller: "",
+    machine: "",
+    takeover: null,
+    fenced: null,
     attempt: 0,
     attemptAt: null,
     rdzvId: "",
     world: 0,
     hosts: Object.fromEntries(event.spec.hosts.map((host) => [host.name, newHost(host.name)])),
     members: [],
+    nproc: [],
     ranks: {},
     stop: null,
     trouble: null,
@@ -47,7 +57,7 @@ export function start(event: RunEvent & { type: "requested" }): RunState {
 /** Folds a whole journal. Errors: RangeError when it does not begin with `requested`. */
 export function replay(events: readonly RunEvent[]): RunState {
   const [first, ...rest] = events;
-  if (first?.type !== "requested") throw new RangeError("a run's journal begins with its request");
+  if (first === undefined || !isFirst(first)) throw new RangeError("a run's journal begins with its request, or with a takeover");
   return rest.reduce(reduce, start(first));
 }
 
@@ -57,29 +67,26 @@ export function reduce(state: RunState, event: RunEvent): RunState {
 }
 
 function apply(state: RunState, event: RunEvent): RunState {
-  if (isStale(state, event)) return state;
+  if (isStale(state, event) || (state.fenced !== null && event.type !== "taken-over")) return state;
   switch (event.type) {
     case "requested":
       return state;
-    case "controller-started":
-      return unseeAll({ ...state, epoch: event.epoch, controller: event.controller, awakeSince: event.at }, event.at);
+    case "taken-over":
+      return start(event);
+    case "fenced": {
+      const { at, controller, machine, epoch } = event;
+      return { ...state, fenced: { at, controller, machine, epoch } };
+    }
+    case "controller-started": {
+      const { epoch, controller, machine = "" } = event;
+      return unseeAll({ ...state, epoch, controller, machine, awakeSince: event.at }, event.at);
+    }
     case "controller-woke":
       return { ...state, awakeSince: event.at };
     case "code-taken":
       return { ...state, tree: event.tree };
     case "host-connected":
-      return patch(state, event.host, (h) => ({
-        facts: event.facts,
-        dirs: event.dirs,
-        agent: event.agent,
-        driver: event.driver,
-        dialled: event.dialled,
-        why: event.why,
-        seen: true,
-        unseenWhy: "",
-        problem: h.stage === "refused" ? h.problem : null,
-        stage: h.stage === "waiting" ? "connected" : h.stage,
-      }));
+      return countWon(hostConnected(state, event));
     case "host-refused":
       return patch(state, event.host, (h) => (h.stage === "waiting" ? { stage: "refused", problem: event.problem } : {}));
     case "host-unseen":
@@ -140,6 +147,23 @@ function isStale(state: RunState, event: RunEvent): boolean {
   if (!("attempt" in event) || event.type === "attempt-begun") return false;
   const isOfHost = event.type === "host-ended" || event.type === "host-drained" || event.type === "host-rebooted";
   return event.attempt !== (isOfHost ? (state.hosts[event.host]?.attempt ?? 0) : state.attempt);
+}
+
+function hostConnected(state: RunState, event: RunEvent & { type: "host-connected" }): RunState {
+  const { facts, dirs, agent, driver, dialled, why } = event;
+  return patch(state, event.host, (h) => ({
+    facts,
+    dirs,
+    agent,
+    driver,
+    dialled,
+    why,
+    sessionNames: event.sessionNames ?? h.sessionNames,
+    seen: true,
+    unseenWhy: "",
+    problem: h.stage === "refused" ? h.problem : null,
+    stage: h.stage === "waiting" ? "connected" : h.stage,
+  }));
 }
 
 const setRank = (state: RunState, rank: RankState): RunState => {

@@ -113,6 +113,21 @@ export type RunState = {
   readonly tree: string | null;
   readonly epoch: number;
   readonly controller: string;
+  /** Name of the controller's machine, for people; "": not known. */
+  readonly machine: string;
+  /** From whom this controller took the run over; null: it was its own from the beginning. */
+  readonly takeover: {
+    readonly at: number;
+    readonly by: string;
+    readonly controller: string;
+    readonly machine: string;
+    readonly epoch: number;
+    /** A majority of the hosts has taken this controller on. */
+    readonly isWon: boolean;
+    readonly base: RecordKey;
+  } | null;
+  /** Who leads it instead of this controller, and since when that is known here. */
+  readonly fenced: { readonly at: number; readonly controller: string; readonly machine: string; readonly epoch: number } | null;
   readonly attempt: number;
   /** When the attempt began. */
   readonly attemptAt: number | null;
@@ -122,6 +137,8 @@ export type RunState = {
   readonly hosts: Readonly<Record<string, HostState>>;
   /** Hosts that take part, in the order of their ranks. */
   readonly members: readonly string[];
+  /** Ranks of each member in the present attempt; empty: as many as their GPUs. */
+  readonly nproc: readonly number[];
   readonly ranks: Readonly<Record<number, RankState>>;
   readonly stop: { readonly by: string; readonly why: string; readonly graceMs: number; readonly at: number } | null;
   /** Of the present attempt. */
@@ -144,6 +161,12 @@ export type RunState = {
   /** Timers that came due and still count. */
   readonly due: readonly TimerKey[];
 };
+
+/** Which of two records of a run is the later one: the higher epoch, then the higher seq. */
+export type RecordKey = { readonly epoch: number; readonly seq: number };
+
+/** What agents keep of it, in a RunRecord. */
+export type RecordedState = Omit<RunState, "spec">;
 
 export const TERMINAL: ReadonlySet<RunPhase> = new Set<RunPhase>(["succeeded", "failed", "stopped"]);
 export const isOver = (state: RunState): boolean => TERMINAL.has(state.phase);

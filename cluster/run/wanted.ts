@@ -7,6 +7,7 @@
 import type { TimerKey } from "./events.ts";
 import { decide } from "./policy.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
+import { mayLaunch } from "./takeover.ts";
 
 export type Effect = { readonly key: string } & (
   | { readonly do: "link"; readonly host: string }
@@ -32,6 +33,7 @@ const DRAIN_MS = 60_000;
 const FORGET_MS = 10_000;
 
 export function wanted(state: RunState): readonly Effect[] {
+  if (state.fenced !== null) return [];
   if (isOver(state)) return afterwards(state);
   const hosts = hostsOf(state);
   const known = hosts.filter((h) => h.stage !== "refused");
@@ -58,12 +60,14 @@ function ofPhase(state: RunState): readonly Effect[] {
     case "preparing":
       return [startTimer(state)];
     case "arming":
+      if (!canStart(state, members)) return [startTimer(state)];
       if (state.attemptAt === null) return [startTimer(state), { key: "begin-attempt:1", do: "begin-attempt", attempt: 1, members: state.members }];
       return [
         startTimer(state),
         ...members.filter((h) => h.stage === "prepared").map((h): Effect => ({ key: `arm:${attempt}:${h.name}`, do: "arm", host: h.name, attempt })),
       ];
     case "launching":
+      if (!canStart(state, members)) return [startTimer(state)];
       return [
         startTimer(state),
         ...members.filter((h) => h.stage === "armed").map((h): Effect => ({ key: `launch:${attempt}:${h.name}`, do: "launch", host: h.name, attempt })),
@@ -89,6 +93,9 @@ function ofPhase(state: RunState): readonly Effect[] {
   }
 }
 
+/** After a takeover a plan is made only when every host has been looked at again, and with a majority. */
+const canStart = (state: RunState, members: readonly HostState[]): boolean => mayLaunch(state) && members.every((h) => h.facts !== null);
+
 function recover(state: RunState): readonly Effect[] {
   const { attempt } = state;
   if (state.cause === null) return [{ key: `diagnose:${attempt}`, do: "diagnose", attempt }];
@@ -96,6 +103,13 @@ function recover(state: RunState): readonly Effect[] {
   if (decision.go !== "again") return [];
   if (!state.due.includes("backoff")) return [timer("backoff", state.recoverAt ?? state.phaseAt)];
   const { members } = decision;
+  if (
+    !canStart(
+      state,
+      hostsOf(state).filter((h) => members.includes(h.name)),
+    )
+  )
+    return [];
   return [{ key: `begin-attempt:${attempt + 1}:${members.join(",")}`, do: "begin-attempt", attempt: attempt + 1, members }];
 }
 

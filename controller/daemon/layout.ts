@@ -40,6 +40,11 @@ export function layOut(state: RunState): Layout {
 }
 
 function makeLayout(state: RunState): Layout {
+  const { nproc } = state;
+  if (nproc.length > 0 && nproc.length === state.members.length) {
+    const places = assignRanks(state.members.map((name, k) => ({ name, nproc: nproc[k] ?? 0 })));
+    return { ok: true, places, world: state.world };
+  }
   const counted: { name: string; nproc: number }[] = [];
   for (const host of memberSpecs(state)) {
     const choice = chooseGpus(host.gpus, state.hosts[host.name]?.facts ?? null, host.name);
