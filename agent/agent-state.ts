@@ -15,7 +15,11 @@ export type Agent = {
   readonly stopped: Set<string>;
   /** Run → ends its `setup`, when one is under way. */
   readonly setups: Map<string, AbortController>;
+  /** "run/controller" → when a link of it that has ended was last heard. */
+  readonly heard: Map<string, number>;
   readonly log: (text: string) => void;
 };
+
+export const heardKey = (run: string, controller: string): string => `${run}/${controller}`;
 
 export const shimKey = (run: Run, attempt: number): string => `${run.run}/${attempt}`;

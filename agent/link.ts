@@ -3,8 +3,9 @@
 import type { RawData, WebSocket } from "ws";
 import { toProblem } from "../cluster/errors.ts";
 import { BEAT_MS, CLOSE, type Command, type FromAgent, SILENCE_MS, toAgentSchema, unpackFrame } from "../cluster/protocol.ts";
+import { heardKey } from "./agent-state.ts";
 import type { BlobReceiver } from "./blob-store.ts";
-import { type CommandContext, claim, perform, status } from "./commands.ts";
+import { type CommandContext, claim, perform, readRecordOf, status } from "./commands.ts";
 import { type Execs, makeExecs } from "./exec.ts";
 import { knock } from "./knock.ts";
 import { type LogTail, tailLogs } from "./log-tail.ts";
@@ -26,6 +27,8 @@ export type Link = {
   readonly close: (code: number, reason: string) => void;
   /** Whether this link has commanded the run. */
   readonly holds: (run: Run) => boolean;
+  /** Since anything came over it. */
+  readonly heardMs: () => number;
 };
 
 export type LinkContext = CommandContext & { readonly countLinks: () => number; readonly quit: () => void };
@@ -95,6 +98,8 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
         return {};
       case "knock":
         return knock(command.host, command.port, command.limitMs);
+      case "read-record":
+        return readRecordOf(context, command.run);
       case "status":
         return status(agent, context.countLinks());
       case "quit":
@@ -158,6 +163,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
     send,
     close,
     holds: (run) => claimed.has(run.run),
+    heardMs: () => Date.now() - heardAt,
     onMessage: (data, isBinary) => {
       if (isClosing) return; // what was on its way behind a bad frame is not looked at
       heardAt = Date.now();
@@ -172,6 +178,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
     onClose: () => {
       isClosed = true;
       clearInterval(pulse);
+      for (const run of claimed) agent.heard.set(heardKey(run, controller), heardAt);
       for (const subscription of [...subscriptions.values()]) subscription.close();
       for (const tell of roomWaiters) tell();
       roomWaiters.clear();

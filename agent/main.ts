@@ -8,6 +8,7 @@ import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
 import { readConfig, VERSION } from "./config.ts";
 import { FRESH_EVERY_MS, keepFresh } from "./keep-fresh.ts";
+import { leaderOf } from "./leader.ts";
 import { type Link, type LinkContext, openLink } from "./link.ts";
 import { listen } from "./listen.ts";
 import { isLive, loadRuns, type Run } from "./run.ts";
@@ -28,7 +29,16 @@ async function main(configPath: string): Promise<void> {
   const config = readConfig(configPath);
   const runsDir = join(config.stateDir, "runs");
   mkdirSync(runsDir, { recursive: true, mode: 0o700 });
-  const agent: Agent = { config, runs: loadRuns(runsDir, log), shims: new Map(), followed: new Map(), stopped: new Set(), setups: new Map(), log };
+  const agent: Agent = {
+    config,
+    runs: loadRuns(runsDir, log),
+    shims: new Map(),
+    followed: new Map(),
+    stopped: new Set(),
+    setups: new Map(),
+    heard: new Map(),
+    log,
+  };
   const links = new Set<Link>();
   let busyAt = Date.now();
 
@@ -42,6 +52,7 @@ async function main(configPath: string): Promise<void> {
     blobs: openBlobStore(join(config.rootDir, "blobs")),
     queues: new Map(),
     countLinks: () => links.size,
+    leader: (run: Run) => leaderOf(agent, links, run),
     quit: () => leave("asked to"),
     fenceOthers: (run: Run) => {
       for (const link of links)

@@ -99,10 +99,19 @@ test("no frame throws, runs or writes", async (t) => {
     followed: new Map(),
     stopped: new Set(),
     setups: new Map(),
+    heard: new Map(),
     log: (line) => void bugs.push(line),
   };
   const quit = (): void => assert.fail("no frame asked to quit");
-  const context = { agent, blobs: openBlobStore(join(dir, "blobs")), queues: new Map(), countLinks: () => 1, fenceOthers: () => undefined, quit };
+  const context = {
+    agent,
+    blobs: openBlobStore(join(dir, "blobs")),
+    queues: new Map(),
+    countLinks: () => 1,
+    leader: () => ({ isLinked: true, heardMs: 0 }),
+    fenceOthers: () => undefined,
+    quit,
+  };
   let answered = 0;
   await fc.assert(
     fc.asyncProperty(frame, async ({ data, isBinary }) => {

@@ -77,7 +77,7 @@ test("arm, launch, logs, end: environment in its order, events without a hole, e
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1/a1")).includes("rank0.out"), "logs stay");
   const again = await connect(t, agent);
   const adopted = await again.as("r1", 1, { do: "adopt", record: record("r1", 1, "c1") });
-  assert.deepEqual(adopted, { events: 0, attempts: [] }, "a run of the same name that comes later hears nothing of the one that has ended");
+  assert.deepEqual(adopted, { events: 0, attempts: [], sessionNames: [] }, "a run of the same name that comes later hears nothing of the one that has ended");
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1.1/a1")).includes("rank0.out"), "logs stay, set aside");
 });
 
