@@ -116,7 +116,12 @@ const settings = {
       map("a map with max, on_host_loss and the like"),
     )
     .optional(),
-  logs: z.strictObject({ quota: f.size.describe("kept per log file; default 2GiB").optional() }, map("a map")).optional(),
+  logs: z
+    .strictObject(
+      { quota: f.size.describe("kept on the host of each log file; default 2GiB (the controller's copy ends only where its disk does)").optional() },
+      map("a map"),
+    )
+    .optional(),
   paths: z
     .strictObject(
       {

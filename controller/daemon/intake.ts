@@ -1,5 +1,6 @@
 /** One host of one run: takes over what its agent says, events and log bytes, exactly once, and acknowledges what is on disk. */
 
+import { getSystemErrorMessage } from "node:util";
 import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
@@ -48,6 +49,8 @@ export type HostIntake = {
 /** Log acknowledgements: at the latest after this many bytes or milliseconds. */
 const ACK_BYTES = 512 * 1024;
 const ACK_MS = 100;
+/** Between two looks whether there is room for logs again. */
+const ROOM_MS = 2000;
 
 export function takeHost(deps: IntakeDeps): HostIntake {
   const { host, run, logs } = deps;
@@ -57,6 +60,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   let unseenWhy = "";
   let unacked = 0;
   let ackTimer: NodeJS.Timeout | undefined;
+  let held: NodeJS.Timeout | undefined;
   let dirty = new Set<string>();
   /** Final sizes that the agent told, until the disk has them. */
   let expected: { readonly index: number; readonly attempt: number; readonly sizes: Readonly<Record<string, number>> } | null = null;
@@ -156,8 +160,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       }
     } catch (error) {
       if (error instanceof RangeError) return oddFrame(error.message); // its own doing: a new link would bring it again
-      deps.notice(`logs cannot be written here: ${error instanceof Error ? error.message : String(error)}`);
-      linked?.link.close(); // what was not acknowledged comes again when there is room
+      hold(error);
       return;
     }
     dirty.add(header.stream);
@@ -165,6 +168,27 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     if (unacked >= ACK_BYTES) ackLogs();
     else ackTimer ??= setTimeout(ackLogs, ACK_MS);
     checkDrained();
+  };
+
+  /** No reason to break the link, which carries commands too: what was not acknowledged is asked for again later. */
+  const hold = (error: unknown): void => {
+    if (held !== undefined) return;
+    const { errno } = error as NodeJS.ErrnoException;
+    if (errno !== undefined) {
+      deps.notice(`its logs cannot be written on this machine (${getSystemErrorMessage(errno)}); training goes on, and they come when there is room`);
+    }
+    held = setTimeout(() => void takeAgain(), ROOM_MS);
+  };
+
+  const takeAgain = async (): Promise<void> => {
+    const found = linked;
+    const { epoch, controller } = deps.record();
+    try {
+      if (found !== null) await found.link.command({ do: "subscribe", run, epoch, controller, eventsFrom: next, cursors: logs.cursors(host.name) });
+    } catch {
+      found?.link.close(); // a new link asks for them too
+    }
+    held = undefined;
   };
 
   const ackLogs = (): void => {
@@ -225,6 +249,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     },
     dispose: () => {
       clearTimeout(ackTimer);
+      clearTimeout(held);
       leave();
     },
   };
