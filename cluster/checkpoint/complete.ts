@@ -23,9 +23,12 @@ const LAST = { hf: "trainer_state.json", dcp: ".metadata" } as const;
 
 function needs(saved: Saved, world: number): readonly string[] {
   if (saved.kind === "file") return [];
-  const metadata = shardedDirectories(saved).map((directory) => `${directory}.metadata`);
-  if (saved.kind === "dcp") return metadata;
-  return [LAST.hf, ...metadata, ...(hasWeights(saved) ? [] : ["model.safetensors"]), ...randomStates(saved, world)];
+  const sharded = shardedDirectories(saved).flatMap((directory) => [
+    `${directory}.metadata`,
+    // Metadata that names no file in words that we know says nothing of what should be there.
+    ...(saved.promised.get(`${directory}.metadata`)?.length === 0 ? [`${directory}__0_0.distcp`] : []),
+  ]);
+  return saved.kind === "dcp" ? sharded : [LAST.hf, ...sharded, ...trainerFiles(saved, world)];
 }
 
 /** With a trailing slash; "" is the checkpoint itself. */
@@ -34,19 +37,22 @@ function shardedDirectories({ parts }: Saved): readonly string[] {
   return [...new Set(found.filter((match) => match !== null).map(([, directory = ""]) => directory))];
 }
 
-/** One of the files or directories that the Trainer puts weights into; an index brings its shards by what it promises. */
-const hasWeights = ({ parts }: Saved): boolean =>
-  [...parts.keys()].some((path) =>
-    /^((model|adapter_model)\.safetensors(\.index\.json)?|(pytorch_model|adapter_model)\.bin(\.index\.json)?|pytorch_model_fsdp(\.bin|_\d+\/.*)|global_step\d+\/.*)$/.test(
-      path,
-    ),
-  );
+/** What the Trainer puts weights into; an index brings its shards by what it promises. */
+const WEIGHTS =
+  /^((model|adapter_model)\.safetensors(\.index\.json)?|(pytorch_model|adapter_model)\.bin(\.index\.json)?|pytorch_model_fsdp(\.bin|_\d+\/.*)|global_step\d+\/.*)$/;
+/** The optimizer: of one process, of FSDP, of DeepSpeed. */
+const OPTIMIZER = /^(optimizer\.(pt|bin)|optimizer_\d+\/.*|global_step\d+\/.*)$/;
+/** Only weights are there with save_only_model. */
+const BESIDE_WEIGHTS = /^(rng_state|optimizer|scheduler|scaler)/;
 
-/** Written by every rank, some after the Trainer's last file; not at all with save_only_model. */
-function randomStates({ parts }: Saved, world: number): readonly string[] {
-  const savesMore = [...parts.keys()].some((path) => /^(rng_state|optimizer|scheduler|scaler)/.test(path));
-  if (!savesMore) return [];
-  return world <= 1 ? ["rng_state.pth"] : Array.from({ length: world }, (_, rank) => `rng_state_${rank}.pth`);
+function trainerFiles({ parts }: Saved, world: number): readonly string[] {
+  const paths = [...parts.keys()];
+  const unless = (known: RegExp, otherwise: string): readonly string[] => (paths.some((path) => known.test(path)) ? [] : [otherwise]);
+  const weights = unless(WEIGHTS, "model.safetensors");
+  if (!paths.some((path) => BESIDE_WEIGHTS.test(path))) return weights;
+  // Every rank writes its own, some after the Trainer's last file.
+  const states = world <= 1 ? ["rng_state.pth"] : Array.from({ length: world }, (_, rank) => `rng_state_${rank}.pth`);
+  return [...weights, ...unless(OPTIMIZER, "optimizer.pt"), ...states];
 }
 
 const isWhole = ({ parts }: Saved, path: string): boolean => parts.get(path)?.isWhole === true;
