@@ -1,7 +1,21 @@
 /** The host helper as one program text, and the fixed command that runs it from stdin on a host where nothing of ours is installed. */
 
 /** Files of python/, each after those it imports; the last one is the program. */
-export const HOST_PARTS = ["host_wire", "host_net", "host_session", "host_facts", "host_store", "host_agent", "host_clean", "host_look", "host"] as const;
+export const HOST_PARTS = [
+  "shim_proc",
+  "shim_cgroup",
+  "host_wire",
+  "host_net",
+  "host_session",
+  "host_facts",
+  "host_store",
+  "host_agent",
+  "host_clean",
+  "host_look",
+  "host_audit",
+  "host_reap",
+  "host",
+] as const;
 export type HostPart = (typeof HOST_PARTS)[number];
 
 /** Exit status of HOST_COMMAND when no Python of 3.9 or newer is there. */

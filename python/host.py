@@ -12,9 +12,11 @@ import traceback
 from typing import IO, Any
 
 from host_agent import keep_session, start
+from host_audit import audit
 from host_clean import stop_agents, uninstall
 from host_facts import facts
 from host_look import agents, uninstall_plan
+from host_reap import end_left
 from host_store import have, put
 from host_wire import Failure
 
@@ -88,6 +90,8 @@ def main() -> int:
         "start": start,
         "env": keep_session,
         "agents": agents,
+        "audit": audit,
+        "end-left": end_left,
         "stop-agent": stop_agents,
         "uninstall": uninstall,
         "uninstall-plan": uninstall_plan,

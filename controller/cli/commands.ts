@@ -164,6 +164,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./hosts.ts")).hosts,
   },
   {
+    name: "audit",
+    about: "Ask every host over SSH what of ours is alive there, of which run, and what is left over; offers to end that.",
+    args: [file],
+    options: [host, exclude, ["--end", "end what is left over without a question"], accept],
+    examples: ["nexadist audit", "nexadist audit --host gpu-a --end", "nexadist audit --json"],
+    takesRest: false,
+    load: async () => (await import("./audit.ts")).audit,
+  },
+  {
     name: "explain",
     about: "What a code of a finding or an error means and what to do; or the findings that a log shows. Needs no network.",
     args: [["[what]", "a code in any case, a file, or - for the standard input"]],
