@@ -111,6 +111,7 @@ export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
     spec: attemptSpec(state),
     hosts,
     attempt: state.attempt,
+    checkpoint: state.checkpoint,
     rdzvId: state.rdzvId,
     ports: { rdzv: port("rdzv"), master: port("master") },
     cpuOnly,
