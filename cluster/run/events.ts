@@ -54,6 +54,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly checkpoint: Checkpoint | null;
       /** Ranks of each member: what a host shows later of its GPUs changes no rank of this attempt. */
       readonly nproc?: readonly number[];
+      /** How the checkpoint was come by, and what is lost. */
+      readonly notes?: readonly string[];
     }
   /** Why an attempt that is over failed. `checkpoint`: the last complete one then. `jitter`: 0 to 1, the randomness of the backoff. */
   | {

@@ -97,7 +97,7 @@ function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type:
   return [...why, ...(cause.code === null ? [] : [`    more: nexadist explain ${cause.code}`]), next];
 }
 
-function ofAnother({ attempt, members, checkpoint }: RunEvent & { type: "attempt-begun" }): readonly string[] {
+function ofAnother({ attempt, members, checkpoint, notes = [] }: RunEvent & { type: "attempt-begun" }): readonly string[] {
   const from = checkpoint === null ? "no complete checkpoint is known: it begins anew" : `goes on from step ${checkpoint.step} (${checkpoint.path})`;
-  return [`==> attempt ${attempt} on ${members.join(", ")}; ${from}`];
+  return [...notes.map((note) => `    ${note}`), `==> attempt ${attempt} on ${members.join(", ")}; ${from}`];
 }

@@ -12,41 +12,21 @@ import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
-import { isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
+import { isOver, membersOf, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../cluster/run/wanted.ts";
-import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
-import type { Snapshot } from "../sync/snapshot.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
+import type { DriverDeps } from "./driver-deps.ts";
+import { type Entry, foldable, nextAgentEvent } from "./entries.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
-import type { Journal, JournalLine } from "./journal.ts";
-import type { Keeper } from "./keeper.ts";
 import { planOf, ranksOfHost } from "./layout.ts";
-import type { LogStore } from "./log-store.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
 import { beginAttempt, diagnose, type RecoveryDeps } from "./recovery.ts";
 import { conceal, forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
+import { whenDue } from "./when-due.ts";
+import { whoLeads } from "./who-leads.ts";
 import { watchSilent } from "./witness.ts";
-
-export type DriverDeps = {
-  readonly dir: string;
-  readonly journal: Journal;
-  readonly logs: LogStore;
-  readonly keeper: (host: HostSpec) => Keeper;
-  readonly controller: string;
-  readonly lent: Lent;
-  readonly snapshot: () => Promise<Snapshot | null>;
-  readonly onLine: (line: JournalLine, state: RunState) => void;
-  readonly onBytes: (host: string, stream: string, data: Uint8Array, at: number) => void;
-  readonly notice: (host: string | null, text: string) => void;
-  /** False while this process has slept and not yet told. */
-  readonly isAwake: () => boolean;
-  /** The run is over and everything was said, but for hosts that could not be asked: the driver stays for them. Told at most once. */
-  readonly onSettled: () => void;
-  /** The run is over and everything was said. */
-  readonly onDone: () => void;
-};
 
 export type Driver = {
   readonly state: () => RunState;
@@ -55,11 +35,7 @@ export type Driver = {
   readonly dispose: () => void;
 };
 
-export type Entry = { readonly event: RunEvent; readonly cursor?: { readonly host: string; readonly index: number } };
-
 const RETRY_MS = 1000;
-/** What setTimeout takes. */
-const MAX_DELAY_MS = 2 ** 31 - 1;
 
 export function driveRun(deps: DriverDeps): Driver {
   const { journal } = deps;
@@ -112,6 +88,7 @@ export function driveRun(deps: DriverDeps): Driver {
     const keys = new Set(effects.map((effect) => effect.key));
     for (const [key, cancel] of inFlight) if (!keys.has(key)) cancel();
     for (const effect of effects) if (!inFlight.has(effect.key)) begin(effect);
+    if (state.fenced !== null) return leave();
     if (!isOver(state)) return;
     const owing = owingHosts(state).map((host) => host.name);
     const isDebt = (key: string): boolean => owing.some((name) => key === `link:${name}` || (key.startsWith("stop:") && key.includes(`:${name}:`)));
@@ -127,24 +104,27 @@ export function driveRun(deps: DriverDeps): Driver {
     if (effect.do === "timer") return startTimer(effect.key, effect.timer, effect.at);
     if (effect.do === "link") return startLink(effect.key, effect.host);
     if (effect.do === "finish") return finish(effect.key);
-    if (effect.do === "begin-attempt") return between(effect.key, beginAttempt(recoveryDeps(), effect.attempt, effect.members));
-    if (effect.do === "diagnose") return between(effect.key, diagnose(recoveryDeps(), effect.attempt));
+    if (effect.do === "begin-attempt") return between(effect.key, (deps) => beginAttempt(deps, effect.attempt, effect.members));
+    if (effect.do === "diagnose") return between(effect.key, (deps) => diagnose(deps, effect.attempt));
     if (effect.do === "witness") return startWitness(effect.key, effect.host);
     startOnHost(effect);
   };
 
+  /** Another controller leads the run: whatever happens to it, nothing of it is ours to do any more. */
+  const leave = (): void => {
+    forgetSecrets(state.spec.run);
+    saveManifest();
+    dispose();
+  };
+
   const startTimer = (key: string, timer: TimerKey, at: number): void => {
-    let handle: NodeJS.Timeout;
-    const end = once(key, () => clearTimeout(handle));
-    const wait = (): void => {
-      handle = setTimeout(due, Math.min(Math.max(deps.isAwake() ? 0 : RETRY_MS, at - now()), MAX_DELAY_MS));
-    };
-    const due = (): void => {
-      if (now() < at || !deps.isAwake()) return wait(); // a longer wait than a timer takes, or time that we slept through
-      end();
-      apply({ event: { at: now(), type: "timer", key: timer } });
-    };
-    wait();
+    const end = once(
+      key,
+      whenDue(at, deps.isAwake, () => {
+        end();
+        apply({ event: { at: now(), type: "timer", key: timer } });
+      }),
+    );
   };
 
   const startLink = (key: string, name: string): void => {
@@ -166,6 +146,7 @@ export function driveRun(deps: DriverDeps): Driver {
       },
       notice: (text) => deps.notice(name, text),
       stage: () => state.hosts[name]?.stage ?? "waiting",
+      needsFacts: () => state.hosts[name]?.facts == null,
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.hosts[name]?.attempt ?? 0,
       agentKey: () => state.hosts[name]?.agent?.key ?? null,
@@ -212,8 +193,15 @@ export function driveRun(deps: DriverDeps): Driver {
     );
   };
 
+  const askLeader = async (host: string): Promise<void> => {
+    const link = intakes.get(host)?.linked()?.link;
+    const fenced = link === undefined ? null : await whoLeads(link, state.spec.run, deps.controller);
+    if (fenced !== null) apply({ event: fenced });
+  };
+
   const failed = (effect: HostEffect, error: unknown): void => {
     if (disposed || (error instanceof NexaError && (error.code === "LINK_LOST" || error.code === "NOT_WANTED"))) return; // wanted again when the link is back
+    if (error instanceof NexaError && error.code === "FENCED") return void askLeader(effect.host);
     if (!(error instanceof NexaError)) console.error(error);
     const problem = withoutSecrets(toProblem(error, effect.host), secretsOf(state.spec.run));
     if (effect.do === "prepare" || effect.do === "arm" || effect.do === "launch") {
@@ -223,26 +211,30 @@ export function driveRun(deps: DriverDeps): Driver {
     retryLater(reconcile);
   };
 
-  const recoveryDeps = (): RecoveryDeps => ({
-    state,
-    events: journal.lines.map((line) => line.event),
-    logsDir: join(deps.dir, "logs"),
-    linked: (host) => intakes.get(host)?.linked() ?? null,
-    record: record(),
-    conceal: (text) => conceal(text, secretsOf(state.spec.run)),
-    now,
-  });
-
-  const between = (key: string, work: Promise<RunEvent>): void => {
+  const between = (key: string, work: (its: RecoveryDeps) => Promise<RunEvent>): void => {
     const end = once(key, () => undefined);
-    work.then(
+    const isWanted = (): boolean => !disposed && inFlight.get(key) === end;
+    const its: RecoveryDeps = {
+      state,
+      isDrained: () => membersOf(state).every((h) => h.stage === "drained" || h.lost !== null),
+      isWanted,
+      notice: (text) => deps.notice(null, text),
+      events: journal.lines.map((line) => line.event),
+      logsDir: join(deps.dir, "logs"),
+      linked: (host) => intakes.get(host)?.linked() ?? null,
+      record: record(),
+      conceal: (text) => conceal(text, secretsOf(state.spec.run)),
+      now,
+    };
+    work(its).then(
       (event) => {
+        if (isWanted()) apply({ event });
         end();
-        apply({ event });
       },
       (error: unknown) => {
+        if (!(error instanceof NexaError)) console.error(error);
+        if (isWanted()) deps.notice(null, toProblem(error).message);
         end();
-        console.error(error);
         retryLater(reconcile);
       },
     );
@@ -295,23 +287,4 @@ export function driveRun(deps: DriverDeps): Driver {
   saveManifest();
   queueMicrotask(flush);
   return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), dispose };
-}
-
-/** Those that fold, each after the others. One that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
-function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
-  let folded = state;
-  return entries.filter(({ event }) => {
-    try {
-      folded = reduce(folded, event);
-      return true;
-    } catch (error) {
-      console.error("event left out", event, error);
-      return false;
-    }
-  });
-}
-
-/** Index of the first event of this host's agent that is not in the journal. The last one counts: an agent that lost its record began anew. */
-export function nextAgentEvent(lines: readonly JournalLine[], host: string): number {
-  return lines.reduce((next, { cursor }) => (cursor?.host === host ? cursor.index + 1 : next), 0);
 }

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { nextAgentEvent } from "../../../controller/daemon/driver.ts";
+import { nextAgentEvent } from "../../../controller/daemon/entries.ts";
 import { openJournal, readLines } from "../../../controller/daemon/journal.ts";
 import { needsRoot } from "../../support/lab.ts";
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { EXIT } from "../../../cluster/errors.ts";
 import { hostsOf, type RunState } from "../../../cluster/run/state.ts";
-import { nextAgentEvent } from "../../../controller/daemon/driver.ts";
+import { nextAgentEvent } from "../../../controller/daemon/entries.ts";
 import { ask, CANARY, type Death, died, type Ground, holding, isAlive, job, openGrounds, specOf, stateOf, until } from "../../support/mortal.ts";
 
 const SHM = `/dev/shm/nexadist-${userInfo().uid}`;

@@ -1,0 +1,27 @@
+/** What goes into a run's journal: events, and how far each agent's own events are in it. */
+
+import type { RunEvent } from "../../cluster/run/events.ts";
+import { reduce } from "../../cluster/run/reduce.ts";
+import type { RunState } from "../../cluster/run/state.ts";
+import type { JournalLine } from "./journal.ts";
+
+export type Entry = { readonly event: RunEvent; readonly cursor?: { readonly host: string; readonly index: number } };
+
+/** Those that fold, each after the others. One that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
+export function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
+  let folded = state;
+  return entries.filter(({ event }) => {
+    try {
+      folded = reduce(folded, event);
+      return true;
+    } catch (error) {
+      console.error("event left out", event, error);
+      return false;
+    }
+  });
+}
+
+/** Index of the first event of this host's agent that is not in the journal. The last one counts: an agent that lost its record began anew. */
+export function nextAgentEvent(lines: readonly JournalLine[], host: string): number {
+  return lines.reduce((next, { cursor }) => (cursor?.host === host ? cursor.index + 1 : next), 0);
+}
