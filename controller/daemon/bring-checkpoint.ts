@@ -27,11 +27,15 @@ export type Delivery = {
 export async function bring({ ask, root, saved, shipments, notice, isWanted }: Delivery): Promise<void> {
   const total = shipments.reduce((sum, { size, to }) => sum + size * to.length, 0);
   let done = 0;
+  const mustGoOn = (): void => {
+    if (!isWanted()) throw fail("NOT_WANTED", { host: shipments[0]?.to[0] });
+  };
   for (const shipment of shipments) {
+    mustGoOn();
     const path = shipment.path === "" ? saved.name : `${saved.name}/${shipment.path}`;
     const seal = (sha256: string | null, host: string) => ask(host, { do: "checkpoint-seal", root, path, size: shipment.size, sha256, attempt: saved.attempt });
     const progress = (bytes: number): void => {
-      if (!isWanted()) throw fail("NOT_WANTED", { host: shipment.to[0] });
+      mustGoOn();
       done += bytes * shipment.to.length;
       notice(`${saved.name} to ${shipment.to.join(", ")}: ${megabytes(done)} of ${megabytes(total)} MB`);
     };
