@@ -1,9 +1,11 @@
 /** Tells what the host knows of the end of an attempt: python/evidence.py reads it, for it has what Node lacks; its word is passed on. */
 
 import { spawn } from "node:child_process";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { HostEvidence } from "../cluster/host-evidence.ts";
 import type { Agent } from "./agent-state.ts";
+import { isStream } from "./log-streams.ts";
 import { oomKills } from "./oom-kills.ts";
 import { attemptDir, type Run } from "./run.ts";
 
@@ -11,7 +13,7 @@ import { attemptDir, type Run } from "./run.ts";
 const LIMIT_MS = 2500;
 const SAID_MAX = 1024 * 1024;
 
-type Read = Omit<HostEvidence, "oomKills">;
+type Read = Omit<HostEvidence, "oomKills" | "sizes">;
 
 const nothing = (why: string): Read => ({ now: Date.now(), errors: [], kernel: [], kernelWhy: why });
 
@@ -19,7 +21,12 @@ const nothing = (why: string): Read => ({ now: Date.now(), errors: [], kernel: [
 export async function evidence(agent: Agent, run: Run, attempt: number): Promise<HostEvidence> {
   const since = run.events.find((event) => event.attempt === attempt)?.at ?? Date.now();
   const read = await runReader(agent, attemptDir(run, attempt), since);
-  return { ...read, now: Date.now(), oomKills: oomKills(run, attempt) };
+  return { ...read, now: Date.now(), oomKills: oomKills(run, attempt), sizes: sizesOf(attemptDir(run, attempt), attempt) };
+}
+
+function sizesOf(dir: string, attempt: number): Record<string, number> {
+  const names = existsSync(dir) ? readdirSync(dir).filter(isStream) : [];
+  return Object.fromEntries(names.map((name) => [`a${attempt}/${name}`, statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0]));
 }
 
 function runReader({ config }: Agent, dir: string, since: number): Promise<Read> {

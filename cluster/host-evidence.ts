@@ -22,5 +22,7 @@ export const hostEvidence = z.object({
   kernelWhy: z.string().max(LINE_MAX).nullable(),
   /** Processes that the kernel killed for want of memory where the attempt ran, since it began; null: not known. */
   oomKills: z.int().nonnegative().nullable(),
+  /** Stream → bytes of the attempt's logs on the host: until the controller has those, the reason may still be on its way. */
+  sizes: z.record(z.string().max(64), z.int().nonnegative()),
 });
 export type HostEvidence = z.infer<typeof hostEvidence>;

@@ -37,11 +37,11 @@ export function judgeLauncher(exit: LauncherExit, { tails, launcher, exits }: Ev
   const common = { at, who: `${launcher} on ${host}`, host, kind: "launcher" as const, exitCode: code };
   const end = signal !== null ? `was ended by ${signal}` : code !== null ? `exited with status ${code}` : "ended, its status is not known";
   const last = lines.at(-1) ?? "";
-  if (exit.isStopped) return suspect({ ...common, tier: 5, what: end });
+  if (exit.isStopped) return suspect({ ...common, tier: 6, what: end });
   if (signal !== null)
     return suspect({
       ...common,
-      tier: signal === "SIGTERM" || signal === "SIGINT" ? 3 : 1,
+      tier: signal === "SIGTERM" || signal === "SIGINT" ? 4 : 1,
       what: end,
       place: `launcher:${signal}`,
       proofs: [`${host}: ${launcher} ${end}`],
@@ -60,10 +60,10 @@ export function judgeLauncher(exit: LauncherExit, { tails, launcher, exits }: Ev
   const match = found.at(-1);
   const isWorkers = exception !== null && WORKERS_OWN.test(exception.type) && exits.some((rank) => rank.host === host && rank.code !== 0);
   if (isWorkers || (exception === null && match === undefined))
-    return suspect({ ...common, tier: isWorkers ? 5 : 3, what: end, place: `launcher:exit:${code}`, proofs: lines.slice(-2).map(said) });
+    return suspect({ ...common, tier: isWorkers ? 6 : 4, what: end, place: `launcher:exit:${code}`, proofs: lines.slice(-2).map(said) });
   return suspect({
     ...common,
-    tier: match?.finding.role === "symptom" ? 5 : 2,
+    tier: match?.finding.role === "symptom" ? 6 : 3,
     code: match?.finding.code ?? null,
     what: exception === null ? `${end}: ${match?.finding.title ?? ""}` : tellException(exception).slice(0, 300),
     place: exception === null ? `launcher:exit:${code}` : placeOf(exception),

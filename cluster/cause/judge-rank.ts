@@ -11,6 +11,8 @@ const NEVER_BETTER = new Set(["ModuleNotFoundError", "ImportError", "SyntaxError
 /** Another's end as this rank's Python sees it, where no finding is nearer. */
 const NOTICED =
   /\bDist(?:Network|Store|Backend)?Error\b|^(?:BrokenPipe|ConnectionReset|ConnectionAborted|ConnectionRefused|EOF)Error\b|[Cc]onnection (?:reset|closed|refused)|Broken pipe|\bgloo\b|\bNCCL\b/;
+/** What programs raise when they are asked to end. */
+const ASKING = /SIGTERM|[Ss]ignal|[Tt]erminat|[Ii]nterrupt|[Pp]reempt|[Ss]hut ?down/;
 /** Sent by people and launchers rather than by faults. */
 const ASKED = new Set(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
 const NAMES: Readonly<Record<number, string>> = {
@@ -29,8 +31,8 @@ type About = { readonly exit: RankExit; readonly at: number; readonly text: stri
 
 const cut = (text: string): string => text.slice(0, 300);
 const tierOf = (finding: Pick<Finding, "role" | "kind">): Tier => {
-  if (finding.role === "symptom" || finding.role === "harmless") return 5;
-  return finding.kind === "hang" ? 4 : finding.kind === "network" || finding.kind === "launcher" || finding.kind === "start" ? 2 : 1;
+  if (finding.role === "symptom" || finding.role === "harmless") return 6;
+  return finding.kind === "hang" ? 5 : finding.kind === "network" || finding.kind === "launcher" || finding.kind === "start" ? 3 : 1;
 };
 
 export function judgeRank(given: RankExit, at: number, evidence: Evidence): Suspect | null {
@@ -44,12 +46,21 @@ export function judgeRank(given: RankExit, at: number, evidence: Evidence): Susp
   const about: About = { exit, at, text: tail?.text ?? "", said, evidence };
   const oom = memoryKill(about);
   if (oom !== null) return oom;
-  const raised = errorFile === undefined ? null : exceptionOf(errorFile.message, errorFile.callstack);
-  if (exit.isStopped && raised === null) return ended(about, 5);
-  const inText = exit.signal === null && exit.code !== null ? lastException(about.text) : null;
-  const exception = inText !== null && exit.code === 1 ? inText : (raised ?? (exit.code === 1 || exit.code === null ? inText : null));
+  const exception = exceptionOfRank(about, errorFile === undefined ? null : exceptionOf(errorFile.message, errorFile.callstack));
   if (exception !== null) return byException(about, exception);
+  if (exit.isStopped) return ended(about, 6);
   return exit.signal === null ? byStatus(about) : bySignal(about, exit.signal);
+}
+
+/**
+ * What reached the top. Python's own status is then 1; but torch may crash while it tears down, and a rank that takes its time over that is ended with the others.
+ * A signal without torch's mark on the traceback may as well have come long after one that the program logged and got over.
+ */
+function exceptionOfRank({ exit, text }: About, raised: Exception | null): Exception | null {
+  const inText = lastException(text);
+  if (exit.signal === null && exit.code === 1) return inText ?? raised;
+  if (raised !== null) return raised;
+  return inText !== null && (inText.isUncaught || (exit.signal === null && exit.code === null) || exit.signal === "SIGABRT") ? inText : null;
 }
 
 /** torchrun says what it saw where the shim could not; a shell's 128 + n is a signal. */
@@ -106,15 +117,18 @@ function byException(about: About, exception: Exception): Suspect {
   const { type, lines, message } = exception;
   const found = withoutConsequences(findIn(lines.join("\n")));
   const match = found.find(({ finding }) => finding.role === "root" || finding.role === "setup") ?? found[0];
-  const isNoticed = match === undefined && NOTICED.test(`${type}: ${message}`);
-  const tier: Tier = match !== undefined ? tierOf(match.finding) : isNoticed ? 5 : type === "KeyboardInterrupt" ? 3 : 1;
+  const isNoticed = match === undefined && (NOTICED.test(`${type}: ${message}`) || (about.exit.isStopped && ASKING.test(`${type}: ${message}`)));
+  const own: Tier = match !== undefined ? tierOf(match.finding) : isNoticed ? 6 : type === "KeyboardInterrupt" ? 4 : 1;
+  // Ended with the others, or asked to end by its launcher, while it was tearing down: those whose end is known at once go first.
+  const isLate = about.exit.isStopped || ASKED.has(about.exit.signal ?? "");
+  const tier: Tier = !isLate ? own : own === 1 ? 2 : 6;
   const frame = exception.frame === null ? [] : [about.said(`File "${exception.frame.file}", line ${exception.frame.line}, in ${exception.frame.name}`)];
   const xid = about.evidence.kernel
     .filter((line) => line.host === about.exit.host && gpuOf(line)?.pid === about.exit.pid)
     .map((line) => `${line.host} kernel: ${line.text}`);
   return suspect({
     ...base(about),
-    tier: about.exit.isStopped && tier !== 1 ? 5 : tier,
+    tier,
     kind: match === undefined ? (isNoticed ? "network" : "exception") : match.finding.kind === "exit" ? "exception" : match.finding.kind,
     code: match?.finding.code ?? null,
     what: cut(tellException(exception)),
@@ -140,10 +154,10 @@ function bySignal(about: About, signal: string): Suspect {
   const proofs = [ending(about), ...found.slice(-3).map(({ line }) => about.said(line))];
   const what = `was ended by ${signal}`;
   const common = { ...base(about), place: `signal:${signal}`, proofs, code: match?.finding.code ?? null };
-  if (ASKED.has(signal)) return suspect({ ...common, tier: match?.finding.role === "symptom" ? 5 : 3, kind: "signal", what });
+  if (ASKED.has(signal)) return suspect({ ...common, tier: match?.finding.role === "symptom" ? 6 : 4, kind: "signal", what });
   if (signal !== "SIGABRT") return suspect({ ...common, tier: 1, kind: match?.finding.kind === "gpu" ? "gpu" : "signal", what });
   // torch's watchdog ends a process so: what it said before is the reason.
-  if (match === undefined) return suspect({ ...common, tier: 3, kind: "signal", what });
+  if (match === undefined) return suspect({ ...common, tier: 4, kind: "signal", what });
   return suspect({ ...common, tier: tierOf(match.finding), kind: match.finding.kind, what: `aborted: ${match.finding.title}`, isFinal: match.finding.isFinal });
 }
 
@@ -174,7 +188,7 @@ function byStatus(about: About): Suspect {
   const found = inLog(about);
   const match = found.at(-1);
   const proofs = [ending(about), ...(found.length > 0 ? found.slice(-3).map(({ line }) => said(line)) : lines.slice(-3).map(said))];
-  if (match === undefined) return ended(about, exit.code === null ? 3 : 1, proofs);
+  if (match === undefined) return ended(about, exit.code === null ? 4 : 1, proofs);
   const { finding } = match;
   return suspect({
     ...common,

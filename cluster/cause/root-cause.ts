@@ -34,7 +34,7 @@ function suspectsOf(evidence: Evidence): Suspect[] {
   const firstEnds = new Map<string, number>();
   for (const one of ofRanks) if (one.host !== null) firstEnds.set(one.host, Math.min(firstEnds.get(one.host) ?? Number.POSITIVE_INFINITY, one.at));
   // A rank that says what happened to it knows better than a GPU's event that happened to come near it.
-  for (const one of ofRanks) if (one.tier === 1 && one.host !== null && one.kind !== "signal") firstEnds.delete(one.host);
+  for (const one of ofRanks) if (one.tier <= 2 && one.host !== null && one.kind !== "signal") firstEnds.delete(one.host);
   const ofLaunchers = evidence.launchers.map((exit) => judgeLauncher(exit, evidence)).filter((one) => one !== null);
   return [...ofRanks, ...ofLaunchers, ...evidence.troubles.map(judgeTrouble), ...judgeGpus(evidence, firstEnds), ...ended(evidence)];
 }
@@ -46,7 +46,7 @@ function timeOf({ host, seenAt, heardAt }: RankExit, { clockOffsetMs }: Evidence
 }
 
 const ended = ({ ended: why }: Evidence): Suspect[] =>
-  why === null ? [] : [suspect({ tier: 2, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];
+  why === null ? [] : [suspect({ tier: 3, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];
 
 /** "; 7 other ranks ended because of it". */
 function victims({ world, ranks, exits }: Evidence, first: Suspect): string {

@@ -4,10 +4,11 @@ import type { Cause } from "../run/cause.ts";
 
 /**
  * The first in this order is the cause, within one the earliest:
- * 1 names itself: an exception of the program, a crash, a kill, a host that is gone. 2 a link or launcher that failed, which may follow from something unseen.
- * 3 ended from outside, reason unknown. 4 waited in vain for another. 5 only a consequence: noticed another's end, or was ended by us.
+ * 1 names itself: an exception of the program, a crash, a kill, a host that is gone. 2 the same, of a rank that was slow to end: others had been heard of before.
+ * 3 a link or launcher that failed, which may follow from something unseen. 4 ended from outside, reason unknown. 5 waited in vain for another.
+ * 6 only a consequence: noticed another's end, or was ended by us.
  */
-export type Tier = 1 | 2 | 3 | 4 | 5;
+export type Tier = 1 | 2 | 3 | 4 | 5 | 6;
 
 export type Suspect = Omit<Cause, "evidence" | "text"> & {
   readonly tier: Tier;

@@ -11,10 +11,13 @@ export type Exception = {
   readonly lines: readonly string[];
   /** The innermost in the user's code, or the innermost at all. */
   readonly frame: Frame | null;
+  /** Nothing caught it: torch marks those, the elastic error file holds only those. */
+  readonly isUncaught: boolean;
 };
 
 /** What torch, torchrun and accelerate put before lines of a rank. */
 const PREFIX = /^\[(?:rank|default)?\d{1,6}\]:(?: |$)/;
+const UNCAUGHT = /^\[rank\d{1,6}\]:/;
 const FRAME = /^\s{1,40}File "(?<file>[^"\n]{1,1000})", line (?<line>\d{1,9})(?:, in (?<name>[^\n]{1,200}))?/;
 const EXCEPTION = /^(?<type>[A-Za-z_][\w.]{0,200})(?:: (?<message>.*))?$/;
 /** A syntax error has frames and no header. */
@@ -29,20 +32,21 @@ export const withoutPrefix = (line: string): string => line.replace(PREFIX, "");
 const baseOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
 export function lastException(text: string): Exception | null {
-  const lines = text.split(/\r?\n/).map(withoutPrefix);
+  const raw = text.split(/\r?\n/);
+  const lines = raw.map(withoutPrefix);
   for (let at = lines.length - 1; at >= 0; at -= 1) {
     const line = lines[at] ?? "";
-    if (line.startsWith("Traceback (most recent call last):")) return read(lines, at + 1);
+    if (line.startsWith("Traceback (most recent call last):")) return read(lines, at + 1, UNCAUGHT.test(raw[at] ?? ""));
     if (SYNTAX.test(line)) {
       const start = lines.slice(0, at).findLastIndex((before) => FRAME.test(before));
-      if (start >= 0 && at - start <= 4) return read(lines, start);
+      if (start >= 0 && at - start <= 4) return read(lines, start, true);
     }
   }
   return null;
 }
 
 /** From the first frame on: frames are indented, the first line that is not is the exception's. */
-function read(lines: readonly string[], from: number): Exception | null {
+function read(lines: readonly string[], from: number, isUncaught: boolean): Exception | null {
   const frames: Frame[] = [];
   for (let at = from; at < lines.length; at += 1) {
     const line = lines[at] ?? "";
@@ -56,6 +60,7 @@ function read(lines: readonly string[], from: number): Exception | null {
       message: (match.message ?? "").slice(0, MESSAGE_MAX),
       lines: lines.slice(at, at + LINES_MAX),
       frame: frames.findLast(({ file }) => !FOREIGN.test(file)) ?? frames.at(-1) ?? null,
+      isUncaught,
     };
   }
   return null;
@@ -64,10 +69,10 @@ function read(lines: readonly string[], from: number): Exception | null {
 /** What `record` of torch.distributed.elastic wrote: "ValueError: bad batch", with the traceback as its call stack. */
 export function exceptionOf(message: string, callstack: string): Exception | null {
   const whole = lastException(callstack);
-  if (whole !== null) return whole;
+  if (whole !== null) return { ...whole, isUncaught: true };
   const lines = message.split("\n").slice(0, LINES_MAX);
   const match = EXCEPTION.exec((lines[0] ?? "").slice(0, 4000))?.groups;
-  return match === undefined ? null : { type: match.type ?? "", message: (match.message ?? "").slice(0, MESSAGE_MAX), lines, frame: null };
+  return match === undefined ? null : { type: match.type ?? "", message: (match.message ?? "").slice(0, MESSAGE_MAX), lines, frame: null, isUncaught: true };
 }
 
 /** "raised ValueError: bad batch at train.py:88 in step()". */

@@ -7,10 +7,10 @@ import type { Cause } from "../../cluster/run/cause.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import { fromJournal } from "./attempt-evidence.ts";
-import { readTails } from "./tails.ts";
+import { readTails, whenHere } from "./tails.ts";
 
-/** Hosts that have not answered by then are judged by what is here. */
-const ASK_MS = 3000;
+/** In all: hosts that have not answered by then are judged by what is here. */
+const WAIT_MS = 3000;
 
 export type CauseSources = {
   readonly state: RunState;
@@ -38,11 +38,15 @@ async function gather({ state, events, logsDir, ask, now }: CauseSources): Promi
   const told = fromJournal(state, events);
   const order = told.exits.map(({ rank }) => rank);
   const hosts = [...new Set([...state.members, ...told.ranks.map(({ host }) => host)])];
-  const [replies, tails] = await Promise.all([
-    Promise.all(hosts.map((host) => askHost(host, state.hosts[host]?.seen === true, ask, now))),
-    readTails(logsDir, state.attempt, hosts, order),
-  ]);
+  const deadline = performance.now() + WAIT_MS;
+  const replies = await Promise.all(hosts.map((host) => askHost(host, state.hosts[host]?.seen === true, ask, now)));
   const answered = replies.filter((reply) => reply !== null);
+  await whenHere(
+    logsDir,
+    answered.map(({ host, reply }) => ({ host, sizes: reply.sizes })),
+    deadline,
+  );
+  const tails = await readTails(logsDir, state.attempt, hosts, order);
   return {
     ...NO_EVIDENCE,
     ...told,
@@ -60,7 +64,7 @@ async function askHost(host: string, isSeen: boolean, ask: CauseSources["ask"], 
   if (!isSeen) return null;
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<null>((resolve) => {
-    timer = setTimeout(resolve, ASK_MS, null);
+    timer = setTimeout(resolve, WAIT_MS, null);
   });
   const reply = hostEvidence.safeParse(await Promise.race([ask(host).catch(() => null), late]));
   clearTimeout(timer);

@@ -2,12 +2,15 @@
 
 import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { Tail } from "../../cluster/cause/evidence.ts";
 import { isStream } from "./log-store.ts";
 import { readPiece } from "./read-piece.ts";
 
 /** In bytes: a traceback and what led to it. */
 const TAIL = 64 * 1024;
+/** Bytes come over a link; this is how often we look. */
+const LOOK_MS = 40;
 /** Streams that are read; ranks that ended first come first. */
 const STREAMS_MAX = 160;
 
@@ -23,6 +26,28 @@ export async function readTails(logsDir: string, attempt: number, hosts: readonl
     if (text !== "") tails.push({ host, stream, rank, text });
   }
   return tails;
+}
+
+/** Until all that each host told of is here; false at the deadline. */
+export async function whenHere(
+  logsDir: string,
+  told: readonly { readonly host: string; readonly sizes: Readonly<Record<string, number>> }[],
+  deadline: number,
+): Promise<boolean> {
+  const open = told
+    .flatMap(({ host, sizes }) => Object.entries(sizes).map(([stream, size]) => ({ host, stream, size })))
+    .filter(({ stream }) => isStream(stream));
+  const isHere = async ({ host, stream, size }: { readonly host: string; readonly stream: string; readonly size: number }): Promise<boolean> => {
+    const [attempt = "", file = ""] = stream.split("/");
+    return size === 0 || ((await stat(join(logsDir, attempt, encodeURIComponent(host), file)).catch(() => null))?.size ?? 0) >= size;
+  };
+  for (let one = open.pop(); one !== undefined; one = open.pop()) {
+    while (!(await isHere(one))) {
+      if (performance.now() > deadline) return false;
+      await delay(LOOK_MS);
+    }
+  }
+  return true;
 }
 
 async function streamsOf(logsDir: string, attempt: number, host: string) {

@@ -45,7 +45,8 @@ test("evidence of an attempt: its error files, the host's clock, and nothing of 
   );
   assert.ok(told.now >= before && told.now <= Date.now());
   assert.ok(told.oomKills === null || told.oomKills === 0, "nobody was killed for want of memory");
+  assert.ok("a1/rank0.err" in told.sizes || "a1/rank0.out" in told.sizes, JSON.stringify(told.sizes));
   const other = await ask(2);
-  assert.deepEqual([other.errors, other.oomKills], [[], null]);
+  assert.deepEqual([other.errors, other.oomKills, other.sizes], [[], null, {}]);
   await assert.rejects(client.as("r1", 0, { do: "evidence", attempt: 1 }), { code: "FENCED" });
 });

@@ -22,7 +22,7 @@ function attemptDir(t: TestContext): { readonly dir: string; readonly put: (name
 
 const read = (dir: string, since = 0) => {
   const said = execFileSync(PYTHON, ["-I", "-S", join(PYTHON_DIR, "evidence.py"), dir, String(since)], { encoding: "utf8", timeout: 30_000 });
-  return hostEvidence.parse({ ...(JSON.parse(said) as object), oomKills: null });
+  return hostEvidence.parse({ ...(JSON.parse(said) as object), oomKills: null, sizes: {} });
 };
 
 /** Calls one function of the module, with a PATH of its own. */

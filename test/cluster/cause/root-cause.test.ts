@@ -170,3 +170,41 @@ check(
     text: /^rank 3 on gpu-a raised RuntimeError/,
   },
 );
+
+/** As torch's own hook prints it: nothing caught it. */
+const uncaught = (error: string): string => traceback(error).replace(/^(?=.)/gm, "[rank3]: ");
+const SLOW = [exit(2, 1000, { code: 1 }), ...stopped(3).filter(({ rank }) => rank !== 2)];
+
+check(
+  "torch aborts while it tears down after an exception",
+  scene({
+    exits: [exit(3, 1000, { signal: "SIGABRT" }), ...stopped(3)],
+    tails: [err(3, `${uncaught("ValueError: bad batch")}terminate called without an active exception\nFatal Python error: Aborted\n`)],
+  }),
+  { kind: "exception", place: "train.py:88 ValueError", text: /^rank 3 on gpu-a raised ValueError: bad batch at train\.py:88 in step\(\); 7 other/ },
+);
+
+for (const end of [
+  { code: 1, isStopped: true },
+  { signal: "SIGTERM", isStopped: true },
+  { signal: "SIGTERM", isStopped: false },
+  { signal: "SIGKILL", isStopped: true },
+]) {
+  check(
+    `a rank that was slow to end after its exception, its victim was quicker: ${JSON.stringify(end)}`,
+    scene({ exits: [...SLOW, exit(3, 3000, end)], tails: [err(2, GLOO), err(3, uncaught("ValueError: bad batch"))] }),
+    { kind: "exception", text: /^rank 3 on gpu-a raised ValueError: bad batch/ },
+  );
+}
+
+check(
+  "a traceback that the program logged long before it was ended is no cause",
+  scene({ exits: [...SLOW, exit(3, 3000, { signal: "SIGTERM", isStopped: true })], tails: [err(2, GLOO), err(3, traceback("ValueError: tried again"))] }),
+  { kind: "network", text: /^rank 2 on gpu-a raised RuntimeError/ },
+);
+
+check(
+  "what a program raises because it is asked to end is no cause",
+  scene({ exits: [...SLOW, exit(3, 3000, { code: 1, isStopped: true })], tails: [err(2, GLOO), err(3, traceback("trainer.SIGTERMException: got a signal"))] }),
+  { kind: "network", text: /^rank 2 on gpu-a raised RuntimeError/ },
+);

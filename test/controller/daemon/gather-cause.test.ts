@@ -93,8 +93,16 @@ test("what hosts tell counts: clocks, error files, the kernel; each asked once",
       kernel: [{ at: at + 50_000, text: "Out of memory: Killed process 101 (python3) total-vm:1kB, anon-rss:2097152kB" }],
       kernelWhy: null,
       oomKills: 1,
+      sizes: {},
     },
-    b: { now: at, errors: [{ rank: 3, message: "ValueError: x", callstack: "", at: 1 }], kernel: [], kernelWhy: "dmesg: not permitted", oomKills: null },
+    b: {
+      now: at,
+      errors: [{ rank: 3, message: "ValueError: x", callstack: "", at: 1 }],
+      kernel: [],
+      kernelWhy: "dmesg: not permitted",
+      oomKills: null,
+      sizes: {},
+    },
   };
   const cause = await gatherCause(
     sources(t, {
@@ -129,6 +137,31 @@ test("hosts that fail, never answer or tell nonsense do not hold it up; those th
   assert.deepEqual(asked, ["a", "c"]);
   const rejects = await gatherCause(sources(t, { ask: () => Promise.reject(new Error("gone")) }));
   assert.equal(rejects.kind, "unknown");
+});
+
+test("words that are still on their way are waited for", async (t) => {
+  const dir = logs(t, { "a2/a/rank0.err": "step\n" });
+  const whole = `step\n${traceback("ValueError: late")}`;
+  let looked = 0;
+  const cause = await gatherCause(
+    sources(t, {
+      events: [...started, end(10, 0, "a", 1)],
+      logsDir: dir,
+      ask: async (host) => {
+        if (host === "b") return null;
+        if (looked++ === 0) setTimeout(() => writeFileSync(join(dir, "a2/a/rank0.err"), whole), 60);
+        return {
+          now: 1,
+          errors: [],
+          kernel: [],
+          kernelWhy: null,
+          oomKills: null,
+          sizes: { "a2/rank0.err": whole.length, "../../etc/passwd": 5, "a2/rank1.err": 0 },
+        };
+      },
+    }),
+  );
+  assert.match(cause.text, /ValueError: late/);
 });
 
 test("no secret value leaves", async (t) => {
