@@ -13,7 +13,8 @@ export type Items = AsyncGenerator<Item, unknown, void>;
 
 export type Client = {
   readonly ask: (request: Ask) => Promise<unknown>;
-  readonly stream: (request: Ask) => Items;
+  /** `cancelled` ends it there; what it ended with is still told. */
+  readonly stream: (request: Ask, cancelled?: AbortSignal) => Items;
   readonly close: () => void;
 };
 
@@ -76,10 +77,14 @@ function talk(socket: Socket): Client {
   socket.on("error", (error) => end(error.message));
   socket.on("close", () => end("it closed the connection"));
 
-  async function* stream(request: Ask): Items {
+  async function* stream(request: Ask, cancelled?: AbortSignal): Items {
     const id = nextId++;
     const one: Pending = { queue: [], wake: null };
     let isOver = false;
+    const cancel = (): void => {
+      if (!isOver && lost === null) socket.write(`${JSON.stringify({ id: nextId++, ask: "cancel", cancel: id })}\n`);
+    };
+    cancelled?.addEventListener("abort", cancel);
     pending.set(id, one);
     try {
       socket.write(`${JSON.stringify({ id, ...request })}\n`);
@@ -105,7 +110,8 @@ function talk(socket: Socket): Client {
     } finally {
       pending.delete(id);
       if (socket.isPaused()) socket.resume();
-      if (!isOver && lost === null) socket.write(`${JSON.stringify({ id: nextId++, ask: "cancel", cancel: id })}\n`);
+      cancelled?.removeEventListener("abort", cancel);
+      cancel();
     }
   }
 

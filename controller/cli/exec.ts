@@ -5,17 +5,19 @@ import { quoteAll } from "../../cluster/launch/quote.ts";
 import { sanitiseWord, withoutColour } from "../../cluster/sanitise.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
+import { formatDuration } from "../../cluster/view/duration.ts";
 import { createLineReader } from "../../cluster/view/lines.ts";
 import { absoluteReach, type ReachEnv, reachEnv } from "../reach/reach-env.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findDaemon } from "./daemon-start.ts";
+import { limitedScript, startLimit, timeoutMs } from "./exec-limit.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { onHosts, type Reached, withHost } from "./reach-host.ts";
 import { runScript } from "./remote-script.ts";
 
-type Ended = { readonly code: number | null; readonly signal: string | null; readonly via: "agent" | "ssh" | "ssh2" | "local" };
+type Ended = { readonly code: number | null; readonly signal: string | null; readonly via: "agent" | "ssh" | "ssh2" | "local"; readonly isTimedOut?: true };
 type Take = (fd: 1 | 2, data: Uint8Array) => void;
 
 /** What --json keeps of a host's output, in bytes of each stream. */
@@ -30,6 +32,7 @@ export const exec: Run = async (context, [file], options) => {
       what: `${program} is one word, and no shell reads it`,
       fix: `nexadist exec -- ${program}   or, for a line of shell: nexadist exec -- sh -c ${quoteAll([program])[0]}`,
     });
+  const limitMs = timeoutMs(options.timeout);
   const { hosts } = loadHosts(context, file, options);
   const client = await findDaemon();
   const kills = new Set<() => void>();
@@ -45,12 +48,12 @@ export const exec: Run = async (context, [file], options) => {
       const output = context.json ? keepOutput() : printOutput(context, host.name);
       outputs.set(host.name, output);
       try {
-        return await execOn(host, argv, client, context, options, output.take, (kill) => kills.add(kill));
+        return await execOn(host, argv, limitMs, client, context, options, output.take, (kill) => kills.add(kill));
       } finally {
         output.end();
       }
     },
-    { isSerial: options.serial === true, onEach: (each) => context.json || tellEnd(context, each) },
+    { isSerial: options.serial === true, onEach: (each) => context.json || tellEnd(context, each, limitMs) },
   );
   process.off("SIGINT", onSignal);
   client?.close();
@@ -61,34 +64,40 @@ export const exec: Run = async (context, [file], options) => {
   }
   // A host that was reached and could not run it is a command that failed, not a host that is off.
   if (done.some((each) => !each.ok && each.problem.exit !== EXIT.runFailed)) return EXIT.unreachable;
+  if (done.some((each) => each.ok && each.value.isTimedOut === true)) return EXIT.timedOut;
   return done.every((each) => each.ok && each.value.code === 0) ? EXIT.ok : EXIT.runFailed;
 };
 
 async function execOn(
   host: HostSpec,
   argv: readonly string[],
+  limitMs: number | null,
   client: Client | null,
   context: Context,
   options: Parameters<Run>[2],
   take: Take,
   onKill: (kill: () => void) => void,
 ): Promise<Ended> {
-  const warm = client === null ? null : await execWarm(client, host, argv, absoluteReach(reachEnv(context.env), context.cwd), take);
-  if (warm !== null) return warm;
-  return withHost(host, context, options, async (transport) => {
-    // The program is the last word of the script: its exit status is the answer.
-    const exit = await runScript(transport, host, `exec ${quoteAll(argv).join(" ")}\n`, {
-      onOut: (data) => take(1, data),
-      onErr: (data) => take(2, data),
-      onStart: onKill,
+  const limit = startLimit(limitMs);
+  try {
+    const reach = absoluteReach(reachEnv(context.env), context.cwd);
+    const warm = client === null ? null : await limit.within(execWarm(client, host, argv, reach, take, limit.expired));
+    if (warm !== null) return limit.judge(warm);
+    return await withHost(host, context, options, async (transport) => {
+      // The program is the last word of the script: its exit status is the answer. Reaching the host does not count.
+      limit.restart();
+      const script = `${limitedScript(quoteAll(argv).join(" "), limitMs)}\n`;
+      const exit = await limit.within(runScript(transport, host, script, { onOut: (data) => take(1, data), onErr: (data) => take(2, data), onStart: onKill }));
+      return limit.judge({ ...exit, via: transport.driver });
     });
-    return { ...exit, via: transport.driver };
-  });
+  } finally {
+    limit.stop();
+  }
 }
 
 /** null: the controller holds no link to that host. */
-async function execWarm(client: Client, host: HostSpec, argv: readonly string[], reach: ReachEnv, take: Take): Promise<Ended | null> {
-  const items = client.stream({ ask: "exec", host, argv, reach });
+async function execWarm(client: Client, host: HostSpec, argv: readonly string[], reach: ReachEnv, take: Take, expired: AbortSignal): Promise<Ended | null> {
+  const items = client.stream({ ask: "exec", host, argv, reach }, expired);
   try {
     for (;;) {
       const { done, value } = await items.next();
@@ -139,13 +148,14 @@ function keepOutput(): Output {
   };
 }
 
-function tellEnd(context: Context, each: Reached<Ended>): void {
+function tellEnd(context: Context, each: Reached<Ended>, limitMs: number | null): void {
   const name = sanitiseWord(each.host.name);
   if (!each.ok) {
     process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
     if (each.problem.hint !== "") context.say(`${" ".repeat(name.length)}  ${sanitiseWord(each.problem.hint)}`);
     return;
   }
-  const { code, signal } = each.value;
-  if (code !== 0) process.stderr.write(`${name}: ${signal === null ? `exit ${code}` : `ended by ${signal}`}\n`);
+  const { code, signal, isTimedOut } = each.value;
+  if (isTimedOut === true && limitMs !== null) process.stderr.write(`${name}: ended by us: it took longer than ${formatDuration(limitMs)} (--timeout)\n`);
+  else if (code !== 0) process.stderr.write(`${name}: ${signal === null ? `exit ${code}` : `ended by ${signal}`}\n`);
 }

@@ -57,6 +57,11 @@ test("each run and each command is reached its own way, also after a restart of 
     assert.equal(await via({ ...one.env, PATH: `${one.env.PATH}${delimiter}/nowhere` }), "agent");
     assert.equal(one.calls(), before, "a warm link needs no ssh");
     assert.equal(await via({}), "ssh2");
+    const late = await seat.cli(["--json", "exec", "--timeout", "500ms", "--", "sh", "-c", "sleep 602 & wait"], { env: one.env });
+    assert.equal(late.code, 8, late.err);
+    const [host] = (JSON.parse(late.out) as { hosts: { via: string; signal: string; isTimedOut: boolean }[] }).hosts;
+    assert.deepEqual([host?.via, host?.signal, host?.isTimedOut], ["agent", "SIGTERM", true]);
+    assert.equal((await lab.host("gpu-a").run(["pgrep", "-f", "^sleep 602"])).stdout, "", "what it started runs on");
   });
 
   await t.test("a controller that another command starts again reaches the run's host its way", async () => {

@@ -203,3 +203,27 @@ test("cp says what it cannot do", async (t) => {
   }
   assert.ok(!existsSync(join(at.dir, "none")), "no directory was made");
 });
+
+test("exec --timeout: what takes too long is ended there, with all that it started, and said to be; exit 8", { skip }, async (t) => {
+  const one = await sshd(t);
+  const at = place(t);
+  at.write("cluster.yaml", hostsFile(one.port));
+  const env = { NEXADIST_SSH_CONFIG: one.config };
+  const dir = remoteDir(t);
+  for (const driver of ["ssh2", "ssh"]) {
+    const pids = join(dir, `pids.${driver}`);
+    const slow = `echo $$ > ${pids}; sleep 601 & echo $! >> ${pids}; echo begun; wait`;
+    const said = await nexadist(t, at, ["exec", "--timeout", "1s", "--", "sh", "-c", slow], { ...env, NEXADIST_SSH: driver });
+    assert.equal(said.code, 8, said.err);
+    assert.match(said.out, /\| begun$/m);
+    assert.match(said.err, /: ended by us: it took longer than 1\.0 s \(--timeout\)$/m);
+    for (const pid of readFileSync(pids, "utf8").trim().split("\n")) assert.ok(!existsSync(`/proc/${pid}`) || isZombie(pid), `${driver}: ${pid} still runs`);
+  }
+  const own = await nexadist(t, at, ["exec", "--timeout", "60s", "--", "sh", "-c", "exit 124"], env);
+  assert.deepEqual([own.code, /exit 124/.test(own.err)], [1, true], "a 124 of its own is no time-out");
+  const odd = await nexadist(t, at, ["exec", "--timeout", "soon", "--", "true"], env);
+  assert.equal(odd.code, 2);
+  assert.match(odd.err, /--timeout takes a length of time, not soon/);
+});
+
+const isZombie = (pid: string): boolean => /^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, "utf8"));
