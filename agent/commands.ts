@@ -21,6 +21,7 @@ import { noteOomKills } from "./oom-kills.ts";
 import { completeSpawns, prepare } from "./prepare.ts";
 import { beginRun, isLive, keepRecord, type Run } from "./run.ts";
 import { readSecret } from "./secret-files.ts";
+import { stacks } from "./stacks.ts";
 
 type Fenced = Extract<Command, Authority & { run: string }>;
 
@@ -98,6 +99,8 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
       return writePiece(command);
     case "checkpoint-seal":
       return sealFile(run, command);
+    case "stacks":
+      return stacks(agent, run, command.attempt);
     case "forget":
       agent.setups.get(run.run)?.abort(); // a setup that hangs must not outlive its run
       return inTurn(context, run, async () => {

@@ -148,6 +148,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     sha256: z.string().length(64).nullable(),
     attempt: z.int().nonnegative(),
   }),
+  /** What the ranks of the attempt are doing, stacks included; nothing is paused. Reply HostLook, within 7 s. */
+  z.object({ do: z.literal("stacks"), ...authority, attempt: z.int() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
   /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */

@@ -34,6 +34,27 @@ def set_variables(env: "dict[str, str]", directory: str, rank: str) -> None:
             pass
 
 
+def put_inside(env: "dict[str, str]", directory: str) -> None:
+    """Every Python of the rank tells its stacks when it is asked: inside.py runs as its sitecustomize. Where that cannot be, nobody needs to know."""
+    if env.get("NEXADIST_STACKS") == "0":
+        return
+    place = os.path.join(directory, "inside")
+    target = os.path.join(place, "sitecustomize.py")
+    try:
+        if not os.path.exists(target):
+            os.makedirs(place, mode=0o700, exist_ok=True)
+            with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside.py"), "rb") as f:
+                text = f.read()
+            own = f"{target}.{os.getpid()}"  # another rank may be doing the same
+            with open(own, "wb") as f:
+                f.write(text)
+            os.replace(own, target)
+    except OSError:
+        return
+    others = env.get("PYTHONPATH", "")
+    env["PYTHONPATH"] = place + (os.pathsep + others if others else "")
+
+
 def tell_shim(path: str, rank: str, local_rank: str) -> None:
     """Who this process is, so that its end is seen at once."""
     with open("/proc/self/stat", "rb") as f:
@@ -71,6 +92,8 @@ def main() -> None:
             set_variables(env, directory, rank)
         if path and rank:
             tell_shim(path, rank, local_rank)
+        if directory and rank:
+            put_inside(env, directory)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"nexadist: {error}\n")
         sys.stderr.flush()
