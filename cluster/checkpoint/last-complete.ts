@@ -12,9 +12,9 @@ export type Standing = {
   readonly passedOver: readonly Incomplete[];
 };
 
-/** `worldOf`: ranks of an attempt. */
-export function standing(scans: readonly HostScan[], worldOf: (attempt: number) => number): Standing {
-  const judged = savedBy(scans).map((saved) => ({ saved, lack: lackOf(saved, worldOf(saved.attempt)) }));
+/** `worldOf`: ranks of an attempt. `hasSilent`: some host of the run was not asked or did not answer. */
+export function standing(scans: readonly HostScan[], worldOf: (attempt: number) => number, hasSilent = false): Standing {
+  const judged = savedBy(scans).map((saved) => ({ saved, lack: lackOf(saved, { world: worldOf(saved.attempt), hasSilent }) }));
   const complete = judged.flatMap(({ saved, lack }) => (lack === null ? [saved] : []));
   const best = complete[0]?.step ?? -1;
   const passedOver = judged.flatMap(({ saved, lack }) => (lack !== null && saved.step > best ? [{ ...lack, name: saved.name, step: saved.step }] : []));

@@ -1,5 +1,6 @@
 /** The last complete checkpoint of a run, looked for on every host that answers; `findCheckpoint` also brings it to the hosts that will need it. */
 
+import { absentStates } from "../../cluster/checkpoint/complete.ts";
 import type { Saved } from "../../cluster/checkpoint/groups.ts";
 import { type Incomplete, shipments, standing } from "../../cluster/checkpoint/last-complete.ts";
 import { type HostScan, scanReply } from "../../cluster/checkpoint/scan.ts";
@@ -43,11 +44,12 @@ export async function findCheckpoint(deps: CheckpointDeps): Promise<FoundCheckpo
   const { scans, silent, problems } = await scanAll(deps, root);
   const [mute] = members.filter((host) => silent.includes(host));
   if (mute !== undefined) throw fail("CHECKPOINT_UNKNOWN", { host: mute, why: problems.get(mute) ?? "it cannot be asked" });
-  const { complete, passedOver } = standing(scans, worldOf(state));
+  const { complete, passedOver } = standing(scans, worldOf(state), silent.length > 0);
   const notes = passedOver.map((each) => passedOverNote(each, silent));
-  const had = passedOver.filter(({ hadEnded }) => hadEnded).map(({ step }) => step);
+  const had = passedOver.filter(({ wasSaved }) => wasSaved).map(({ step }) => step);
   for (const saved of complete) {
     const refused = await deliver(deps, root, saved, notes);
+    if (refused === null) notes.push(...withoutStates(saved, worldOf(state)(saved.attempt), silent));
     if (refused === null) return { checkpoint: { step: saved.step, path: `${root}/${saved.name}` }, notes, stepsLost: lost(had, saved.step) };
     notes.push(refused);
     had.push(saved.step);
@@ -59,8 +61,8 @@ export async function findCheckpoint(deps: CheckpointDeps): Promise<FoundCheckpo
 export async function lookForCheckpoint(deps: CheckpointDeps): Promise<Checkpoint | null> {
   const root = rootOf(deps.state);
   if (root === null) return null;
-  const { scans } = await scanAll(deps, root);
-  const [best] = standing(scans, worldOf(deps.state)).complete;
+  const { scans, silent } = await scanAll(deps, root);
+  const [best] = standing(scans, worldOf(deps.state), silent.length > 0).complete;
   return best === undefined ? null : { step: best.step, path: `${root}/${best.name}` };
 }
 
@@ -117,10 +119,17 @@ async function deliver(deps: CheckpointDeps, root: string, saved: Saved, notes: 
   return null;
 }
 
-function passedOverNote({ name, files, hadEnded }: Incomplete, silent: readonly string[]): string {
+function withoutStates(saved: Saved, world: number, silent: readonly string[]): readonly string[] {
+  const states = absentStates(saved, world);
+  if (states.length === 0) return [];
+  const which = states.length === 1 ? states[0] : `${states[0]} and ${states.length - 1} more`;
+  return [`${saved.name} lacks ${which} (${silent.join(", ")} cannot be asked): those ranks draw other random numbers than they would have`];
+}
+
+function passedOverNote({ name, files, wasSaved }: Incomplete, silent: readonly string[]): string {
   const [first = ""] = files;
   const what = first === "" ? "it" : files.length === 1 ? first : `${first} and ${files.length - 1} more`;
-  if (!hadEnded) return `${name} is torn (${what}): passed over`;
+  if (!wasSaved) return `${name} is torn (${what}): passed over`;
   const who = silent.length === 0 ? "" : `; ${silent.join(", ")} cannot be asked`;
   return `${name} cannot be had: ${what} is on no host that answers${who}`;
 }

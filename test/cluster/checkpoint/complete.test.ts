@@ -72,7 +72,7 @@ test("a shard that lies on a host that does not answer: the step before counts, 
     complete.map(({ step }) => step),
     [5],
   );
-  assert.deepEqual(passedOver, [{ name: "step_7", step: 7, files: ["__1_0.distcp"], hadEnded: true }]);
+  assert.deepEqual(passedOver, [{ name: "step_7", step: 7, files: ["__1_0.distcp"], wasSaved: true }]);
 });
 
 test("parts of two attempts are no checkpoint, whichever way they are spread; each attempt's own are", () => {
@@ -101,9 +101,14 @@ test("the Trainer's: rank 0's files on one disk, each rank's random state on its
   for (const lacking of ["model.safetensors", "trainer_state.json", "rng_state_0.pth"]) {
     const files = saved().filter(({ path }) => path !== lacking);
     const { complete, passedOver } = standing([on("a", hf(10, files)), rest], two);
-    assert.deepEqual([complete.length, passedOver[0]?.files, passedOver[0]?.hadEnded], [0, [lacking], lacking !== "trainer_state.json"], lacking);
+    assert.deepEqual([complete.length, passedOver[0]?.files, passedOver[0]?.wasSaved], [0, [lacking], lacking !== "trainer_state.json"], lacking);
   }
   assert.deepEqual(names([on("a", hf(10, saved()))]), [], "rank 1 was still writing when rank 0 had ended");
+  assert.equal(standing([on("a", hf(10, saved()))], two, true).complete.length, 1, "rank 1's host is gone, its random state with it: no step is lost for that");
+  const onlyState = standing([on("b", hf(10, [file("rng_state_1.pth")]))], two, true);
+  assert.deepEqual([onlyState.complete.length, onlyState.passedOver[0]?.wasSaved], [0, true], "rank 0's host is gone, and all else with it");
+  const halfState = on("b", hf(10, [file("rng_state_1.pth", { isWhole: false })]));
+  assert.equal(standing([on("a", hf(10, saved())), halfState], two, true).complete.length, 0, "a torn one would be read");
   const torn = saved().map((each) => (each.path === "optimizer.pt" ? { ...each, isWhole: false } : each));
   assert.deepEqual(names([on("a", hf(10, torn)), rest]), []);
   assert.deepEqual(
