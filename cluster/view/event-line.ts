@@ -7,6 +7,7 @@ import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
 import { formatGap } from "./gap.ts";
+import { firstLine, furtherLines } from "./paragraph.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
@@ -46,7 +47,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-refused":
       return [`${event.host}: not reached: ${withoutHost(event.host, event.problem.message)}`];
     case "host-failed":
-      return [`${event.host}: could not ${event.during}: ${withoutHost(event.host, event.problem.message)}`];
+      return [`${event.host}: could not ${event.during}: ${withoutHost(event.host, firstLine(event.problem.message))}`, ...furtherLines(event.problem.message)];
     case "host-rebooted":
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":

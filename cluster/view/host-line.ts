@@ -2,12 +2,13 @@
 
 import { type HostState, isOver, type RunState } from "../run/state.ts";
 import { withoutHost } from "./about-host.ts";
+import { firstLine } from "./paragraph.ts";
 import { whyUnseen } from "./unseen.ts";
 
 export function hostStep(state: RunState, host: HostState): string {
   if (isOver(state)) return stepWhenOver(host);
-  if (host.lost !== null) return `lost: ${host.lost}`;
-  if (host.problem !== null) return withoutHost(host.name, host.problem.message);
+  if (host.lost !== null) return `lost: ${firstLine(host.lost)}`;
+  if (host.problem !== null) return withoutHost(host.name, firstLine(host.problem.message));
   switch (host.stage) {
     case "waiting":
       return "connecting";
@@ -35,8 +36,8 @@ function stepWhenOver(host: HostState): string {
     const why = whyUnseen(host);
     return `owes a stop: could not be asked${why === "" ? "" : ` (${why})`}`;
   }
-  if (lost !== null) return `lost: ${lost}`;
-  if (problem !== null) return withoutHost(name, problem.message);
+  if (lost !== null) return `lost: ${firstLine(lost)}`;
+  if (problem !== null) return withoutHost(name, firstLine(problem.message));
   if (receipt === null) return host.stage === "refused" ? "not reached" : "nothing was started";
   if (receipt.left === null) return "ended, left alive unknown";
   return receipt.left === 0 ? "ended" : `ended, ${receipt.left} left alive`;

@@ -3,6 +3,7 @@
 import { sanitiseWord } from "../sanitise.ts";
 import type { RunSummary } from "../viewer.ts";
 import { formatDuration } from "./duration.ts";
+import { firstLine } from "./paragraph.ts";
 import { formatTable } from "./table.ts";
 
 export function runTable(runs: readonly RunSummary[], now: number): readonly string[] {
@@ -14,7 +15,7 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? now) - r.requestedAt),
-    sanitiseWord(r.failure ?? ""),
+    sanitiseWord(firstLine(r.failure ?? "")),
   ]);
   return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "FAILURE"], ...rows]);
 }

@@ -4,6 +4,7 @@ import { EXIT } from "../errors.ts";
 import { hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
+import { firstLine, furtherLines } from "./paragraph.ts";
 import { isAllGone, receiptLines } from "./receipt.ts";
 
 /**
@@ -33,10 +34,11 @@ export const liveLines = (run: string, phase: string): readonly string[] => [
 export function summaryLines(state: RunState, words: readonly string[] = []): readonly string[] {
   if (!isOver(state)) return liveLines(state.spec.run, state.phase);
   const took = state.endedAt === null ? "" : ` after ${formatDuration(state.endedAt - state.requestedAt)}`;
-  const why = state.phase === "failed" && state.failure !== null ? `: ${sanitiseWord(state.failure.text)}` : "";
+  const why = state.phase === "failed" && state.failure !== null ? `: ${sanitiseWord(firstLine(state.failure.text))}` : "";
   return [
     ...receiptLines(state),
     `==> ${state.spec.run} ${state.phase}${took}${why}`,
+    ...(why === "" ? [] : furtherLines(state.failure?.text ?? "").map(sanitiseWord)),
     ...lastWords(state, words),
     ...cures(state).map((cure) => `    ${sanitiseWord(cure)}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,

@@ -49,6 +49,7 @@ const STEADY_MS = 30_000;
 const IDLE_MS = 10 * 60_000;
 /** No retry mends these: the person must act. */
 const FINAL: ReadonlySet<string> = new Set([
+  "NO_SUCH_HOST",
   "HOST_KEY_UNKNOWN",
   "HOST_KEY_CHANGED",
   "HOST_KEY_REVOKED",

@@ -27,6 +27,7 @@ export async function readFailure(master: Master, context: Ssh2Context): Promise
     const tried = ["none", ...offered].join(", ") + (skipped.length === 0 ? "" : `; skipped: ${skipped.join(", ")}`);
     return sshFail("AUTH_FAILED", settings, "ssh", { tried, said, fix });
   }
+  if (/Name or service not known|nodename nor servname/i.test(words)) return sshFail("NO_SUCH_HOST", settings, "ssh");
   const network = describeSshText(words);
   if (network !== undefined) return sshFail("UNREACHABLE", settings, "ssh", { cause: `${network} (${said})` });
   if (/Unable to negotiate|no matching/i.test(words)) return sshFail("SSH_HANDSHAKE", settings, "ssh", { cause: said });

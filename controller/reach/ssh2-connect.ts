@@ -52,6 +52,7 @@ function connectOnce(context: Ssh2Context, auth: AuthPlan, deadline: { atMs: num
     if (denial !== undefined) return denial;
     const errno = describeErrno(typeof error.code === "string" ? error.code : undefined);
     const words = sanitiseWord([greeting, error.message].filter(Boolean).join("; ")).trim();
+    if (error.code === "ENOTFOUND") return sshFail("NO_SUCH_HOST", settings, "ssh2", {}, error);
     if (phase === "dial" && errno !== undefined && error.code !== "ECONNRESET") {
       return sshFail("UNREACHABLE", settings, "ssh2", { cause: errno }, error);
     }

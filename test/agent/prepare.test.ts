@@ -49,7 +49,7 @@ test("setup: a failure names its line, its text and the last output; an early ex
   const work = join(dir, "work");
   const run = (lines: string, limitMs?: number) => runSetup(lines, { PATH, HOME: dir }, dir, work, limitMs);
   await assert.rejects(run("echo one\necho two >&2\nls /no/such/dir\necho three"), (error: Error) => {
-    assert.match(error.message, /setup failed at line 3: ls \/no\/such\/dir \(exit 2\); last output: one\ntwo\nls: /);
+    assert.match(error.message, /setup failed at line 3: ls \/no\/such\/dir \(exit 2\)\nlast output:\none\ntwo\nls: /);
     assert.doesNotMatch(error.message, /three/);
     return true;
   });

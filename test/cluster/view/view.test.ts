@@ -26,6 +26,7 @@ test("log lines", () => {
   assert.equal(formatLogLine(line, clock, false), "14:02:11 gpu-a r3 | red␛]0;x␇");
   assert.equal(formatLogLine(line, clock, true), "14:02:11 gpu-a r3 | \x1b[31mred␛]0;x␇\x1b[0m");
   assert.equal(formatLogLine({ ...line, rank: null, stream: "launcher", text: "a\rb" }, clock, true), "14:02:11 gpu-a launcher | b");
+  assert.equal(formatLogLine({ ...line, text: "a\rb\r" }, clock, false, true), "14:02:11 gpu-a r3 | a␍b", "a pipe is told all of it");
   fc.assert(fc.property(fc.string({ unit: "binary" }), (host) => !formatLogLine({ ...line, host }, clock, false).includes("\n")));
 });
 
@@ -75,7 +76,7 @@ test("exit statuses follow the end; a stop that one host cannot confirm is 4", (
 test("events in words are one line each and inert", () => {
   const state = replay(lifeOf(SPEC, "running"));
   const event: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: "gone\n\x1b[2J" };
-  assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); training goes on there"]);
+  assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); not known whether training goes on there"]);
   const failed = replay(lifeOf(SPEC, "failed"));
   assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");
@@ -102,6 +103,19 @@ test("status: ages are of now; a run that is over says what is owed, never what 
   const early: RunEvent[] = [...running.slice(0, 3), stop];
   assert.equal(replay(early).phase, "stopped", "nothing had been started");
   assert.match(row(early, at), / nothing was started$/);
+});
+
+test("an error of several lines keeps them, inert, and is one line where there is only one", () => {
+  const problem = { code: "SETUP_FAILED", message: "setup failed at line 2: false (exit 1)\nlast output:\none\n\x1b[2Jtwo", hint: "h", exit: 5 } as const;
+  const events: RunEvent[] = [...lifeOf(SPEC, "running").slice(0, 4), { at: 5, type: "host-failed", host: "gpu-b", during: "prepare", problem }];
+  const state = replay(events);
+  const said = describeEvent(replay(events.slice(0, -1)), state, events.at(-1) ?? assert.fail());
+  const rest = ["    last output:", "    one", "    ␛[2Jtwo"];
+  assert.deepEqual(said.slice(0, 4), ["gpu-b: could not prepare: setup failed at line 2: false (exit 1)", ...rest]);
+  const lines = statusLines(state, 10);
+  const at = lines.findIndex((line) => line.startsWith("failure: "));
+  assert.deepEqual(lines.slice(at, at + 4), ["failure: gpu-b: setup failed at line 2: false (exit 1)", ...rest]);
+  assert.match(lines.find((line) => line.startsWith("gpu-b")) ?? "", /setup failed at line 2: false \(exit 1\)$/);
 });
 
 test("a torch that cannot use GPUs says so", () => {

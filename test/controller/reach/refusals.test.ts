@@ -44,7 +44,7 @@ for (const driver of DRIVERS) {
     it("names a host that has no address", () =>
       withSshd({}, async (sshd) => {
         const error = await failureOf(reach(sshd, { driver, host: "no-such-host.invalid" }));
-        assert.equal(error.code, "UNREACHABLE");
+        assert.ok(["NO_SUCH_HOST", "UNREACHABLE"].includes(error.code), "the second where no resolver can be asked");
         assert.match(error.message, /host name not found/);
       }));
 
