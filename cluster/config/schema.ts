@@ -83,7 +83,7 @@ const settings = {
     .strictObject(
       {
         connect: f.positiveDuration.describe("to reach a host; default 30s").optional(),
-        start: f.positiveDuration.describe("until all ranks have met; default 10m").optional(),
+        start: f.positiveDuration.describe("until all rank processes have started; default 10m").optional(),
         stop_grace: f.duration.describe("between SIGTERM and SIGKILL; default 30s").optional(),
         run: z
           .union([z.literal("none"), f.positiveDuration])

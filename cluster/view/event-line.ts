@@ -52,7 +52,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
       return [
-        `${event.host}: no word from its agent (${event.why}); ${event.kind === "auth" ? "log in anew: this says nothing about the host" : "training goes on there"}`,
+        `${event.host}: no word from its agent (${event.why}); ${event.kind === "auth" ? "log in anew: this says nothing about the host" : "not known whether training goes on there"}`,
       ];
     case "host-lost":
       return [`${event.host}: lost: ${event.why}`];

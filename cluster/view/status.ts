@@ -20,13 +20,7 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`         ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
-  const hosts = hostsOf(state).map((h) => [
-    sanitiseWord(h.name),
-    stageWord(state, h),
-    h.seen || h.unseenWhy === "" || isOver(state) ? "" : unseenFor(h, now),
-    h.driver,
-    hostStep(state, h),
-  ]);
+  const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, hostStep(state, h)]);
   const ranks = Object.values(state.ranks)
     .sort((a, b) => a.rank - b.rank)
     .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? withoutExit(state, r.host) : describeExit(r.exit)]);
@@ -42,6 +36,11 @@ export function statusLines(state: RunState, now: number): readonly string[] {
 function stageWord(state: RunState, { stage, receipt }: HostState): string {
   if (isOver(state) && receipt === "unknown") return "owing";
   return stage === "forgot" ? "done" : stage;
+}
+
+function linkWord(state: RunState, host: HostState, now: number): string {
+  if (isOver(state) || host.stage === "waiting" || host.stage === "refused") return "";
+  return host.seen ? "up" : unseenFor(host, now);
 }
 
 /** A rank whose end nobody told: what is not known is not called ended. */

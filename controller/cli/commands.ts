@@ -118,7 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--rank <ranks>", "such as 0,3-5 or all (default)"],
       ["--stream <stream>", "out, err, nccl or launcher (again for more; default: all but nccl)", "many"],
       ["--attempt <n>", "of this attempt (default: the latest)"],
-      ["--since <time>", "not older than, such as 10m"],
+      ["--since <time>", "not older than, such as 10m, or from a time on, such as 09:30"],
       ["-n, --lines <n>", "the last n lines"],
       ["-f, --follow", "go on with new lines"],
       ["--grep <regex>", "only lines that match"],

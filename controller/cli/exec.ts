@@ -27,11 +27,7 @@ export const exec: Run = async (context, [file], options) => {
   const argv = context.rest ?? [];
   const [program = ""] = argv;
   if (program === "") throw fail("USAGE", { what: "exec needs a command after --", fix: "nexadist exec -- nvidia-smi -L" });
-  if (argv.length === 1 && /\s/.test(program))
-    throw fail("USAGE", {
-      what: `${program} is one word, and no shell reads it`,
-      fix: `nexadist exec -- ${program}   or, for a line of shell: nexadist exec -- sh -c ${quoteAll([program])[0]}`,
-    });
+  if (argv.length === 1) refuseLine(program);
   const limitMs = timeoutMs(options.timeout);
   const { hosts } = loadHosts(context, file, options);
   const client = await findDaemon();
@@ -67,6 +63,14 @@ export const exec: Run = async (context, [file], options) => {
   if (done.some((each) => each.ok && each.value.isTimedOut === true)) return EXIT.timedOut;
   return done.every((each) => each.ok && each.value.code === 0) ? EXIT.ok : EXIT.runFailed;
 };
+
+/** A line of shell or of words, quoted into one: nobody splits it. */
+function refuseLine(program: string): void {
+  const isShell = /[$`;&|<>()*?~'"\\#]/.test(program);
+  if (!/[\s$`;&|<>]/.test(program)) return;
+  const asShell = `nexadist exec -- sh -c ${quoteAll([program])[0]}`;
+  throw fail("USAGE", { what: `${program} is one word, and no shell reads it`, fix: isShell ? asShell : `nexadist exec -- ${program}` });
+}
 
 async function execOn(
   host: HostSpec,

@@ -6,7 +6,7 @@ import type { RunState } from "../../cluster/run/state.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
-import { pickRun } from "./pick-run.ts";
+import { pickRun, pickToStop } from "./pick-run.ts";
 
 /** The cluster file that is meant where none is named, or null when there is none. */
 export function fileHere(context: Context): string | null {
@@ -18,9 +18,18 @@ export function fileHere(context: Context): string | null {
 export const listRuns = async (client: Client, all: boolean): Promise<readonly RunSummary[]> =>
   (await client.ask({ ask: "runs", all })) as readonly RunSummary[];
 
+const named = (context: Context): string | null => (context.cluster === undefined ? null : resolve(context.cwd, context.cluster));
+
+/** Of the runs of the file that -c names, else of all; says which one was taken where none was named and there are others. */
 export async function findRun(client: Client, context: Context, wanted: unknown): Promise<RunSummary> {
-  return pickRun(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, fileHere(context));
+  const all = await listRuns(client, true);
+  const found = pickRun(all, typeof wanted === "string" ? wanted : undefined, named(context));
+  if (wanted === undefined && all.length > 1) context.say(`the latest run: ${found.run}`);
+  return found;
 }
+
+export const findRunToStop = async (client: Client, context: Context, wanted: unknown): Promise<RunSummary> =>
+  pickToStop(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, named(context));
 
 /** `events`: how many the journal holds; watching goes on from there. */
 export type KnownRun = { readonly state: RunState; readonly events: number; readonly dir: string };

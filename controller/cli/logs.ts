@@ -1,18 +1,20 @@
 /** `logs`: stored and new log lines of a run, chosen by host, rank, stream, attempt and age there, by pattern here: a pattern can take for ever. */
 
 import { expandRange, splitOutsideBrackets } from "../../cluster/config/host-range.ts";
-import { durationMs } from "../../cluster/config/units.ts";
 import { EXIT, fail } from "../../cluster/errors.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
 import type { LogLine, LogQuery, LogStream } from "../../cluster/viewer.ts";
 import { checkLogQuery } from "./check-log-query.ts";
+import type { Client } from "./client.ts";
 import { clock } from "./clock.ts";
 import type { Options, Run } from "./commands.ts";
-import { JSON_SCHEMA } from "./context.ts";
+import { type Context, JSON_SCHEMA } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { findRun, readRun } from "./known-run.ts";
 import { parseRanks } from "./rank-list.ts";
 import { room } from "./room.ts";
+import { sinceWhen } from "./since.ts";
 
 /** More last lines than this are kept here rather than in the controller. */
 const LAST_THERE = 10_000;
@@ -34,8 +36,9 @@ export function queryOf(options: Options, now: number): LogsAsked {
   const unknown = streams?.find((s) => !(STREAMS as readonly string[]).includes(s));
   if (unknown !== undefined) throw wrong(`there is no stream ${unknown}`, `--stream ${STREAMS.join(", ")}`);
   const { since, grep } = options;
-  const ageMs = typeof since === "string" ? (durationMs(since) ?? (/^\d+$/.test(since) ? Number(since) * 1000 : null)) : undefined;
-  if (ageMs === null) throw wrong(`--since takes a length of time, not ${String(since)}`, "nexadist logs --since 10m");
+  const from = typeof since === "string" ? sinceWhen(since, now) : null;
+  if (typeof since === "string" && from === null)
+    throw wrong(`--since takes a length or a time of day, not ${since}`, "nexadist logs --since 10m   or   --since 09:30");
   const pattern = typeof grep === "string" ? patternOf(grep) : null;
   const ranks = typeof options.rank === "string" ? parseRanks(options.rank) : null;
   if (ranks === undefined) throw wrong(`--rank takes ranks such as 0,3-5 or all, not ${String(options.rank)}`, "nexadist logs --rank 0,3-5");
@@ -53,7 +56,7 @@ export function queryOf(options: Options, now: number): LogsAsked {
     ranks,
     streams: (streams as readonly LogStream[] | undefined) ?? ["out", "err", "launcher"],
     attempt,
-    since: ageMs === undefined ? null : now - ageMs,
+    since: from,
     last: isTailHere ? null : last,
     follow: options.follow === true,
   };
@@ -79,8 +82,12 @@ export const logs: Run = async (context, [wanted], options) => {
     client.close();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, leave);
+  let hasPrinted = false;
+  // A progress bar's earlier states are noise to an eye, and what a search or a file is for.
+  const isWhole = process.stdout.isTTY !== true || pattern !== null;
   const print = async (line: LogLine): Promise<void> => {
-    const text = context.json ? JSON.stringify({ schema: JSON_SCHEMA, kind: "line", line }) : formatLogLine(line, clock, context.hasColour);
+    hasPrinted = true;
+    const text = context.json ? JSON.stringify({ schema: JSON_SCHEMA, kind: "line", line }) : formatLogLine(line, clock, context.hasColour, isWhole);
     process.stdout.write(`${text}\n`);
     await room(left.signal);
   };
@@ -99,8 +106,17 @@ export const logs: Run = async (context, [wanted], options) => {
       else if (tail.push(item.line) > 2 * (last ?? 0) + 1000) tail = last === 0 ? [] : tail.slice(-(last ?? 0));
     }
     await printTail();
+    if (!hasPrinted && !context.json) await tellWhyNone(context, client, run);
   } catch (error) {
     if (!left.signal.aborted) throw error;
   }
   return EXIT.ok;
 };
+
+/** A run without a process has no lines to show. */
+async function tellWhyNone(context: Context, client: Client, run: string): Promise<void> {
+  const { state } = await readRun(client, run);
+  if (state.attempt > 0 || Object.keys(state.ranks).length > 0) return;
+  context.say(`${run} never launched anything${state.failure === null ? "" : `: ${sanitiseWord(state.failure.text)}`}`);
+  context.say(`  try: nexadist status ${run}`);
+}

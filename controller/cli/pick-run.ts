@@ -5,16 +5,15 @@ import type { RunSummary } from "../../cluster/viewer.ts";
 
 const newest = (runs: readonly RunSummary[]): RunSummary | undefined => [...runs].sort((a, b) => b.requestedAt - a.requestedAt || (a.run < b.run ? 1 : -1))[0];
 
-/** `latest` prefers what is alive, then the runs of `file`, the cluster file here (null: none here). Errors: NO_RUN, USAGE when several fit. */
-export function pickRun(runs: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
+/** `file`: only runs of this cluster file count, the one named with -c. Errors: NO_RUN, USAGE when several fit. */
+export function pickRun(all: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
+  const runs = file === null ? all : all.filter((r) => r.file === file);
   if (wanted === undefined || wanted === "latest") {
-    const live = runs.filter((r) => r.endedAt === null);
-    const near = (some: readonly RunSummary[]): RunSummary | undefined => newest(some.filter((r) => file !== null && r.file === file)) ?? newest(some);
-    const latest = near(live) ?? near(runs);
-    if (latest === undefined) throw fail("NO_RUN", { run: "yet" });
+    const latest = newest(runs);
+    if (latest === undefined) throw fail("NO_RUN", { run: file === null || all.length === 0 ? "yet" : `of ${file}` });
     return latest;
   }
-  const exact = runs.find((r) => r.run === wanted);
+  const exact = all.find((r) => r.run === wanted);
   if (exact !== undefined) return exact;
   const named = newest(runs.filter((r) => r.name === wanted));
   if (named !== undefined) return named;
@@ -23,4 +22,14 @@ export function pickRun(runs: readonly RunSummary[], wanted: string | undefined,
   const [only] = begun;
   if (only === undefined) throw fail("NO_RUN", { run: wanted });
   return only;
+}
+
+/** The one that a bare `stop` ends: it takes no guess. Errors: NO_RUN, USAGE that lists them when several are alive. */
+export function pickToStop(all: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
+  const live = all.filter((r) => r.endedAt === null && r.ledBy === undefined && (file === null || r.file === file));
+  if (wanted !== undefined || live.length === 0) return pickRun(all, wanted, file);
+  const [only, ...others] = live;
+  if (only !== undefined && others.length === 0) return only;
+  const commands = [...live].sort((a, b) => b.requestedAt - a.requestedAt).map((r) => `nexadist stop ${r.run}`);
+  throw fail("USAGE", { what: `${live.length} runs are alive; which one is to stop?`, fix: commands.join("\n") });
 }

@@ -10,7 +10,7 @@ import { isAllGone } from "../../cluster/view/receipt.ts";
 import { summaryLines } from "../../cluster/view/summary.ts";
 import type { Run } from "./commands.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
-import { findRun, readRun } from "./known-run.ts";
+import { findRunToStop, readRun } from "./known-run.ts";
 import { planStop, stopPlanLines } from "./stop-plan.ts";
 import { whoAsks } from "./watch-run.ts";
 
@@ -27,7 +27,7 @@ function graceOf(options: Readonly<Record<string, unknown>>): number | null {
 export const stop: Run = async (context, [wanted], options) => {
   const graceMs = graceOf(options);
   const client = await findOrStartDaemon();
-  const { run } = await findRun(client, context, wanted);
+  const { run } = await findRunToStop(client, context, wanted);
   const known = await readRun(client, run);
   let { state } = known;
   if (options.dryRun === true) {

@@ -15,7 +15,9 @@ export function tellMissing(context: Context, found: readonly Reached<unknown>[]
       if (problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(problem.hint)}\n`);
     }
   }
-  return missing.length > 0 ? EXIT.unreachable : EXIT.ok;
+  // One kind of refusal keeps its status; where they differ, what was asked for is not known of all hosts.
+  const exits = new Set(missing.map(({ problem }) => problem.exit));
+  return exits.size === 0 ? EXIT.ok : exits.size === 1 ? ([...exits][0] ?? EXIT.unreachable) : EXIT.unreachable;
 }
 
 export const hostsJson = (found: readonly Reached<object>[]): object => ({

@@ -32,7 +32,7 @@ export function renderErrors(): string {
 
 # Exit statuses and errors
 
-Every failure that is not a bug has a code, one sentence on what failed and one on what to do. \`--json\` gives \`{code, message, hint, exit}\`.
+Every failure that is not a bug has a code, one sentence on what failed and one on what to do. \`--json\` gives \`{"schema":1,"error":{"code":…,"message":…,"hint":…,"exit":…}}\` on stdout.
 
 ## Exit statuses
 

@@ -10,7 +10,7 @@ import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../.
 import { leaveOf } from "../../../controller/cli/leave.ts";
 import { foldLines, type LiveLine } from "../../../controller/cli/live-hosts.ts";
 import { queryOf } from "../../../controller/cli/logs.ts";
-import { pickRun } from "../../../controller/cli/pick-run.ts";
+import { pickRun, pickToStop } from "../../../controller/cli/pick-run.ts";
 import { parseRanks } from "../../../controller/cli/rank-list.ts";
 import { createScreen } from "../../../controller/cli/screen.ts";
 
@@ -30,7 +30,7 @@ const run = (id: string, more: Partial<RunSummary> = {}): RunSummary => ({
 });
 const withCode = (code: string) => (e: unknown) => e instanceof NexaError && e.code === code;
 
-test("a run is found by id, name, unique beginning or latest, the cluster file's own first", () => {
+test("a run is found by id, name, unique beginning or latest; with -c among that file's", () => {
   const runs = [
     run("train_1", { requestedAt: 1, file: "/c.yaml" }),
     run("train_2", { requestedAt: 2, name: "big" }),
@@ -43,14 +43,29 @@ test("a run is found by id, name, unique beginning or latest, the cluster file's
     run("train_2", { requestedAt: 2 }),
     run("train_3", { requestedAt: 3, endedAt: 4 }),
   ];
-  assert.equal(pickRun(ended, undefined, "/c.yaml").run, "train_2", "a run that is alive is meant before one that has ended");
-  assert.equal(pickRun(ended.slice(0, 1), undefined, "/c.yaml").run, "train_1");
+  assert.equal(pickRun(ended, undefined, null).run, "train_3", "the latest is the latest, ended or not, of whatever file");
+  assert.equal(pickRun(ended, undefined, "/c.yaml").run, "train_1");
+  assert.equal(pickRun(ended, "train_3", "/c.yaml").run, "train_3", "an id needs no file");
+  assert.throws(() => pickRun(ended, undefined, "/other.yaml"), withCode("NO_RUN"));
   assert.equal(pickRun(runs, "train_2", null).run, "train_2");
   assert.equal(pickRun(runs, "big", null).run, "train_22");
   assert.equal(pickRun(runs, "train_22", null).run, "train_22");
   assert.throws(() => pickRun(runs, "train", null), withCode("USAGE"));
   assert.throws(() => pickRun(runs, "x", null), withCode("NO_RUN"));
   assert.throws(() => pickRun([], undefined, null), withCode("NO_RUN"));
+});
+
+test("a bare stop ends the one run that is alive, and asks which where there are several", () => {
+  const live = [run("train_1", { requestedAt: 1, file: "/c.yaml" }), run("train_2", { requestedAt: 2 })];
+  const over = run("train_3", { requestedAt: 3, endedAt: 4 });
+  assert.equal(pickToStop([...live.slice(0, 1), over], undefined, null).run, "train_1");
+  assert.equal(pickToStop([...live, over], undefined, "/c.yaml").run, "train_1");
+  assert.equal(pickToStop([...live, over], "train_2", null).run, "train_2");
+  assert.equal(pickToStop([over], undefined, null).run, "train_3");
+  assert.throws(
+    () => pickToStop([...live, over], undefined, null),
+    (e: unknown) => withCode("USAGE")(e) && (e as NexaError).hint === "nexadist stop train_2\nnexadist stop train_1",
+  );
 });
 
 test("lists of ranks", () => {
