@@ -142,6 +142,19 @@ function unwrap(host: string, json: string): unknown {
   const answer = JSON.parse(json) as { ok: boolean; value?: unknown; code?: string; text?: string };
   if (answer.ok) return answer.value;
   if (answer.code === "DISK_FULL") throw fail("DISK_FULL", { host, text: answer.text });
-  if (answer.code === "RUNS_LIVE") throw fail("RUNS_LIVE", { host, text: answer.text });
+  if (answer.code === "RUNS_LIVE") throw fail("RUNS_LIVE", { host, text: answer.text, ...stopsOf(answer.text) });
   throw fail("HELPER_REFUSED", { host, code: answer.code, text: answer.text });
+}
+
+/** The commands that end the runs which the host named. */
+function stopsOf(text = ""): { readonly stops?: string } {
+  const [, names] = /^still running here: ([\w., -]+); stop/.exec(text) ?? [];
+  return names === undefined
+    ? {}
+    : {
+        stops: names
+          .split(", ")
+          .map((run) => `nexadist stop ${run}`)
+          .join("; "),
+      };
 }
