@@ -20,6 +20,8 @@ export type Effect = { readonly key: string } & (
   | { readonly do: "record"; readonly host: string }
   /** Is this silent host gone? Under way for as long as it is silent. */
   | { readonly do: "witness"; readonly host: string }
+  /** Does it get on? Under way for as long as it runs. */
+  | { readonly do: "watch-hang" }
   /** Why did the attempt fail? */
   | { readonly do: "diagnose"; readonly attempt: number }
   | { readonly do: "forget"; readonly host: string }
@@ -50,6 +52,9 @@ export function wanted(state: RunState): readonly Effect[] {
   ];
 }
 
+/** Any other program than a trainer may be quiet for as long as it likes, unless the file says for how long. */
+const mayHang = ({ spec }: RunState): boolean => spec.launcher !== "command" || spec.timeouts.hangMs !== null;
+
 function ofPhase(state: RunState): readonly Effect[] {
   const members = membersOf(state);
   const { phase, attempt } = state;
@@ -73,7 +78,7 @@ function ofPhase(state: RunState): readonly Effect[] {
         ...members.filter((h) => h.stage === "armed").map((h): Effect => ({ key: `launch:${attempt}:${h.name}`, do: "launch", host: h.name, attempt })),
       ];
     case "running":
-      return records;
+      return [...records, ...(mayHang(state) ? [{ key: `watch-hang:${attempt}`, do: "watch-hang" } as const] : [])];
     case "stopping": {
       const open = members.filter((h) => h.mayRun && (h.receipt === null || (h.lost !== null && h.seen)));
       const since = Math.max(from(state, state.phaseAt), state.stop?.at ?? 0);

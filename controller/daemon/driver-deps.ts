@@ -1,5 +1,7 @@
-/** What the loop of a run is given by the daemon around it. */
+/** What the loop of a run is given by the daemon around it, and what it gives. */
 
+import type { Look } from "../../cluster/hang/look.ts";
+import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
@@ -25,4 +27,13 @@ export type DriverDeps = {
   readonly onSettled: () => void;
   /** The run is over and everything was said. */
   readonly onDone: () => void;
+};
+
+export type Driver = {
+  readonly state: () => RunState;
+  readonly apply: (event: RunEvent) => void;
+  readonly lend: (lent: Lent) => void;
+  /** At what the ranks are doing. */
+  readonly look: () => Promise<Look>;
+  readonly dispose: () => void;
 };

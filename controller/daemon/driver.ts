@@ -6,18 +6,20 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
+import type { Look } from "../../cluster/hang/look.ts";
 import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
-import { isOver, membersOf, owingHosts, type RunState } from "../../cluster/run/state.ts";
+import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../cluster/run/wanted.ts";
-import type { Lent } from "../../cluster/viewer.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
-import type { DriverDeps } from "./driver-deps.ts";
+import type { Driver, DriverDeps } from "./driver-deps.ts";
 import { type Entry, foldable, nextAgentEvent } from "./entries.ts";
+import { lookAtRanks } from "./hang-look.ts";
+import { type HangWatch, watchForHang } from "./hang-watch.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
 import { planOf, ranksOfHost } from "./layout.ts";
 import { writeManifest } from "./manifest.ts";
@@ -28,12 +30,7 @@ import { whenDue } from "./when-due.ts";
 import { whoLeads } from "./who-leads.ts";
 import { watchSilent } from "./witness.ts";
 
-export type Driver = {
-  readonly state: () => RunState;
-  readonly apply: (event: RunEvent) => void;
-  readonly lend: (lent: Lent) => void;
-  readonly dispose: () => void;
-};
+export type { Driver } from "./driver-deps.ts";
 
 const RETRY_MS = 1000;
 
@@ -45,6 +42,7 @@ export function driveRun(deps: DriverDeps): Driver {
   let disposed = false;
   let hasSettled = false;
   let heardFromRanksAt = Date.now();
+  let hangWatch: HangWatch | null = null;
   const inFlight = new Map<string, () => void>();
   const intakes = new Map<string, HostIntake>();
   const now = (): number => Date.now();
@@ -107,6 +105,7 @@ export function driveRun(deps: DriverDeps): Driver {
     if (effect.do === "begin-attempt") return between(effect.key, (deps) => beginAttempt(deps, effect.attempt, effect.members));
     if (effect.do === "diagnose") return between(effect.key, (deps) => diagnose(deps, effect.attempt));
     if (effect.do === "witness") return startWitness(effect.key, effect.host);
+    if (effect.do === "watch-hang") return startHangWatch(effect.key);
     startOnHost(effect);
   };
 
@@ -142,6 +141,7 @@ export function driveRun(deps: DriverDeps): Driver {
       apply,
       onBytes: (from, stream, data, at) => {
         heardFromRanksAt = at;
+        hangWatch?.push(from, stream, data, at);
         deps.onBytes(from, stream, data, at);
       },
       notice: (text) => deps.notice(name, text),
@@ -254,6 +254,13 @@ export function driveRun(deps: DriverDeps): Driver {
     once(key, () => witness.close());
   };
 
+  const look = (): Promise<Look> => lookAtRanks({ state, linked: (host) => intakes.get(host)?.linked() ?? null, record: record(), now });
+
+  const startHangWatch = (key: string): void => {
+    hangWatch = watchForHang({ state: () => state, now, isAwake: deps.isAwake, look, apply: (event) => apply({ event }) });
+    once(key, hangWatch.close);
+  };
+
   const plan = async (): Promise<AttemptPlan> => {
     const made = planOf(state, await resolveAddresses(state));
     await writeFile(join(deps.dir, "plan.json"), formatPlanJson(made), { mode: 0o600 });
@@ -286,5 +293,5 @@ export function driveRun(deps: DriverDeps): Driver {
 
   saveManifest();
   queueMicrotask(flush);
-  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), dispose };
+  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), look, dispose };
 }

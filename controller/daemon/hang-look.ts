@@ -2,20 +2,24 @@
 
 import { toProblem } from "../../cluster/errors.ts";
 import { hostLook, type Look } from "../../cluster/hang/look.ts";
+import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunState } from "../../cluster/run/state.ts";
+import type { Linked } from "./keeper.ts";
 import { ranksOfHost } from "./layout.ts";
 
-/** An agent answers within 6 s; a link may be slow. */
+/** An agent answers within 7 s; a link may be slow. */
 const ANSWER_MS = 9000;
 
 export type LookSources = {
   readonly state: RunState;
-  /** The reply value of {do: "stacks", ...fence, attempt} from a host, or null where it cannot be asked. */
-  readonly ask: (host: string) => Promise<unknown>;
+  readonly linked: (host: string) => Linked | null;
+  readonly record: RunRecord;
   readonly now: () => number;
 };
 
-export async function lookAtRanks({ state, ask, now }: LookSources): Promise<Look> {
+export async function lookAtRanks({ state, linked, record, now }: LookSources): Promise<Look> {
+  const { run, epoch, controller } = record;
+  const ask = async (host: string): Promise<unknown> => linked(host)?.link.command({ do: "stacks", run, epoch, controller, attempt: state.attempt }) ?? null;
   const answers = await Promise.all(state.members.map(async (host) => ({ host, ...(await askHost(host, ask)) })));
   return {
     at: now(),
@@ -30,7 +34,7 @@ export async function lookAtRanks({ state, ask, now }: LookSources): Promise<Loo
 
 type Answered = { readonly look: ReturnType<typeof hostLook.parse> | null; readonly why: string | null };
 
-async function askHost(host: string, ask: LookSources["ask"]): Promise<Answered> {
+async function askHost(host: string, ask: (host: string) => Promise<unknown>): Promise<Answered> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<Answered>((resolve) => {
     timer = setTimeout(resolve, ANSWER_MS, { look: null, why: "it does not answer" });

@@ -4,7 +4,7 @@ import { StringDecoder } from "node:string_decoder";
 import type { Look } from "../../cluster/hang/look.ts";
 import { type Progress, watchProgress } from "../../cluster/hang/progress.ts";
 import { judgeLooks, LOOK_AGAIN_MS } from "../../cluster/hang/suspicion.ts";
-import type { HangVerdict } from "../../cluster/run/events.ts";
+import type { RunEvent } from "../../cluster/run/events.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
 import { parseStream } from "./line-feed.ts";
 
@@ -13,8 +13,7 @@ export type HangWatchDeps = {
   readonly now: () => number;
   readonly isAwake: () => boolean;
   readonly look: () => Promise<Look>;
-  readonly onHang: (verdict: HangVerdict) => void;
-  readonly onOver: () => void;
+  readonly apply: (event: RunEvent) => void;
 };
 
 export type HangWatch = {
@@ -42,7 +41,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
 
   const push = (host: string, stream: string, data: Uint8Array, at: number): void => {
     const name = parseStream(stream);
-    if (name.attempt !== attempt || name.stream === "nccl") return;
+    if (isClosed || name.attempt !== attempt || name.stream === "nccl") return;
     const key = `${host}\n${stream}`;
     const part = lines.get(key) ?? { decoder: new StringDecoder("utf8"), rest: "" };
     lines.set(key, part);
@@ -57,7 +56,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
   let hungAt = deps.now();
   const over = (): void => {
     isHung = false;
-    deps.onOver();
+    deps.apply({ at: deps.now(), type: "hang-over", attempt });
   };
 
   const tick = async (): Promise<void> => {
@@ -83,7 +82,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     }
     isHung = true;
     hungAt = deps.now();
-    deps.onHang(verdict);
+    deps.apply({ at: hungAt, type: "hang-found", attempt, verdict });
   };
 
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
