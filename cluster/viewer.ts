@@ -4,8 +4,9 @@
  */
 
 import type { Problem } from "./errors.ts";
+import type { Look } from "./hang/look.ts";
 import type { RunEvent } from "./run/events.ts";
-import type { RunState } from "./run/state.ts";
+import type { RecordedState, RunState } from "./run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "./spec.ts";
 
 /** Bumped on any change of meaning; a viewer and a daemon that differ say so (exit 6). */
@@ -19,6 +20,18 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "runs"; readonly all: boolean }
   | { readonly ask: "run"; readonly run: string }
   | { readonly ask: "up"; readonly spec: RunSpec; readonly secrets: SecretValues; readonly lent: Lent; readonly by: string }
+  /** What the hosts keep on record, whoever leads it; answers FoundRun[]. */
+  | { readonly ask: "find-runs"; readonly hosts: readonly HostSpec[]; readonly lent: Lent }
+  /** From here on this controller leads the run, if it may; answers TakenRun. `run` null: the one that the hosts keep. */
+  | {
+      readonly ask: "take-over";
+      readonly hosts: readonly HostSpec[];
+      readonly run: string | null;
+      readonly force: boolean;
+      readonly file: string | null;
+      readonly lent: Lent;
+      readonly by: string;
+    }
   /**
    * The run's events from index, then its log lines as they come when `logs`; ends when the run is over and all was said.
    * `last`: so many stored lines before the first new one, none missing and none twice in between.
@@ -29,6 +42,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
   /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none that was made as `reach`, of the viewer's environment, says. */
   | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[]; readonly reach?: Readonly<Record<string, string>> }
+  /** What every rank of a run is doing, looked at twice; answers TwoLooks. */
+  | { readonly ask: "hang"; readonly run: string }
   /** This request's earlier stream is not wanted any more. */
   | { readonly ask: "cancel"; readonly cancel: number }
   | { readonly ask: "quit" }
@@ -79,6 +94,8 @@ export type Item =
   | { readonly kind: "notice"; readonly host: string | null; readonly text: string }
   | { readonly kind: "output"; readonly fd: 1 | 2; readonly data: string /* base64 */ };
 
+export type TwoLooks = { readonly attempt: number; readonly first: Look; readonly second: Look };
+
 export type Pong = {
   readonly protocol: number;
   readonly version: string;
@@ -99,4 +116,26 @@ export type RunSummary = {
   readonly file: string | null;
   readonly by: string;
   readonly failure: string | null;
+  /** Another controller leads it. */
+  readonly ledBy?: string;
+};
+
+/** A run as agents keep it. */
+export type FoundRun = {
+  readonly run: string;
+  readonly spec: RunSpec;
+  readonly state: RecordedState;
+  readonly leader: string;
+  /** That controller has a link to one of the hosts now. */
+  readonly isLed: boolean;
+};
+
+/** `from`: who led it; null: this controller did so already. `won` of `hosts` answered. */
+export type TakenRun = {
+  readonly run: string;
+  readonly from: string | null;
+  readonly epoch: number;
+  readonly isMajority: boolean;
+  readonly won: number;
+  readonly hosts: number;
 };

@@ -7,6 +7,7 @@ import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
 import { formatGap } from "./gap.ts";
+import { controllerWords } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
@@ -78,6 +79,13 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`${event.by} asked to stop${event.why === "" ? "" : ` (${event.why})`}`];
     case "controller-started":
       return state.phase === "connecting" && event.at - state.requestedAt < 1000 ? [] : ["the controller was started again and goes on"];
+    case "taken-over":
+      return [
+        `${event.by} took it over from ${controllerWords(event.from)}; what runs goes on`,
+        ...(state.takeover?.isWon === true ? [] : ["waiting for a majority of the hosts: nothing is started before"]),
+      ];
+    case "fenced":
+      return [`==> ${controllerWords(event)} has taken ${state.spec.run} over; this one does nothing more for it`];
     case "controller-woke":
       return [`the controller stood still for ${Math.round(event.sleptMs / 1000)} s (a sleeping machine?); nothing was decided meanwhile`];
     case "code-taken":

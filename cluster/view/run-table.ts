@@ -10,7 +10,7 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
   const rows = runs.map((r) => [
     r.run,
     sanitiseWord(r.name),
-    r.phase,
+    r.ledBy === undefined ? r.phase : `${r.phase}, led by ${sanitiseWord(r.ledBy)}`,
     `${r.hosts}`,
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,

@@ -6,6 +6,7 @@ import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts"
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 import { hostStep } from "./host-line.ts";
+import { leaderLines } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
 import { formatTable } from "./table.ts";
@@ -14,6 +15,7 @@ import { unseenFor } from "./unseen.ts";
 export function statusLines(state: RunState, now: number): readonly string[] {
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
+    ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...(state.failure === null && state.trouble !== null ? [`attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`] : []),
     ...(state.phase === "recovering" ? [nextStep(state, now)] : []),

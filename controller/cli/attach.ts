@@ -1,19 +1,43 @@
 /** `attach`: the same view of a run from another terminal. */
 
+import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
+import { leaderLines } from "../../cluster/view/leader.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
+import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
+import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
-import { findRun, readRun } from "./known-run.ts";
+import { fileHere, findRun, readRun } from "./known-run.ts";
 import { lastWords } from "./last-words.ts";
+import { takeRun, watchTaken } from "./takeover.ts";
 import { watchRun } from "./watch-run.ts";
 
 /** Lines of before that give the newcomer a picture. */
 const BEFORE = 20;
 
-export const attach: Run = async (context, [wanted]) => {
+export const attach: Run = async (context, [wanted], options) => {
   const client = await findOrStartDaemon();
-  const { run } = await findRun(client, context, wanted);
+  const known = await findHere(context, client, wanted);
+  if (known !== null) return show(context, client, known);
+  context.say("no such run is known on this machine; asking the hosts of the file");
+  const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
+  return watchTaken(context, client, taken, false);
+};
+
+/** null: the hosts of the file that was named may know it. Errors: NO_RUN, USAGE. */
+async function findHere(context: Context, client: Client, wanted: unknown): Promise<string | null> {
+  try {
+    return (await findRun(client, context, wanted)).run;
+  } catch (error) {
+    if (!(error instanceof NexaError) || error.code !== "NO_RUN") throw error;
+    if (context.cluster !== undefined) return null;
+    const run = typeof wanted === "string" ? wanted : undefined;
+    throw fail("NO_RUN", { run: run ?? "yet", file: fileHere(context) ?? "FILE" });
+  }
+}
+
+async function show(context: Context, client: Client, run: string): Promise<number> {
   const known = await readRun(client, run);
   const { state } = known;
   if (isOver(state)) {
@@ -21,6 +45,7 @@ export const attach: Run = async (context, [wanted]) => {
     else for (const line of summaryLines(state, await lastWords(client, state))) context.print(line);
     return exitOf(state);
   }
-  context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
+  if (state.fenced !== null) for (const line of leaderLines(state)) context.say(line);
+  else context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
   return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false });
-};
+}

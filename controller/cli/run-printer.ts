@@ -1,11 +1,12 @@
 /** Shows a run as it happens: one live line a host while it comes up on a terminal, plain lines everywhere else, JSON lines with --json. */
 
 import type { RunEvent } from "../../cluster/run/events.ts";
-import { reduce, start } from "../../cluster/run/reduce.ts";
+import { isFirst, reduce, start } from "../../cluster/run/reduce.ts";
 import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost, withoutHost } from "../../cluster/view/about-host.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
+import { leaderLines } from "../../cluster/view/leader.ts";
 import { formatLogLine } from "../../cluster/view/log-line.ts";
 import { exitOf, liveLines, summaryLines } from "../../cluster/view/summary.ts";
 import type { Item } from "../../cluster/viewer.ts";
@@ -50,8 +51,8 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     if (index < next) return; // told twice after a reconnect
     next = index + 1;
     const before = state;
-    if (before === null && event.type !== "requested") return;
-    state = before === null ? (event.type === "requested" ? start(event) : null) : reduce(before, event);
+    if (before === null && !isFirst(event)) return;
+    state = before === null ? (isFirst(event) ? start(event) : null) : reduce(before, event);
     if (state === null || context.json) return;
     for (const line of describeEvent(before, state, event)) say(line);
     const host = "host" in event && typeof event.host === "string" ? state.hosts[event.host] : undefined;
@@ -90,7 +91,8 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     if (context.json) {
       const receipts = over === null ? {} : Object.fromEntries(hostsOf(over).map((h) => [h.name, h.receipt]));
       context.printJson({ kind: "end", run, phase: state?.phase ?? null, isLeft, exit, failure: over?.failure ?? null, words, receipts });
-    } else if (over === null) for (const line of liveLines(run, state?.phase ?? "under way")) say(line);
+    } else if (over === null && state !== null && state.fenced !== null) for (const line of leaderLines(state)) say(line);
+    else if (over === null) for (const line of liveLines(run, state?.phase ?? "under way")) say(line);
     else for (const line of summaryLines(over, words)) screen.out(line);
     return exit;
   };

@@ -1,13 +1,17 @@
 /** `ps` and `runs`: the runs that are alive, and all of them. */
 
 import { fail } from "../../cluster/errors.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { runTable } from "../../cluster/view/run-table.ts";
 import { fitTo } from "../../cluster/view/table.ts";
-import type { RunSummary } from "../../cluster/viewer.ts";
-import type { Run } from "./commands.ts";
+import type { FoundRun, RunSummary } from "../../cluster/viewer.ts";
+import type { Client } from "./client.ts";
+import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { listRuns } from "./known-run.ts";
+import { loadHosts } from "./load-cluster.ts";
+import { lentOf } from "./takeover.ts";
 
 function show(context: Context, found: readonly RunSummary[], none: string): number {
   const { isTTY, columns } = process.stdout;
@@ -19,9 +23,38 @@ function show(context: Context, found: readonly RunSummary[], none: string): num
 
 const latestFirst = (found: readonly RunSummary[]): readonly RunSummary[] => [...found].sort((a, b) => b.requestedAt - a.requestedAt);
 
+/** Runs that the hosts of the file keep, whoever leads them. */
+async function listKept(context: Context, client: Client, options: Options): Promise<readonly RunSummary[]> {
+  const { hosts } = loadHosts(context, undefined, options);
+  const items = client.stream({ ask: "find-runs", hosts, lent: lentOf(context, options) });
+  for (;;) {
+    const { done, value } = await items.next();
+    if (done === true) return (value as readonly FoundRun[]).map(asSummary);
+    if (value.kind === "notice") context.say(sanitiseWord(value.host === null ? value.text : `${value.host}: ${value.text}`));
+  }
+}
+
+const asSummary = ({ run, spec, state, leader, isLed }: FoundRun): RunSummary => ({
+  run,
+  name: spec.name,
+  phase: state.phase,
+  hosts: spec.hosts.length,
+  ranks: state.world,
+  attempt: state.attempt,
+  requestedAt: state.requestedAt,
+  endedAt: state.endedAt,
+  file: spec.file,
+  by: state.by,
+  failure: state.failure?.text ?? state.trouble?.text ?? null,
+  ledBy: isLed ? leader : `${leader}, which is gone`,
+});
+
 export const ps: Run = async (context, _args, options) => {
   const client = await findOrStartDaemon();
-  return show(context, latestFirst(await listRuns(client, options.all === true)), "no run is alive; nexadist runs shows ended ones");
+  const here = await listRuns(client, options.all === true);
+  const kept = context.cluster === undefined ? [] : await listKept(context, client, options);
+  const elsewhere = kept.filter((found) => !here.some((r) => r.run === found.run));
+  return show(context, latestFirst([...here, ...elsewhere]), "no run is alive; nexadist runs shows ended ones");
 };
 
 export const runs: Run = async (context, _args, options) => {

@@ -6,15 +6,15 @@ import { isOver } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
 import { liveLines } from "../../cluster/view/summary.ts";
-import type { Lent, RunSummary } from "../../cluster/viewer.ts";
-import { absoluteReach } from "../reach/reach-env.ts";
+import type { RunSummary } from "../../cluster/viewer.ts";
 import { askKey } from "./ask.ts";
 import type { Client } from "./client.ts";
-import type { Options, Run } from "./commands.ts";
+import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { listRuns, readRun } from "./known-run.ts";
 import { loadRun } from "./load-cluster.ts";
+import { lentOf } from "./takeover.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
 export const up: Run = async (context, [file], options) => {
@@ -22,7 +22,9 @@ export const up: Run = async (context, [file], options) => {
   if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
   context.say(`${sanitiseWord(spec.name)}: ${hostCount(spec)}, ${jobWords(spec)}`);
   const client = await findOrStartDaemon();
-  const same = (await listRuns(client, false)).find((run) => run.name === spec.name && !["succeeded", "failed", "stopped"].includes(run.phase));
+  const same = (await listRuns(client, false)).find(
+    (run) => run.name === spec.name && run.ledBy === undefined && !["succeeded", "failed", "stopped"].includes(run.phase),
+  );
   if (same !== undefined && context.isInteractive) return offerAttach(context, client, same);
   const { run } = (await client.ask({ ask: "up", spec, secrets, lent: lentOf(context, options), by: whoAsks() })) as { run: string };
   if (options.detach === true) {
@@ -36,12 +38,6 @@ export const up: Run = async (context, [file], options) => {
   }
   return watchRun(context, client, run, { known: null, stopsOnSignal: true });
 };
-
-/** What `up` lends the controller: the base of local hosts' environments, and the SSH agent. */
-function lentOf(context: Context, options: Options): Lent {
-  const env = Object.fromEntries(Object.entries(context.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
-  return { env: absoluteReach(env, context.cwd), agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
-}
 
 function jobWords({ job }: RunSpec): string {
   switch (job.kind) {

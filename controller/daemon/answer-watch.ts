@@ -47,7 +47,7 @@ function lastLines(runs: Runs, run: string, last: number): AsyncGenerator<LogLin
 /** Nothing more comes of a run that no driver has. Errors: RUN_NOT_DRIVEN when it is not over. */
 export function endOfUndriven(runs: Runs, run: string): null {
   const { state } = runs.find(run);
-  if (!isOver(state)) throw fail("RUN_NOT_DRIVEN", { run, phase: state.phase, pid: process.pid, log: daemonLog() });
+  if (!isOver(state) && state.fenced === null) throw fail("RUN_NOT_DRIVEN", { run, phase: state.phase, pid: process.pid, log: daemonLog() });
   return null;
 }
 

@@ -23,5 +23,7 @@ export function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
 
 /** Index of the first event of this host's agent that is not in the journal. The last one counts: an agent that lost its record began anew. */
 export function nextAgentEvent(lines: readonly JournalLine[], host: string): number {
-  return lines.reduce((next, { cursor }) => (cursor?.host === host ? cursor.index + 1 : next), 0);
+  // What agents keep may be older than what is here: after a takeover their events are folded once more, which changes nothing that was known.
+  const after = (next: number, { event, cursor }: JournalLine): number => (event.type === "taken-over" ? 0 : cursor?.host === host ? cursor.index + 1 : next);
+  return lines.reduce(after, 0);
 }

@@ -4,13 +4,15 @@ import { getSystemErrorMessage } from "node:util";
 import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
+import type { UnseenKind } from "../../cluster/run/events.ts";
 import type { HostStage } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
-import type { Entry } from "./driver.ts";
+import type { Entry } from "./entries.ts";
 import type { Keeper, Linked } from "./keeper.ts";
 import type { LogStore } from "./log-store.ts";
 import { translate } from "./translate.ts";
+import { whoLeads } from "./who-leads.ts";
 
 export type IntakeDeps = {
   readonly host: HostSpec;
@@ -26,6 +28,8 @@ export type IntakeDeps = {
   readonly onBytes: (host: string, stream: string, data: Uint8Array, at: number) => void;
   readonly notice: (text: string) => void;
   readonly stage: () => HostStage;
+  /** What a look at it finds is not known: it was never linked, or another controller linked it. */
+  readonly needsFacts: () => boolean;
   readonly isDrained: () => boolean;
   readonly attempt: () => number;
   /** Of the agent that took the run on: it names the boot and the container. null: none did yet. */
@@ -69,25 +73,28 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     const { link } = found;
     const record = deps.record();
     const fence = { run, epoch: record.epoch, controller: record.controller };
+    let sessionNames: readonly string[] | undefined;
     try {
-      const { events } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
+      const { events, sessionNames: names } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
       if (events < next) {
         deps.notice("the agent has lost its record of this run; what it says from now on is taken as new");
         next = events;
         acknowledged = events;
       }
+      sessionNames = names;
       await link.command({ do: "subscribe", ...fence, eventsFrom: next, cursors: logs.cursors(host.name) });
     } catch (error) {
-      if (!(error instanceof NexaError && error.code === "LINK_LOST")) notTaken(found, error);
+      if (!(error instanceof NexaError && error.code === "LINK_LOST")) await notTaken(found, error);
       return;
     }
     linked = found;
     unseenWhy = "";
+    const stage = deps.stage();
     const before = deps.agentKey();
     if (before !== null && before !== found.agent.key) {
       deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
     }
-    if (deps.stage() === "waiting") {
+    if (deps.needsFacts()) {
       const { facts, agent, transport } = found;
       deps.apply({
         event: {
@@ -100,25 +107,30 @@ export function takeHost(deps: IntakeDeps): HostIntake {
           driver: transport.driver,
           why: transport.why,
           dialled: transport.address,
+          ...(sessionNames === undefined ? {} : { sessionNames }),
         },
       });
-    } else deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
+    }
+    if (stage !== "waiting") deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
     deps.ready();
   };
 
   /** Fenced, or its disk is full: said at once, and tried again with the keeper's backoff. */
-  const notTaken = ({ link }: Linked, error: unknown): void => {
+  const notTaken = async ({ link }: Linked, error: unknown): Promise<void> => {
     const problem = toProblem(error, host.name);
+    const leader = problem.code === "FENCED" ? await whoLeads(link, run, deps.record().controller) : null;
+    // A run that is new here and met another one of its name is no takeover.
+    if (leader !== null && (deps.stage() !== "waiting" || leader.epoch > deps.record().epoch)) return deps.apply({ event: leader });
     if (deps.stage() === "waiting") return deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
     unseen(problem.message);
     link.close();
   };
 
   /** Told once for each reason. */
-  const unseen = (why: string): void => {
+  const unseen = (why: string, kind: UnseenKind = "silent"): void => {
     if (why === unseenWhy) return;
     unseenWhy = why;
-    deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why } });
+    deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why, ...(kind === "auth" ? { kind } : {}) } });
   };
 
   const onEvent = (from: string, raw: unknown): void => {
@@ -214,7 +226,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       linked: (found) => void onLinked(found),
       refused: (problem) => {
         if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
-        else unseen(problem.message);
+        else unseen(problem.message, problem.code === "AUTH_FAILED" ? "auth" : "silent");
       },
       lost: (why) => {
         const was = linked;

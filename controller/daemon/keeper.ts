@@ -204,14 +204,14 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
   return { current: () => linked, listen, close };
 }
 
-const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>
+export const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>
   host.transport === "local" ? Promise.resolve(openLocal(host.name, options)) : connectHost({ ...host, host: host.sshHost ?? host.name }, options);
 
 /**
  * The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. That holds a session for as long
  * as the link, so it has a connection of its own: under MaxSessions 1 nothing else could run.
  */
-async function reachSocket(transport: Transport, host: string, path: string, another: () => Promise<Transport>): Promise<Duplex> {
+export async function reachSocket(transport: Transport, host: string, path: string, another: () => Promise<Transport>): Promise<Duplex> {
   try {
     return await transport.openSocket(path);
   } catch (error) {

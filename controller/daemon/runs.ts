@@ -1,24 +1,27 @@
 /** All runs of this controller: the live ones with their drivers, the ended ones as files. */
 
-import { mkdirSync, rmSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
-import type { RunEvent } from "../../cluster/run/events.ts";
+import { start } from "../../cluster/run/reduce.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
-import type { Lent, LogLine, RunSummary } from "../../cluster/viewer.ts";
-import { cacheDir, makeDir, runDir, runsDir } from "../paths.ts";
+import type { FoundRun, Lent, LogLine, RunSummary, TakenRun } from "../../cluster/viewer.ts";
+import { makeDir, runDir } from "../paths.ts";
 import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
-import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
+import type { Snapshot } from "../sync/snapshot.ts";
 import { type Driver, driveRun } from "./driver.ts";
+import { claimDir, writeEvents, writeFirst } from "./first-events.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
 import { keepReach, withReach } from "./kept-reach.ts";
 import { mayWrite } from "./layout.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
 import { openLogStore } from "./log-store.ts";
+import { codeTaken, sameSnapshot, snapshotOf } from "./run-code.ts";
 import { keepSecrets } from "./secrets.ts";
 import { fold, readStored, storedRuns } from "./stored-runs.ts";
+import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
 import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
 
@@ -46,6 +49,8 @@ export function openRuns(controller: string) {
   const live = new Map<string, LiveRun>();
   /** Runs that are over and wait for hosts that could not be asked. */
   const owing = new Map<string, Driver>();
+  /** Runs that another controller leads now. */
+  const lost = new Map<string, RunState>();
   const keepers = new Map<string, Keeper>();
   const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
   const wakefulness = watchWakefulness((sleptMs) => {
@@ -101,6 +106,7 @@ export function openRuns(controller: string) {
         each((w) => w.done());
       },
       onDone: () => {
+        if (driver.state().fenced !== null) lost.set(run, driver.state());
         owing.delete(run);
         feed?.flush(Date.now());
         live.delete(run);
@@ -115,7 +121,7 @@ export function openRuns(controller: string) {
   };
 
   /** Errors: RUN_NAME_TAKEN, and what the snapshot refuses. The snapshot is taken now: what is edited later does not travel. */
-  const start = async (spec: RunSpec, secrets: SecretValues, lent: Lent, by: string): Promise<string> => {
+  const request = async (spec: RunSpec, secrets: SecretValues, lent: Lent, by: string): Promise<string> => {
     const taken = [...live.values()].map((r) => r.driver.state()).find((state) => state.spec.name === spec.name && !isOver(state));
     if (taken !== undefined) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: taken.spec.run });
     if (starting.has(spec.name)) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: spec.run });
@@ -128,7 +134,7 @@ export function openRuns(controller: string) {
       const at = Date.now();
       writeFirst(run, [
         { at, type: "requested", spec: { ...spec, run }, by },
-        { at, type: "controller-started", controller, epoch: 1 },
+        { at, type: "controller-started", controller, epoch: 1, machine: hostname() },
         ...(snapshot === null ? [] : [codeTaken(snapshot, at)]),
       ]);
       drive(run, lent, () => Promise.resolve(snapshot));
@@ -144,6 +150,7 @@ export function openRuns(controller: string) {
       try {
         const state = fold(lines);
         if (state === null) continue;
+        if (state.fenced !== null && !isOver(state)) lost.set(run, state);
         if (isUnfinished(state)) goOn(run, state);
         else tidyUp(run, state);
       } catch (error) {
@@ -154,15 +161,26 @@ export function openRuns(controller: string) {
 
   const goOn = (run: string, state: RunState): void => {
     const lent = { env: withReach(run, definedEnv()), agentSocket: process.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: false };
-    let taken: Promise<Snapshot | null> | undefined;
-    const snapshot = (): Promise<Snapshot | null> => {
-      taken ??= sameSnapshot(state);
-      return taken;
-    };
     const epoch = Math.max(1, state.epoch + (state.controller === controller ? 0 : 1));
-    const { driver } = drive(run, lent, snapshot);
-    driver.apply({ at: Date.now(), type: "controller-started", controller, epoch });
+    const { driver } = drive(run, lent, sameSnapshot(state));
+    driver.apply({ at: Date.now(), type: "controller-started", controller, epoch, machine: hostname() });
   };
+
+  /** Errors: what takeOver refuses, STATE_WRITE. */
+  const takeFromHosts = (wish: Wish, notice: TakeoverDeps["notice"], cancelled: AbortSignal): Promise<TakenRun> => {
+    const driven = (run: string): RunState | null => live.get(run)?.driver.state() ?? null;
+    const begin: TakeoverDeps["begin"] = (run, event, lent) => {
+      makeDir(runDir(run)); // there already, when this controller led it once
+      writeEvents(run, [event]);
+      keepReach(run, lent.env);
+      lost.delete(run);
+      drive(run, lent, sameSnapshot(start(event)));
+    };
+    return takeOver(wish, { controller, driven, begin, notice, cancelled });
+  };
+
+  const findKept = (hosts: readonly HostSpec[], lent: Lent, notice: TakeoverDeps["notice"]): Promise<readonly FoundRun[]> =>
+    findRuns(hosts, lent, controller, notice);
 
   const get = (run: string): LiveRun => {
     const found = live.get(run);
@@ -172,7 +190,13 @@ export function openRuns(controller: string) {
 
   const summaries = (all: boolean): RunSummary[] => {
     const ended = all ? storedRuns().filter(({ run }) => !live.has(run)) : [];
-    const states = [...live.values()].map((r) => r.driver.state()).concat(ended.map(({ lines }) => fold(lines)).filter((state) => state !== null));
+    const recently = [...lost.values()].filter((state) => !all && Date.now() - (state.fenced?.at ?? 0) < CLEAN_MS);
+    const states = [...live.values()]
+      .map((r) => r.driver.state())
+      .concat(
+        recently,
+        ended.map(({ lines }) => fold(lines)).filter((state) => state !== null),
+      );
     return states.map(summarise).sort((a, b) => b.requestedAt - a.requestedAt);
   };
 
@@ -204,7 +228,20 @@ export function openRuns(controller: string) {
     if (owingHosts(state).length > 0 && !live.has(run) && !owing.has(run)) goOn(run, state);
   };
 
-  return { start, resume, remind, isBusy: () => live.size + owing.size > 0, get, live, summaries, find, linkTo, close };
+  return {
+    start: request,
+    takeOver: takeFromHosts,
+    findKept,
+    resume,
+    remind,
+    isBusy: () => live.size + owing.size > 0,
+    get,
+    live,
+    summaries,
+    find,
+    linkTo,
+    close,
+  };
 }
 
 /** Entries that are reached alike share a link. */
@@ -214,62 +251,14 @@ const keyOf = (host: HostSpec, env: ReachEnv): string =>
     host.transport === "local" ? "" : reachKey(env),
   ]);
 
-function snapshotOf(spec: RunSpec): Promise<Snapshot | null> {
-  if (spec.code.kind !== "snapshot") return Promise.resolve(null);
-  const mustHold = spec.job.kind === "script" ? [spec.job.script] : [];
-  return takeSnapshot(spec.code.root, { cacheFile: join(cacheDir(), "hashes.json"), mustHold });
-}
-
-/** Run ids have a grain of one second: a second run in it gets a suffix. */
-function claimDir(wanted: string): string {
-  makeDir(runsDir());
-  for (let k = 1; ; k += 1) {
-    const run = k === 1 ? wanted : `${wanted}_${k}`;
-    try {
-      mkdirSync(runDir(run), { mode: 0o700 });
-      return run;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-  }
-}
-
 /** Ended runs are cleaned up after on hosts for this long after a crash. */
 const CLEAN_MS = 24 * 3600_000;
 
 function isUnfinished(state: RunState): boolean {
+  if (state.fenced !== null) return false;
   if (!isOver(state)) return true;
   const isRecent = Date.now() - (state.endedAt ?? 0) < CLEAN_MS;
   return isRecent && hostsOf(state).some((host) => host.agent !== null && host.stage !== "forgot");
-}
-
-/** The first events of a run are there whole or not at all. */
-function writeFirst(run: string, events: readonly RunEvent[]): void {
-  const journal = openJournal(runDir(run));
-  try {
-    journal.append(events.map((event) => ({ event })));
-  } catch (error) {
-    rmSync(runDir(run), { recursive: true, force: true });
-    throw fail("STATE_WRITE", { path: runDir(run), why: error instanceof Error ? error.message : String(error) }, error);
-  } finally {
-    journal.close();
-  }
-}
-
-const codeTaken = (snapshot: Snapshot, at: number): RunEvent => ({
-  at,
-  type: "code-taken",
-  tree: snapshot.tree,
-  files: snapshot.entries.length,
-  bytes: snapshot.totalBytes,
-  notes: snapshot.notes.slice(0, 50),
-});
-
-/** After a restart the code is read again; another than the one that some hosts may have would make ranks that differ. */
-async function sameSnapshot(state: RunState): Promise<Snapshot | null> {
-  const snapshot = await snapshotOf(state.spec);
-  if (snapshot !== null && snapshot.tree !== state.tree) throw fail("CODE_MOVED", { root: snapshot.root, run: state.spec.run });
-  return snapshot;
 }
 
 export const definedEnv = (): Record<string, string> =>
@@ -287,4 +276,5 @@ export const summarise = (state: RunState): RunSummary => ({
   file: state.spec.file,
   by: state.by,
   failure: state.failure?.text ?? state.trouble?.text ?? null,
+  ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine }),
 });

@@ -5,11 +5,13 @@ import { fail, toProblem } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import { type Pong, type Request, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { runDir, stateDir } from "../paths.ts";
+import { answerHang } from "./answer-hang.ts";
 import { answerLogs } from "./answer-logs.ts";
 import { answerWatch } from "./answer-watch.ts";
-import { type Asked, isSlow, say, tell } from "./asked.ts";
+import { type Asked, drained, say, tell } from "./asked.ts";
 import { execOnLink } from "./exec-link.ts";
 import type { Runs } from "./runs.ts";
+import { mustLead } from "./takeover.ts";
 
 /** A request line: a spec with its environment fits many times. In bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
@@ -22,6 +24,7 @@ function serve(runs: Runs, info: ServerInfo, socket: Socket): void {
   const cancels = new Map<number, AbortController>();
   let buffer = "";
   socket.setEncoding("utf8");
+  socket.setMaxListeners(0); // each answer that waits for room listens
   socket.on("error", () => undefined);
   socket.on("close", () => {
     for (const cancel of cancels.values()) cancel.abort();
@@ -84,12 +87,17 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
     }
     case "up":
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };
+    case "find-runs":
+      return runs.findKept(request.hosts, request.lent, (host, text) => tell(asked, { kind: "notice", host, text }));
+    case "take-over":
+      return runs.takeOver(request, (host, text) => tell(asked, { kind: "notice", host, text }), asked.cancelled);
     case "watch":
       return answerWatch(runs, request, asked);
     case "logs":
       return answerLogs(runs, request, asked);
     case "stop": {
       const { state } = runs.find(request.run);
+      mustLead(state);
       if (isOver(state)) {
         runs.remind(request.run);
         return { over: true };
@@ -98,10 +106,11 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       runs.get(request.run).driver.apply({ at: Date.now(), type: "stop-requested", by: request.by, why: request.why, graceMs });
       return { over: false };
     }
+    case "hang":
+      return answerHang(runs, request.run, asked.cancelled);
     case "exec":
-      return execOnLink(runs.linkTo(request.host, request.reach ?? {}), request, asked.cancelled, (fd, data) => {
-        tell(asked, { kind: "output", fd, data: data.toString("base64") });
-        return !isSlow(asked);
+      return execOnLink(runs.linkTo(request.host, request.reach ?? {}), request, asked.cancelled, async (fd, data) => {
+        if (!tell(asked, { kind: "output", fd, data: data.toString("base64") })) await drained(asked);
       });
     case "quit":
       setImmediate(info.quit);

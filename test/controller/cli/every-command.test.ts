@@ -17,6 +17,7 @@ function answer({ request, item, end }: Asked): void {
   if (request.ask === "up") return end({ run: SPEC.run });
   if (request.ask === "exec") return end({ code: 0, signal: null });
   if (request.ask === "logs") item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\u001b[31mred" } });
+  if (request.ask === "take-over") return end({ run: SPEC.run, from: "controller x", epoch: 2, isMajority: true, won: 2, hosts: 2 });
   if (request.ask === "watch") {
     for (const [index, event] of ENDED.entries()) item({ kind: "event", index, event });
     item({ kind: "notice", host: null, text: "a word" });
@@ -37,6 +38,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   up: { ok: [], wrong: [noFile, badFile, { args: ["train.py"], exit: 2, code: "USAGE" }] },
   attach: { ok: [], wrong: [noRun] },
   ps: { ok: [] },
+  takeover: { ok: ["-d"], wrong: [noFile] },
   status: { ok: [], wrong: [noRun] },
   runs: { ok: [], wrong: [{ args: ["--limit", "x"], exit: 2, code: "USAGE" }] },
   logs: { ok: [], wrong: [noRun, { args: ["--grep", "("], exit: 2, code: "USAGE" }] },

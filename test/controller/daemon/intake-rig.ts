@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fail } from "../../../cluster/errors.ts";
 import type { Command } from "../../../cluster/protocol.ts";
 import type { HostSpec } from "../../../cluster/spec.ts";
-import { type Entry, nextAgentEvent } from "../../../controller/daemon/driver.ts";
+import { type Entry, nextAgentEvent } from "../../../controller/daemon/entries.ts";
 import { takeHost } from "../../../controller/daemon/intake.ts";
 import type { JournalLine } from "../../../controller/daemon/journal.ts";
 import type { HostListener, Keeper, Linked } from "../../../controller/daemon/keeper.ts";
@@ -69,6 +69,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     onBytes: (_, __, data) => void told.push(Buffer.from(data)),
     notice: (text) => void notices.push(text),
     stage: () => stage,
+    needsFacts: () => stage === "waiting",
     isDrained: () => stage === "drained",
     agentKey: () => null,
     attempt: () => 1,

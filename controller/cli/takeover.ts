@@ -1,0 +1,53 @@
+/** `takeover`: this machine's controller leads a run from here on, from what its hosts have on record; what runs goes on. */
+
+import { sanitiseWord } from "../../cluster/sanitise.ts";
+import type { Lent, TakenRun } from "../../cluster/viewer.ts";
+import { absoluteReach } from "../reach/reach-env.ts";
+import type { Client } from "./client.ts";
+import type { Options, Run } from "./commands.ts";
+import type { Context } from "./context.ts";
+import { findOrStartDaemon } from "./daemon-start.ts";
+import { loadHosts } from "./load-cluster.ts";
+import { watchRun, whoAsks } from "./watch-run.ts";
+
+/** Lines of before that give the newcomer a picture. */
+const BEFORE = 20;
+
+/** What a command lends the controller: the base of local hosts' environments, and the SSH agent. */
+export function lentOf(context: Context, options: Options): Lent {
+  const env = Object.fromEntries(Object.entries(context.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
+  return { env: absoluteReach(env, context.cwd), agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
+}
+
+/** Errors: TAKEN, NO_MAJORITY, RUN_NOT_KEPT. */
+export async function takeRun(context: Context, client: Client, wanted: string | null, options: Options): Promise<TakenRun> {
+  const { hosts, file } = loadHosts(context, undefined, options);
+  const run = wanted === "latest" ? null : wanted;
+  const request = { ask: "take-over", hosts, run, force: options.force === true, file, lent: lentOf(context, options), by: whoAsks() } as const;
+  const items = client.stream(request);
+  for (;;) {
+    const { done, value } = await items.next();
+    if (done === true) return value as TakenRun;
+    if (value.kind === "notice") context.say(sanitiseWord(value.host === null ? value.text : `${value.host}: ${value.text}`));
+  }
+}
+
+/** After a takeover: what was said, and the run as it goes on. */
+export async function watchTaken(context: Context, client: Client, taken: TakenRun, isDetached: boolean): Promise<number> {
+  const { run, from, epoch, isMajority, won, hosts } = taken;
+  const words =
+    from === null ? `${run} is led from here already` : `${run} was led by ${from}; this controller leads it now (${won} of ${hosts} hosts, epoch ${epoch})`;
+  context.say(`==> ${sanitiseWord(words)}`);
+  if (!isMajority) context.say("    without a majority of the hosts it is only watched, and can be stopped there: nothing is started");
+  if (!isDetached) return watchRun(context, client, run, { known: null, last: BEFORE, stopsOnSignal: false });
+  client.close();
+  if (context.json) context.printJson({ ...taken, isDetached: true });
+  else context.print(run);
+  return 0;
+}
+
+export const takeover: Run = async (context, [wanted], options) => {
+  const client = await findOrStartDaemon();
+  const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
+  return watchTaken(context, client, taken, options.detach === true);
+};
