@@ -16,10 +16,17 @@ const readText = (path: string): string | null => {
 
 /** cgroup2 counts what is below, also what is gone by now; null where there is no such count. */
 function count(): number | null {
-  const inside = /^0::(.*)$/m.exec(readText("/proc/self/cgroup") ?? "")?.[1];
+  const cgroups = readText("/proc/self/cgroup") ?? "";
+  const inside = /^0::(.*)$/m.exec(cgroups)?.[1];
+  const first = /^\d+:[^:\n]*\bmemory\b[^:\n]*:(.*)$/m.exec(cgroups)?.[1]; // cgroup 1 counts what was killed in it only
   // In a namespace of its own a cgroup's path may lead out of what is mounted: the mount's top is then the container's.
-  const directories = inside === undefined ? [] : [join("/sys/fs/cgroup", inside), join("/sys/fs/cgroup/unified", inside), "/sys/fs/cgroup"];
-  const files = [...directories.map((dir) => join(dir, "memory.events")), "/sys/fs/cgroup/memory/memory.oom_control"];
+  const files = [
+    ...(inside === undefined
+      ? []
+      : [join("/sys/fs/cgroup", inside), join("/sys/fs/cgroup/unified", inside), "/sys/fs/cgroup"].map((dir) => join(dir, "memory.events"))),
+    ...(first === undefined ? [] : [join("/sys/fs/cgroup/memory", first, "memory.oom_control")]),
+    "/sys/fs/cgroup/memory/memory.oom_control",
+  ];
   for (const file of files) {
     const kills = /^oom_kill (\d{1,15})$/m.exec(readText(file) ?? "")?.[1];
     if (kills !== undefined) return Number(kills);

@@ -1,11 +1,11 @@
 /** How one rank ended, and whether that may be why the attempt did. */
 
 import type { Finding } from "../findings/finding.ts";
-import { type Found, findIn, withoutConsequences } from "../findings/match.ts";
+import { type Found, findIn, matchLine, withoutConsequences } from "../findings/match.ts";
 import type { Evidence, RankExit } from "./evidence.ts";
 import { gpuOf, type KernelOom, oomOf, tellMemory } from "./kernel-words.ts";
 import { type Suspect, suspect, type Tier } from "./suspect.ts";
-import { type Exception, exceptionOf, lastException, placeOf, tellException } from "./traceback.ts";
+import { crashFrame, type Exception, exceptionOf, lastException, placeOf, tellException, tellFrame } from "./traceback.ts";
 
 const NEVER_BETTER = new Set(["ModuleNotFoundError", "ImportError", "SyntaxError", "IndentationError", "TabError"]);
 /** Another's end as this rank's Python sees it, where no finding is nearer. */
@@ -13,6 +13,8 @@ const NOTICED =
   /\bDist(?:Network|Store|Backend)?Error\b|^(?:BrokenPipe|ConnectionReset|ConnectionAborted|ConnectionRefused|EOF)Error\b|[Cc]onnection (?:reset|closed|refused)|Broken pipe|\bgloo\b|\bNCCL\b/;
 /** What programs raise when they are asked to end. */
 const ASKING = /SIGTERM|[Ss]ignal|[Tt]erminat|[Ii]nterrupt|[Pp]reempt|[Ss]hut ?down/;
+/** Native crashes, of which faulthandler tells. */
+const CRASHES = new Set(["SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT"]);
 /** Sent by people and launchers rather than by faults. */
 const ASKED = new Set(["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT"]);
 const NAMES: Readonly<Record<number, string>> = {
@@ -152,7 +154,7 @@ function bySignal(about: About, signal: string): Suspect {
   const found = inLog(about);
   const match = found.at(-1);
   const proofs = [ending(about), ...found.slice(-3).map(({ line }) => about.said(line))];
-  const what = `was ended by ${signal}`;
+  const what = `was ended by ${signal}${CRASHES.has(signal) ? tellFrame(crashFrame(about.text)) : ""}`;
   const common = { ...base(about), place: `signal:${signal}`, proofs, code: match?.finding.code ?? null };
   if (ASKED.has(signal)) return suspect({ ...common, tier: match?.finding.role === "symptom" ? 6 : 4, kind: "signal", what });
   if (signal !== "SIGABRT") return suspect({ ...common, tier: 1, kind: match?.finding.kind === "gpu" ? "gpu" : "signal", what });
@@ -187,7 +189,8 @@ function byStatus(about: About): Suspect {
     });
   const found = inLog(about);
   const match = found.at(-1);
-  const proofs = [ending(about), ...(found.length > 0 ? found.slice(-3).map(({ line }) => said(line)) : lines.slice(-3).map(said))];
+  const last3 = found.length > 0 ? found.slice(-3).map(({ line }) => line) : lines.slice(-3).filter((line) => matchLine(line)?.finding.role !== "harmless");
+  const proofs = [ending(about), ...last3.map(said)];
   if (match === undefined) return ended(about, exit.code === null ? 4 : 1, proofs);
   const { finding } = match;
   return suspect({

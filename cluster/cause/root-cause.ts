@@ -19,7 +19,7 @@ export function rootCause(evidence: Evidence): Cause {
   if (first === undefined) return nothingKnown(evidence);
   const { tier, at, who, what, proofs, ...cause } = first;
   const others = suspects.filter((one) => one !== first && one.rank !== null && one.rank !== first.rank);
-  const words = [...proofs.slice(0, OWN_MAX), ...others.flatMap((one) => one.proofs.slice(0, 1))];
+  const words = [...proofs.slice(0, OWN_MAX), ...others.flatMap(({ proofs: of }) => of.find((line) => !/: File "/.test(line)) ?? [])];
   return {
     ...cause,
     host: cause.host === null ? null : cleaned(cause.host, LINE_MAX),

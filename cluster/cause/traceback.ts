@@ -75,11 +75,30 @@ export function exceptionOf(message: string, callstack: string): Exception | nul
   return match === undefined ? null : { type: match.type ?? "", message: (match.message ?? "").slice(0, MESSAGE_MAX), lines, frame: null, isUncaught: true };
 }
 
+/** Where a native crash came from, as faulthandler writes it: the innermost frame of the user's code in the thread that crashed. */
+export function crashFrame(text: string): Frame | null {
+  const lines = text.split(/\r?\n/).map(withoutPrefix);
+  const start = lines.findLastIndex((line) => line.startsWith("Fatal Python error: "));
+  const headOf = (head: string): number => (start < 0 ? -1 : lines.findIndex((line, at) => at > start && line.startsWith(head)));
+  const current = headOf("Current thread ");
+  const thread = current >= 0 ? current : headOf("Thread ");
+  const frames: Frame[] = [];
+  for (const line of thread < 0 ? [] : lines.slice(thread + 1, thread + 200)) {
+    const groups = /^ {1,8}File "(?<file>[^"\n]{1,1000})", line (?<line>\d{1,9}) in (?<name>[^\n]{1,200})/.exec(line)?.groups;
+    if (groups === undefined) break;
+    frames.push({ file: groups.file ?? "", line: Number(groups.line), name: groups.name ?? "" });
+  }
+  return frames.find(({ file }) => !FOREIGN.test(file)) ?? frames[0] ?? null;
+}
+
+/** " at train.py:88 in step()". */
+export const tellFrame = (frame: Frame | null): string =>
+  frame === null ? "" : ` at ${baseOf(frame.file)}:${frame.line}${/^\w+$/.test(frame.name) ? ` in ${frame.name}()` : ""}`;
+
 /** "raised ValueError: bad batch at train.py:88 in step()". */
 export function tellException({ type, message, frame }: Exception): string {
   const said = message === "" ? type : `${type}: ${message}`;
-  const where = frame === null ? "" : ` at ${baseOf(frame.file)}:${frame.line}${/^\w+$/.test(frame.name) ? ` in ${frame.name}()` : ""}`;
-  return `raised ${said}${where}`;
+  return `raised ${said}${tellFrame(frame)}`;
 }
 
 /** Without what changes from attempt to attempt: addresses, numbers, paths of this attempt. */

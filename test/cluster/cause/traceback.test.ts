@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { exceptionOf, lastException, placeOf, tellException } from "../../../cluster/cause/traceback.ts";
+import { crashFrame, exceptionOf, lastException, placeOf, tellException, tellFrame } from "../../../cluster/cause/traceback.ts";
 
 const told = (text: string): string | null => {
   const exception = lastException(text);
@@ -74,6 +74,21 @@ test("a place is the same in every attempt: no addresses, numbers or directories
   assert.equal(at(PLAIN), "train.py:88 ValueError");
   assert.equal(at(PLAIN.replaceAll("/home/u/run", "/home/u/run2").replace("bad batch\n", "bad batch 7 <object at 0x7f01>\n")), "train.py:88 ValueError");
   assert.equal(placeOf(exceptionOf("KeyError: 'x' 17 at 0x7f", "") ?? assert.fail()), "KeyError 'x' # at #");
+});
+
+test("a native crash: the user's frame of the thread that crashed", () => {
+  const fatal = `Fatal Python error: Segmentation fault
+
+Current thread 0x00007f0abec9e740 (most recent call first):
+  File "/opt/python/lib/python3.11/ctypes/__init__.py", line 519 in string_at
+  File "/home/u/run/train.py", line 7 in step
+  File "/home/u/run/train.py", line 15 in <module>
+
+Extension modules: numpy._core._multiarray_umath (total: 1)
+`;
+  assert.equal(tellFrame(crashFrame(fatal)), " at train.py:7 in step()");
+  assert.equal(crashFrame("Fatal Python error: Aborted\n\nThread 0x00007f7d (most recent call first):\n  <no Python frame>\n"), null);
+  assert.equal(crashFrame("Segmentation fault"), null);
 });
 
 test("any text is read", () => {

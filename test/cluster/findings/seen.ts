@@ -31,6 +31,11 @@ export const SEEN: readonly (readonly [string, string | null])[] = [
   ["slurm-train-compute-0-0:2139:2139 [0] NCCL INFO NET/IB : No device found.", null],
   ["oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/job,task_memcg=/job,task=python3,pid=17041,uid=1000", "KERNEL_OOM"],
   ["Memory cgroup out of memory: Killed process 17041 (python3) total-vm:98213744kB, anon-rss:32505856kB, file-rss:0kB, shmem-rss:0kB", "KERNEL_OOM"],
+  [
+    "Memory cgroup out of memory: Killed process 12730 (python3) total-vm:323780kB, anon-rss:65280kB, file-rss:6592kB, shmem-rss:0kB, UID:0 pgtables:184kB",
+    "KERNEL_OOM",
+  ],
+  ["python3 invoked oom-killer: gfp_mask=0xcc0(GFP_KERNEL), order=0, oom_score_adj=0", null],
   ["dmesg: read kernel buffer failed: Operation not permitted", null],
   ["Permission denied (publickey,password).", "SSH_REFUSED"],
   ["kex_exchange_identification: Connection closed by remote host", "SSH_REFUSED"],
