@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 from typing import Any
@@ -55,11 +56,22 @@ def cpu_ns(pid: int) -> int:
     return total
 
 
+def switches_of(pid: int) -> int:
+    """How often the main thread has gone to sleep by itself."""
+    match = re.search(r"^voluntary_ctxt_switches:\s*(\d+)", read_text(f"/proc/{pid}/status"), re.MULTILINE)
+    return 0 if match is None else int(match[1])
+
+
 def read_word(path: str) -> str:
-    """One of the small files of /proc; "" when it may not be read."""
+    """The beginning of one of the small files of /proc."""
+    return read_text(path).replace("\0", " ").strip()[:_WORD_MAX]
+
+
+def read_text(path: str) -> str:
+    """ "" when it may not be read."""
     try:
         with open(path, "rb") as f:
-            return f.read(4096).replace(b"\0", b" ").decode("utf-8", "replace").strip()[:_WORD_MAX]
+            return f.read(8192).decode("utf-8", "replace")
     except OSError:
         return ""
 
@@ -98,6 +110,7 @@ def look_at(pid: int, cpus: float, question: Question | None, until: float) -> d
         "state": stat.state,
         "wchan": "" if wchan == "0" else wchan,
         "cpus": round(cpus, 3),
+        "switches": switches_of(pid),
         "threads": threads,
         "source": source,
         "why": why[:_WORD_MAX],

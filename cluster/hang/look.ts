@@ -20,6 +20,8 @@ const processLook = z.object({
   wchan: word,
   /** CPUs that all its threads together use, 1 being one of them busy. */
   cpus: z.number().nonnegative(),
+  /** How often its main thread has gone to sleep by itself so far: a thread that is stuck does not wake up to do so. */
+  switches: z.number().nonnegative(),
   threads: z.array(thread).max(64),
   /** Who read the stacks; null: nobody could, see `why`. */
   source: z.enum(["faulthandler", "py-spy"]).nullable(),

@@ -13,6 +13,8 @@ export const BUSY_MS = 30 * 60_000;
 const BUSY_FACTOR = 5;
 /** Less is the life of helper threads. */
 const IDLE_CPUS = 0.05;
+/** Sleeps of a main thread in a second that only work explains: waits with a time limit, a data loader's say, and our own signals are far fewer. */
+const SLEEPS_PER_S = 5;
 
 /** null: not yet. */
 export function judgeLooks(first: Look, second: Look, overdue: Overdue, now: number): HangVerdict | null {
@@ -36,16 +38,17 @@ export function hasMoved(first: Look, second: Look): boolean {
     const before = first.ranks.find((one) => one.rank === rank.rank);
     if (before === undefined) return true;
     const earlier = new Map(processesOf(before).map((process) => [process.pid, process]));
-    return processesOf(rank).some((process) => moved(earlier.get(process.pid), process));
+    return processesOf(rank).some((process) => moved(earlier.get(process.pid), process, (second.at - first.at) / 1000));
   });
 }
 
 const processesOf = ({ main, others }: Look["ranks"][number]): ProcessLook[] => [...(main === null ? [] : [main]), ...others];
 
 /** A rank that spins in a collective keeps its stack, so the stack counts first. A new process is something that moved. */
-function moved(before: ProcessLook | undefined, after: ProcessLook): boolean {
+function moved(before: ProcessLook | undefined, after: ProcessLook, seconds: number): boolean {
   if (after.state.startsWith("Z") || after.state.startsWith("T")) return false;
   if (before === undefined) return true;
+  if (after.switches - before.switches > SLEEPS_PER_S * seconds) return true;
   const [earlier, later] = [placeOf(before), placeOf(after)];
   if (earlier !== null && later !== null) return earlier !== later;
   return before.cpus > IDLE_CPUS && after.cpus > IDLE_CPUS;

@@ -137,6 +137,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./stop.ts")).stop,
   },
   {
+    name: "hang",
+    about: "Where every rank is, and who waits for whom: one sentence, then the ranks by what they do; -v shows their stacks. Nothing is paused.",
+    args: [run],
+    options: [],
+    examples: ["nexadist hang", "nexadist hang -v", "nexadist hang latest --json | jq .groups"],
+    takesRest: false,
+    load: async () => (await import("./hang.ts")).hang,
+  },
+  {
     name: "exec",
     about: "Run a command on all or some hosts at once. It reads nothing: stdin is not sent.",
     args: [file],
