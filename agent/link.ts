@@ -134,6 +134,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
         },
       );
     } else if (message.type === "ack") {
+      if (message.exec !== undefined) execs.taken(message.exec.id, message.exec.bytes);
       if (message.cursors !== undefined) subscriptions.get(message.run)?.tail.ack(message.cursors);
     }
   };

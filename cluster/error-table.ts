@@ -106,7 +106,7 @@ export const ERRORS = {
   CHECKPOINT_UNKNOWN: entry(EXIT.runFailed, "{host}: {why}, so the last complete checkpoint is not known", "no attempt begins from nothing while it may be there; it is asked again"),
   CHECKPOINT_FILE: entry(EXIT.runFailed, "the checkpoint's file {path}: {why}", "free space or mend permissions in paths.checkpoints there: df -h, ls -ld"),
   HOST_WRITE: entry(EXIT.unreachable, "cannot write {path}: {why}", "free space or mend permissions there: df -h, ls -ld"),
-  EXEC_SLOW: entry(EXIT.runFailed, "{host}: the command was ended: it writes faster than this terminal reads", "let it write to a file there, then: nexadist cp {host}:FILE ."),
+  EXEC_SLOW: entry(EXIT.runFailed, "{host}: the command was ended: it writes faster than it is read here, and the agent there is too old to make it wait", "nexadist agent upgrade --host {host}; or let it write to a file there, then: nexadist cp {host}:FILE ."),
   EXEC_UNENDED: entry(EXIT.unreachable, "the command was to be ended after {seconds} s, and the host does not say that it was: it may still run there", "nexadist exec -- ps -ef"),
   EXEC_FAILED: entry(EXIT.runFailed, "{command} cannot be started: {why}", "is it installed there, and on the PATH of a non-interactive session?"),
 } as const satisfies Record<string, Entry>;

@@ -152,8 +152,8 @@ export const commandSchema = z.discriminatedUnion("do", [
   z.object({ do: z.literal("stacks"), ...authority, attempt: z.int() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
   z.object({ do: z.literal("forget"), ...authority }),
-  /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. */
-  z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment }),
+  /** Ad-hoc command that finds nothing on stdin; output as binary frames {t:"exec"}, reply {code, signal} at its end. `window`: bytes that may be on their way, not acknowledged. */
+  z.object({ do: z.literal("exec"), argv: z.array(z.string()), cwd: z.string().nullable(), env: environment, window: z.int().positive().optional() }),
   z.object({ do: z.literal("exec-kill"), target: z.int() }),
   /** Is anybody at this SSH port? Reply {saw: alive | mute | dead}. */
   z.object({ do: z.literal("knock"), host: z.string().max(256), port: z.int().min(1).max(65_535), limitMs: z.int().min(1).max(10_000) }),
@@ -169,8 +169,14 @@ export type Command = z.infer<typeof commandSchema>;
 export const toAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello"), protocol: z.int(), token: z.string(), controller: z.string() }),
   z.object({ type: z.literal("command"), id: z.int(), command: commandSchema }),
-  /** Everything before `events` and before each offset is on the controller's disk. */
-  z.object({ type: z.literal("ack"), run: z.string(), events: z.int().optional(), cursors: z.record(z.string(), z.int()).optional() }),
+  /** Everything before `events` and before each offset is on the controller's disk. `exec`: so much more of a command's output was taken; `run` is "" then. */
+  z.object({
+    type: z.literal("ack"),
+    run: z.string(),
+    events: z.int().optional(),
+    cursors: z.record(z.string(), z.int()).optional(),
+    exec: z.object({ id: z.int(), bytes: z.int().nonnegative() }).optional(),
+  }),
   z.object({ type: z.literal("beat") }),
 ]);
 export type ToAgent = z.infer<typeof toAgentSchema>;

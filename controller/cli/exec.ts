@@ -16,12 +16,14 @@ import { limitedScript, startLimit, timeoutMs } from "./exec-limit.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { onHosts, type Reached, withHost } from "./reach-host.ts";
 import { runScript } from "./remote-script.ts";
+import { room } from "./room.ts";
 
 type Ended = { readonly code: number | null; readonly signal: string | null; readonly via: "agent" | "ssh" | "ssh2" | "local"; readonly isTimedOut?: true };
-type Take = (fd: 1 | 2, data: Uint8Array) => void;
+/** Settles when there is room for more. */
+type Take = (fd: 1 | 2, data: Uint8Array) => void | Promise<void>;
 
-/** What --json keeps of a host's output, in bytes of each stream. */
-const KEEP = 8 * 1024 * 1024;
+/** What --json keeps of all output, in bytes. */
+const KEEP = 128 * 1024 * 1024;
 
 export const exec: Run = async (context, [file], options) => {
   const argv = context.rest ?? [];
@@ -38,10 +40,11 @@ export const exec: Run = async (context, [file], options) => {
   };
   process.once("SIGINT", onSignal);
   const outputs = new Map<string, Output>();
+  const budget = { bytes: KEEP };
   const done = await onHosts(
     hosts,
     async (host) => {
-      const output = context.json ? keepOutput() : printOutput(context, host.name);
+      const output = context.json ? keepOutput(budget) : printOutput(context, host.name);
       outputs.set(host.name, output);
       try {
         return await execOn(host, argv, limitMs, client, context, options, output.take, (kill) => kills.add(kill));
@@ -106,7 +109,7 @@ async function execWarm(client: Client, host: HostSpec, argv: readonly string[],
     for (;;) {
       const { done, value } = await items.next();
       if (done === true) return { ...(value as { code: number | null; signal: string | null }), via: "agent" };
-      if (value.kind === "output") take(value.fd, Buffer.from(value.data, "base64"));
+      if (value.kind === "output") await take(value.fd, Buffer.from(value.data, "base64"));
     }
   } catch (error) {
     // A controller that goes away before anything ran is no reason not to ask the host itself; EXEC_FAILED is the host's answer.
@@ -114,6 +117,9 @@ async function execWarm(client: Client, host: HostSpec, argv: readonly string[],
     throw error;
   }
 }
+
+/** Who leaves an exec ends the program. */
+const STAYS = new AbortController().signal;
 
 type Output = { readonly take: Take; readonly end: () => void; readonly kept: () => object };
 
@@ -125,7 +131,10 @@ function printOutput(context: Context, name: string): Output {
       stream.write(`${sanitiseWord(name)} | ${context.hasColour ? (line.includes("\u001b") ? `${line}\u001b[0m` : line) : withoutColour(line)}\n`);
   };
   return {
-    take: (fd, data) => show(fd, readers[fd].push(data)),
+    take: async (fd, data) => {
+      show(fd, readers[fd].push(data));
+      await room(STAYS);
+    },
     end: () => {
       show(1, readers[1].end());
       show(2, readers[2].end());
@@ -134,20 +143,21 @@ function printOutput(context: Context, name: string): Output {
   };
 }
 
-function keepOutput(): Output {
+function keepOutput(budget: { bytes: number }): Output {
   const kept: Record<1 | 2, Buffer[]> = { 1: [], 2: [] };
-  const sizes = { 1: 0, 2: 0 };
+  let isCut = false;
   return {
     take: (fd, data) => {
-      const room = KEEP - sizes[fd];
-      if (room > 0) kept[fd].push(Buffer.from(data.subarray(0, room)));
-      sizes[fd] += data.length;
+      const part = data.subarray(0, budget.bytes);
+      if (part.length > 0) kept[fd].push(Buffer.from(part));
+      budget.bytes -= part.length;
+      if (part.length < data.length) isCut = true;
     },
     end: () => undefined,
     kept: () => ({
       stdout: Buffer.concat(kept[1]).toString("utf8"),
       stderr: Buffer.concat(kept[2]).toString("utf8"),
-      isCut: sizes[1] > KEEP || sizes[2] > KEEP,
+      isCut,
     }),
   };
 }

@@ -20,7 +20,7 @@ export type ScriptIo = {
   /** What the script reads; absent: nothing. */
   readonly input?: AsyncIterable<Uint8Array>;
   readonly onOut: (data: Buffer) => void | Promise<void>;
-  readonly onErr: (data: Buffer) => void;
+  readonly onErr: (data: Buffer) => void | Promise<void>;
   /** Called with what ends it early. */
   readonly onStart?: (kill: () => void) => void;
 };

@@ -28,7 +28,8 @@ export async function tellAndWait(asked: Asked, item: Item): Promise<boolean> {
   return !asked.cancelled.aborted;
 }
 
-function drained({ socket, cancelled }: Asked): Promise<void> {
+/** Until the viewer has room again, or nobody wants more. */
+export function drained({ socket, cancelled }: Asked): Promise<void> {
   return new Promise((resolve) => {
     if (socket.destroyed || cancelled.aborted || !socket.writableNeedDrain) return resolve();
     const done = (): void => {

@@ -38,13 +38,15 @@ export type AgentLink = {
   readonly command: (command: Command) => Promise<unknown>;
   /** Resolves when the socket can take more. */
   readonly send: (frame: Uint8Array) => Promise<void>;
-  /** Runs `argv` there; resolves with {code, signal} at its end. */
-  readonly exec: (argv: string[], output: (fd: 1 | 2, data: Buffer) => void, onCancel: (cancel: () => void) => void) => Promise<unknown>;
+  /** Runs `argv` there; resolves with {code, signal} at its end. It waits in its writes while what `output` gives is not settled. */
+  readonly exec: (argv: string[], output: (fd: 1 | 2, data: Buffer) => unknown, onCancel: (cancel: () => void) => void) => Promise<unknown>;
   readonly ack: (run: string, events: number | undefined, cursors: Record<string, number> | undefined) => void;
   readonly closed: Promise<string>;
   readonly close: () => void;
 };
 
+/** Output of a command that may be on its way before the agent stops reading it, in bytes. */
+const EXEC_WINDOW = 1024 * 1024;
 /** Agents on a slow link may hold this many bytes of ours before `send` waits. */
 const SEND_HIGH = 1024 * 1024;
 
@@ -58,7 +60,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
   });
   const waiting = new Map<number, Asked>();
   const sending = new Set<(error: Error) => void>();
-  const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => void>();
+  const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => unknown>();
   let ids = 0;
   let heard = Date.now();
   let isUnseen = false;
@@ -107,7 +109,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
       try {
         if (isBinary) {
           const { header, data: body } = unpackFrame(bytes);
-          if (header.t === "exec") outputs.get(header.id)?.(header.fd, Buffer.from(body));
+          if (header.t === "exec") onOutput(header.id, header.fd, Buffer.from(body));
           else handlers.onFrame(header, body);
         } else take(fromAgentSchema.parse(JSON.parse(bytes.toString("utf8"))));
       } catch (error) {
@@ -115,6 +117,13 @@ export function openLink(host: string, stream: Duplex, token: string, controller
         socket.close(CLOSE.malformed);
       }
     });
+
+    const onOutput = (id: number, fd: 1 | 2, data: Buffer): void => {
+      const taken = (): void => {
+        if (socket.readyState === WebSocket.OPEN) say({ type: "ack", run: "", exec: { id, bytes: data.length } });
+      };
+      void Promise.resolve(outputs.get(id)?.(fd, data)).then(taken, taken);
+    };
 
     const take = (message: FromAgent): void => {
       if (message.type === "welcome") clearTimeout(welcomed);
@@ -139,7 +148,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
         socket.send(text);
       });
     const exec: AgentLink["exec"] = (argv, output, onCancel) => {
-      const done = command({ do: "exec", argv, cwd: null, env: {} });
+      const done = command({ do: "exec", argv, cwd: null, env: {}, window: EXEC_WINDOW });
       const id = ids; // what `command` has just taken
       outputs.set(id, output);
       onCancel(() => void command({ do: "exec-kill", target: id }).catch(() => undefined));

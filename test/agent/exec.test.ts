@@ -56,6 +56,28 @@ test("the link goes: the command and its children go", async (t) => {
   }
 });
 
+test("a command waits in its writes beyond its window and goes on when that was taken", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  const sizeOf = (id: number): number => client.frames.reduce((sum, { header, data }) => sum + (header.t === "exec" && header.id === id ? data.length : 0), 0);
+  const ask = (bytes: number): Promise<unknown> =>
+    client.command({ do: "exec", argv: ["head", "-c", String(bytes), "/dev/zero"], cwd: null, env: {}, window: 100_000 });
+  let isOver = false;
+  const done = ask(3_000_000).finally(() => {
+    isOver = true;
+  }); // id 1
+  let taken = 0;
+  while (!isOver) {
+    await client.command({ do: "status" });
+    const size = sizeOf(1);
+    assert.ok(size - taken < 100_000 + 2 * 65_536 + 1, `${size - taken} bytes ahead`);
+    if (size > taken) client.socket.send(JSON.stringify({ type: "ack", run: "", exec: { id: 1, bytes: size - taken } }));
+    taken = size;
+  }
+  assert.deepEqual(await done, { code: 0, signal: null });
+  assert.equal(sizeOf(1), 3_000_000);
+});
+
 test("a flood that nobody reads does not grow the agent", async (t) => {
   const agent = await startAgent(t);
   const client = await connect(t, agent);

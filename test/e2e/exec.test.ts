@@ -96,6 +96,16 @@ test("agents: status, upgrade under a live run, uninstall to zero bytes, two use
     assert.notEqual(look.exitCode, 0);
   });
 
+  await t.test("over the run's links 30 MB come whole, into JSON and into a pipe that is read slowly", async () => {
+    const json = await seat.cli(["--json", "exec", "--host", "gpu-a", "--", "seq", "4000000"]);
+    const [said] = (JSON.parse(json.out) as { hosts: { via: string; stdout: string; isCut: boolean }[] }).hosts;
+    assert.deepEqual([json.code, said?.via, said?.isCut, said?.stdout.length], [0, "agent", false, 30_888_896]);
+    const piped = await seat.cli(["exec", "--host", "gpu-a", "--", "seq", "1000000"]);
+    assert.equal(piped.code, 0, piped.err);
+    assert.ok(piped.out.endsWith("gpu-a | 1000000\n"));
+    assert.equal(piped.out.split("\n").length, 1_000_001);
+  });
+
   await t.test("an upgrade under a live run keeps its PIDs", async () => {
     const run = seat.latest();
     const mine = (await seat.cli(["--json", "ps"])).out;
@@ -115,7 +125,7 @@ test("agents: status, upgrade under a live run, uninstall to zero bytes, two use
     assert.equal(await pids(), sleeper, "the upgrade touched the job");
     await seat.wait(live, "seen again", (events, state) => events.some((e) => e.type === "host-seen" && e.host === "gpu-a") && state.hosts["gpu-a"]?.seen);
     const refused = await seat.cli(["agent", "uninstall", "-y"]);
-    assert.equal(refused.code, 4, "uninstall under a live run");
+    assert.equal(refused.code, 5, "uninstall under a live run");
     assert.match(refused.err, /still running here/);
     assert.equal(await pids(), sleeper);
     const stopped = await seat.cli(["stop", "--now", live]);

@@ -21,7 +21,7 @@ export const ALL: LogQuery = { hosts: null, ranks: null, streams: ["out", "err",
 export const RUNNING = lifeOf(SPEC, "running");
 export const HOST = SPEC.hosts[0] ?? assert.fail();
 
-export type Exec = { readonly output: (fd: 1 | 2, data: Buffer) => void; readonly end: (exit: object) => void; kills: number };
+export type Exec = { readonly output: (fd: 1 | 2, data: Buffer) => unknown; readonly end: (exit: object) => void; kills: number };
 
 /** The viewers' server before a run that the test drives. */
 export async function serve(t: TestContext, options: { isLive?: boolean; until?: "running" | "succeeded" } = {}) {

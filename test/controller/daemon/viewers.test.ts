@@ -175,7 +175,7 @@ test("watch and logs -f of a run that nobody drives: a problem when it is not ov
   }
 });
 
-test("exec: output that nobody reads ends the command, not the controller's memory; a viewer that goes ends it too", LIMIT, async (t) => {
+test("exec: a slow reader makes the command wait, an agent that does not know how has it ended; a viewer that goes ends it too", LIMIT, async (t) => {
   const at = await serve(t);
   const one = await at.open();
   const ask = { ask: "exec", host: HOST, argv: ["yes"], reach: {} } as const;
@@ -185,6 +185,17 @@ test("exec: output that nobody reads ends the command, not the controller's memo
   await one.until((a) => "item" in a);
   one.socket.pause();
   const data = Buffer.alloc(64 * 1024, 121);
+  let taken = 0;
+  const ahead = Array.from({ length: 16 }, async () => {
+    await at.execs[0]?.output(1, data);
+    taken += 1;
+  });
+  await holds(() => one.there.writableNeedDrain);
+  assert.ok(taken < 16, "room for all of it was promised to the agent");
+  assert.ok(one.there.writableLength < MIB, "what waits, waits there");
+  one.socket.resume();
+  await Promise.all(ahead);
+  one.socket.pause();
   for (let k = 0; k < 1000; k += 1) at.execs[0]?.output(1, data);
   assert.equal(at.execs[0]?.kills, 1);
   assert.ok(one.there.writableLength < 9 * MIB, `${one.there.writableLength}`);
