@@ -35,4 +35,5 @@ export const hostFactsSchema: z.ZodType<HostFacts> = z.object({
   ephemeralPorts: z.tuple([count, count]),
   linger: z.boolean().nullable(),
   killUserProcesses: z.boolean().nullable(),
+  present: z.object({ bundle: z.array(word).max(4096), node: z.array(word).max(4096) }).optional(),
 });

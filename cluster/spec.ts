@@ -138,4 +138,6 @@ export type HostFacts = {
   /** loginctl linger and KillUserProcesses: true, false, or null where logind is absent. */
   readonly linger: boolean | null;
   readonly killUserProcesses: boolean | null;
+  /** Hashes of what we have brought there before, whole. */
+  readonly present?: { readonly bundle: readonly string[]; readonly node: readonly string[] } | undefined;
 };

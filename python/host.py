@@ -17,7 +17,7 @@ from host_clean import stop_agents, uninstall
 from host_facts import facts
 from host_look import agents, uninstall_plan
 from host_reap import end_left
-from host_store import have, put
+from host_store import present, put
 from host_wire import Failure
 
 Json = dict[str, Any]
@@ -75,6 +75,18 @@ def pump(link: socket.socket, source: IO[bytes]) -> None:
                 link.shutdown(socket.SHUT_WR)
 
 
+def look(request: Json) -> Json:
+    found = facts(request)
+    return {**found, "present": present(found["stateDir"])}
+
+
+def bring(request: Json, source: IO[bytes]) -> Json:
+    """What is missing here, one after the other on stdin, then the start: one call, since each costs a session and a Python."""
+    for one in request["puts"]:
+        put({**one, "stateDir": request["stateDir"]}, source)
+    return start(request)
+
+
 def main() -> int:
     # A cut connection ends us through our own cleaning up.
     for name in (signal.SIGHUP, signal.SIGTERM):
@@ -84,8 +96,8 @@ def main() -> int:
     request: Json = json.loads(source.readline())
     nonce = str(request["nonce"])
     ops = {
-        "facts": facts,
-        "have": have,
+        "facts": look,
+        "bring": lambda asked: bring(asked, source),
         "put": lambda asked: put(asked, source),
         "start": start,
         "env": keep_session,

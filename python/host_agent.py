@@ -15,7 +15,7 @@ import time
 from typing import Any
 
 from host_session import outlive_session
-from host_store import is_present, place
+from host_store import is_present, place, settle
 from host_wire import (
     Failure,
     boot_id,
@@ -207,6 +207,8 @@ def start(request: Json) -> Json:
     fd = take_lock(os.path.join(runtime, "agent.lock"))
     if fd is None:
         wait_for_socket(runtime, log, log_from)
+        settle(bundle_dir)
+        settle(os.path.dirname(request["node"]))
         return describe(runtime, state, "running")
     try:
         if not is_present(bundle_dir):

@@ -1,7 +1,6 @@
 /** From a bare host to a running agent: look, bring what is missing, start. Idempotent; twice in a row uploads nothing. */
 
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { hostFactsSchema } from "../../cluster/host-facts.ts";
@@ -10,6 +9,8 @@ import { distDir, readManifest } from "../assets.ts";
 import { callHelper } from "./helper.ts";
 import { missingNode, nodeRuntime } from "./node-runtime.ts";
 import type { Transport } from "./transport.ts";
+
+const UPLOAD_MS = 30 * 60_000;
 
 export type Wanted = { readonly name: string; readonly transport: "ssh" | "local"; readonly python?: string };
 
@@ -23,7 +24,6 @@ const started = z.object({
   runtimeDir: z.string(),
 });
 export type StartedAgent = z.infer<typeof started>;
-const have = z.object({ bundles: z.array(z.string()), node: z.boolean() });
 
 /** What a look at the host finds; leaves nothing there. */
 export async function lookAt(transport: Transport, host: Wanted): Promise<HostFacts> {
@@ -35,48 +35,40 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
   const { agentBundle } = await readManifest();
   const arch = host.transport === "local" ? null : missingNode(host.name, facts);
   const runtime = arch === null ? null : await nodeRuntime(arch);
-  const there = have.parse(
-    await callHelper(transport, host.name, { op: "have", stateDir: facts.stateDir, bundles: [agentBundle.hash], node: runtime?.hash ?? "" }),
-  );
-  const putNode = async (): Promise<void> => {
-    if (runtime === null || there.node) return;
-    const { size } = await stat(runtime.gzip);
-    const files = [{ name: "node", mode: 0o755, size: runtime.size, sha256: runtime.hash }];
-    await put(
-      transport,
-      host.name,
-      { stateDir: facts.stateDir, kind: "node", hash: runtime.hash, files, encoding: "gzip" },
-      progress([runtime.gzip], size, "node", step),
-    );
-  };
-  const putAgent = async (): Promise<void> => {
-    if (there.bundles.includes(agentBundle.hash)) return;
-    const size = agentBundle.files.reduce((sum, file) => sum + file.size, 0);
-    const files = agentBundle.files.map(({ name, size: bytes, sha256 }) => ({ name, mode: 0o644, size: bytes, sha256 }));
+  const there = facts.present ?? { node: [], bundle: [] };
+  const puts: Put[] = [];
+  if (runtime !== null && !there.node.includes(runtime.hash)) {
+    const { hash, size, packed, packedSize } = runtime;
+    const files = [{ name: "node", mode: 0o755, size, sha256: hash }];
+    puts.push({ what: "node", paths: [packed], request: { kind: "node", hash, files, encoding: "blocks", bytes: packedSize } });
+  }
+  if (!there.bundle.includes(agentBundle.hash)) {
+    const files = agentBundle.files.map(({ name, size, sha256 }) => ({ name, mode: 0o644, size, sha256 }));
+    const bytes = files.reduce((sum, file) => sum + file.size, 0);
     const paths = agentBundle.files.map((file) => join(distDir, file.path));
-    await put(
-      transport,
-      host.name,
-      { stateDir: facts.stateDir, kind: "bundle", hash: agentBundle.hash, files, encoding: "raw" },
-      progress(paths, size, "agent", step),
-    );
-  };
-  await Promise.all([putNode(), putAgent()]);
-  step("starting the agent");
+    puts.push({ what: "agent", paths, request: { kind: "bundle", hash: agentBundle.hash, files, encoding: "raw", bytes } });
+  }
   const node = host.transport === "local" ? process.execPath : runtime === null ? (facts.node?.path ?? "") : `${facts.stateDir}/node/${runtime.hash}/node`;
   const request = {
-    op: "start",
+    op: "bring",
+    puts: puts.map((each) => each.request),
     stateDir: facts.stateDir,
     bundle: agentBundle.hash,
     node,
     upgrade,
     ...(host.transport === "local" ? { localName: host.name } : {}),
   };
-  return started.parse(await callHelper(transport, host.name, request));
+  if (puts.length === 0) step("starting the agent");
+  if (puts.length === 0) return started.parse(await callHelper(transport, host.name, request));
+  return started.parse(await callHelper(transport, host.name, request, payload(puts, step), UPLOAD_MS));
 }
 
-const put = (transport: Transport, host: string, request: object, payload: AsyncIterable<Uint8Array>): Promise<unknown> =>
-  callHelper(transport, host, { op: "put", ...request }, payload, 30 * 60_000);
+type Put = { readonly what: string; readonly paths: readonly string[]; readonly request: { readonly bytes: number } & Readonly<Record<string, unknown>> };
+
+async function* payload(puts: readonly Put[], step: (text: string) => void): AsyncIterable<Uint8Array> {
+  for (const { what, paths, request } of puts) yield* progress(paths, request.bytes, what, step);
+  step("starting the agent"); // a host that is slow with its disk unpacks still
+}
 
 async function* progress(paths: readonly string[], total: number, what: string, step: (text: string) => void): AsyncIterable<Uint8Array> {
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0);

@@ -1,16 +1,14 @@
 /** Which Node an agent runs on: the host's own when it is fit, else one that we bring. */
 
 import { createHash } from "node:crypto";
-import { createReadStream, createWriteStream } from "node:fs";
-import { mkdir, mkdtemp, readFile, rename, rm, stat } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeline } from "node:stream/promises";
-import { createGzip } from "node:zlib";
 import { execa } from "execa";
 import { fail, NexaError } from "../../cluster/errors.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
 import { packagedNode } from "../assets.ts";
 import { cacheDir } from "../paths.ts";
+import { packBlocks, trimElf } from "./pack.ts";
 
 /** Type stripping, WebSocket fixes and `ws` need no more; Node 22.18 is the oldest we test. */
 const MIN_NODE = [22, 18] as const;
@@ -22,7 +20,8 @@ const PINNED: Readonly<Record<"x64" | "arm64", { readonly version: string; reado
   arm64: { version: "24.21.0", integrity: "sha512-FpJRPEz2OvvTLfjIOlNGFY9JLPMKgl5m+d4oGYBLg24kJ1mmvN1Zl/HPJgF4HDaJ51ISev1l1cRZ/DM+keXW5g==" },
 };
 
-export type NodeRuntime = { readonly hash: string; readonly size: number; readonly path: string; readonly gzip: string };
+/** `size` and `hash` are those of the file on the host; `packed` holds what travels, in blocks. */
+export type NodeRuntime = { readonly hash: string; readonly size: number; readonly packed: string; readonly packedSize: number };
 
 const atLeast = (version: string, [major, minor]: readonly [number, number]): boolean => {
   const [a = 0, b = 0] = version.replace(/^v/, "").split(".").map(Number);
@@ -56,19 +55,30 @@ async function makeRuntime(arch: "x64" | "arm64"): Promise<NodeRuntime> {
   const path = packagedNode(arch) ?? (await fetchNode(arch));
   const { size, mtimeMs } = await stat(path);
   const dir = cacheDir();
-  const known = join(dir, `node-${arch}-${size}-${Math.floor(mtimeMs)}.sha256`);
-  const hash = await readFile(known, "utf8").catch(() => hashFile(path));
-  const gzip = join(dir, `node-${hash.slice(0, 16)}.gz`);
+  const known = join(dir, `node-${arch}-${size}-${Math.floor(mtimeMs)}.json`);
+  const before = await readKnown(known, dir);
+  if (before !== null) return before;
+  const data = trimElf(await readFile(path));
+  const hash = createHash("sha256").update(data).digest("hex");
+  const packed = packedPath(dir, hash);
+  const bytes = await packBlocks(data);
   await mkdir(dir, { recursive: true, mode: 0o700 });
-  if (!(await stat(gzip).catch(() => null))) await replace(gzip, (to) => pipeline(createReadStream(path), createGzip({ level: 6 }), createWriteStream(to)));
-  await replace(known, (to) => pipeline([Buffer.from(hash)], createWriteStream(to)));
-  return { hash, size, path, gzip };
+  await replace(packed, (to) => writeFile(to, bytes));
+  const made = { hash, size: data.length, packedSize: bytes.length };
+  await replace(known, (to) => writeFile(to, JSON.stringify(made)));
+  return { ...made, packed };
 }
 
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash("sha256");
-  await pipeline(createReadStream(path), hash);
-  return hash.digest("hex");
+const packedPath = (dir: string, hash: string): string => join(dir, `node-${hash.slice(0, 16)}.blocks`);
+
+async function readKnown(path: string, dir: string): Promise<NodeRuntime | null> {
+  try {
+    const known = JSON.parse(await readFile(path, "utf8")) as Omit<NodeRuntime, "packed">;
+    const packed = packedPath(dir, known.hash);
+    return (await stat(packed)).size === known.packedSize ? { ...known, packed } : null;
+  } catch {
+    return null;
+  }
 }
 
 async function replace(path: string, write: (to: string) => Promise<unknown>): Promise<void> {

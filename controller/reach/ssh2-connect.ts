@@ -123,6 +123,7 @@ function connectOnce(context: Ssh2Context, auth: AuthPlan, deadline: { atMs: num
       },
     };
     client.on("connect", () => {
+      client.setNoDelay(true); // Nagle costs 45 ms a round trip here, the handshake's too
       phase = "banner";
     });
     client.on("greeting", (text) => {
@@ -143,13 +144,7 @@ function connectOnce(context: Ssh2Context, auth: AuthPlan, deadline: { atMs: num
       giveUp(toError(error));
     });
     client.on("close", () => giveUp(toError(new Error("Connection closed by the other side"))));
-    client.on("ready", () =>
-      settle(() => {
-        // Nagle costs 45 ms a round trip here.
-        client.setNoDelay(true);
-        resolve(client);
-      }),
-    );
+    client.on("ready", () => settle(() => resolve(client)));
     client.connect(config);
   });
 }

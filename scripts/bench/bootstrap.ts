@@ -74,7 +74,7 @@ await withStage({ hosts: HOSTS }, async (stage) => {
   await bringUp(stage, hosts.slice(0, 1)); // makes the compressed Node in the cache
   const cache = join(stage.lab.home, ".cache/nexadist");
   const node = readdirSync(cache)
-    .filter((name) => name.endsWith(".gz"))
+    .filter((name) => name.endsWith(".blocks"))
     .map((name) => join(cache, name));
   const dist = join(stage.dir, "../program/dist");
   const files = [...node, join(dist, "agent.mjs"), ...readdirSync(join(dist, "python")).map((name) => join(dist, "python", name))];

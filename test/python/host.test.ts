@@ -8,8 +8,9 @@ import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { gzipSync } from "node:zlib";
+import { deflateRawSync } from "node:zlib";
 import { HOST_COMMAND, HOST_PARTS } from "../../cluster/host-program.ts";
+import { BLOCK, packBlocks } from "../../controller/reach/pack.ts";
 import { askHost, programText, REPO, startHost } from "../support/host-helper.ts";
 
 function scratch(t: TestContext): string {
@@ -75,12 +76,12 @@ test("the fixed command runs under csh and fish, and skips a python that is too 
       t.diagnostic(`no ${shell} here`);
       continue;
     }
-    const answer = await askHost({ op: "have", stateDir: bin, bundles: [], node: null }, { shell });
+    const answer = await askHost({ op: "agents", stateDir: bin }, { shell });
     assert.equal(answer.ok, true, shell);
   }
   for (const wrapper of ["exit 97", "echo pyenv: no version is set >&2; exit 127", "exit 1"]) {
     writeFileSync(join(bin, "python3"), `#!/bin/sh\n${wrapper}\n`, { mode: 0o755 });
-    const answer = await askHost({ op: "have", stateDir: bin, bundles: [], node: null }, { env: { PATH: `${bin}:${process.env.PATH}` } });
+    const answer = await askHost({ op: "agents", stateDir: bin }, { env: { PATH: `${bin}:${process.env.PATH}` } });
     assert.equal(answer.ok, true, wrapper);
   }
   assert.ok(!HOST_COMMAND.includes("\n"));
@@ -98,23 +99,65 @@ test("an unknown op and broken JSON are answers or exits, never traces of a run"
   assert.equal(missing.code, "BUG");
 });
 
-test("put: raw and gzip arrive, become visible whole, with their modes; again is a no-op", async (t) => {
-  const stateDir = join(scratch(t), "a/b/state");
-  const one = randomBytes(300_000);
+const presentIn = async (home: string): Promise<unknown> => (await askHost({ op: "facts" }, { env: { HOME: home } })).value.present;
+
+test("put: raw and in blocks arrive, become visible whole, with their modes; again is a no-op", async (t) => {
+  const home = scratch(t);
+  const stateDir = join(home, ".local/state/nexadist");
+  const one = Buffer.concat([randomBytes(300_000), Buffer.alloc(40 * BLOCK, "much of the same "), randomBytes(2 * BLOCK + 1)]);
   const two = Buffer.from("#!/bin/sh\necho hi\n");
   const files = [describe("one.bin", one), describe("run.sh", two, 0o755)];
-  for (const encoding of ["raw", "gzip"] as const) {
+  for (const encoding of ["raw", "blocks"] as const) {
     const hash = `hash-${encoding}`;
     const whole = Buffer.concat([one, two]);
     const request = { op: "put", stateDir, kind: "bundle", hash, files, encoding };
-    const put = await askHost(request, { payload: encoding === "raw" ? whole : gzipSync(whole) });
+    const put = await askHost(request, { payload: encoding === "raw" ? whole : await packBlocks(whole) });
     assert.deepEqual(put.value, { dir: join(stateDir, "bundles", hash), wrote: true });
     assert.ok(readFileSync(join(stateDir, "bundles", hash, "one.bin")).equals(one));
     assert.equal(statSync(join(stateDir, "bundles", hash, "run.sh")).mode & 0o777, 0o755);
     assert.equal((await askHost(request)).value.wrote, false);
   }
-  const have = await askHost({ op: "have", stateDir, bundles: ["hash-raw", "hash-none"], node: "node-none" });
-  assert.deepEqual(have.value, { bundles: ["hash-raw"], node: false });
+  assert.deepEqual(await presentIn(home), { bundle: ["hash-blocks", "hash-raw"], node: [] });
+});
+
+test("what was written before the last boot counts only when it reads as it was, until it was seen on the disk", async (t) => {
+  const home = scratch(t);
+  const stateDir = join(home, ".local/state/nexadist");
+  const data = randomBytes(5000);
+  const dir = join(stateDir, "node/hash-boot1");
+  const [file, marker] = [join(dir, "node"), join(dir, ".verified")];
+  const put = () =>
+    askHost({ op: "put", stateDir, kind: "node", hash: "hash-boot1", files: [describe("node", data)], encoding: "raw", bytes: data.length }, { payload: data });
+  const present = async (): Promise<boolean> => ((await presentIn(home)) as { node: string[] }).node.includes("hash-boot1");
+  await put();
+  writeFileSync(marker, readFileSync(marker, "utf8").replace(/"boot": "[^"]*"/, '"boot": "another"'));
+  assert.ok(await present(), "it is whole");
+  writeFileSync(file, Buffer.alloc(data.length)); // as a power cut leaves it: the size is right, the content never came
+  assert.ok(!(await present()));
+  assert.equal((await put()).value.wrote, true, "it is brought again");
+  assert.ok(readFileSync(file).equals(data));
+  writeFileSync(file, data.subarray(1));
+  assert.ok(!(await present()), "a size that is wrong is seen in any boot");
+});
+
+test("bring: what is there is passed over, what follows arrives; a refusal starts nothing", async (t) => {
+  const home = scratch(t);
+  const stateDir = join(home, ".local/state/nexadist");
+  const [one, two] = [randomBytes(3_000_000), randomBytes(1000)];
+  const packed = await packBlocks(one);
+  const node = { kind: "node", hash: "hash-node", files: [describe("node", one, 0o755)], encoding: "blocks", bytes: packed.length };
+  const bundle = { kind: "bundle", hash: "hash-bundle", files: [describe("other.mjs", two)], encoding: "raw", bytes: two.length };
+  await askHost({ op: "put", stateDir, ...node }, { payload: packed });
+  const env = { HOME: home };
+  const broken = { ...bundle, files: [{ ...describe("other.mjs", two), sha256: "0".repeat(64) }] };
+  const request = { op: "bring", stateDir, bundle: "hash-bundle", node: "/bin/false", localName: `t-${randomBytes(4).toString("hex")}` };
+  const refused = await askHost({ ...request, puts: [node, broken] }, { payload: Buffer.concat([packed, two]), env });
+  assert.equal(refused.code, "HASH_MISMATCH");
+  assert.ok(!existsSync(join(stateDir, "agents")));
+  const brought = await askHost({ ...request, puts: [node, bundle] }, { payload: Buffer.concat([packed, two]), env });
+  assert.equal(brought.code, "AGENT_START", "that was no Node");
+  assert.ok(readFileSync(join(stateDir, "bundles/hash-bundle/other.mjs")).equals(two));
+  assert.equal((await askHost({ op: "uninstall", stateDir, force: true, purge: true }, { env })).ok, true);
 });
 
 test("put: cut, tampered, a bomb, a bad name: a code each and nothing left", async (t) => {
@@ -125,10 +168,26 @@ test("put: cut, tampered, a bomb, a bad name: a code each and nothing left", asy
   assert.equal(cut.code, "UPLOAD_CUT");
   const tampered = await askHost({ ...base, files: [{ ...describe("a", data), sha256: "0".repeat(64) }] }, { payload: data });
   assert.equal(tampered.code, "HASH_MISMATCH");
-  const bomb = await askHost({ ...base, encoding: "gzip", files: [describe("a", data)] }, { payload: gzipSync(Buffer.alloc(1 << 24)) });
-  assert.equal(bomb.code, "HASH_MISMATCH");
-  const noise = await askHost({ ...base, encoding: "gzip", files: [describe("a", data)] }, { payload: data });
-  assert.equal(noise.code, "UPLOAD_BAD");
+  const packed = await packBlocks(data);
+  const block = (packedSize: number, size: number, body: Uint8Array): Buffer => {
+    const head = Buffer.alloc(8);
+    head.writeUInt32BE(packedSize, 0);
+    head.writeUInt32BE(size, 4);
+    return Buffer.concat([head, body]);
+  };
+  const bomb = deflateRawSync(Buffer.alloc(1 << 24));
+  for (const [what, payload, code] of [
+    ["a bomb behind an honest size", block(bomb.length, data.length, bomb), "HASH_MISMATCH"],
+    ["a bomb that says so", block(bomb.length, 1 << 24, bomb), "UPLOAD_BAD"],
+    ["more than was announced", await packBlocks(Buffer.concat([data, data])), "UPLOAD_BAD"],
+    ["a block of nothing", block(0, 0, packed), "UPLOAD_BAD"],
+    ["a block that is too short", block(packed.length - 8, data.length - 1, packed.subarray(8)), "UPLOAD_CUT"],
+    ["noise", block(500, data.length, randomBytes(500)), "UPLOAD_BAD"],
+    ["cut in a block", packed.subarray(0, -1), "UPLOAD_CUT"],
+    ["cut in a length", packed.subarray(0, 5), "UPLOAD_CUT"],
+  ] as const) {
+    assert.equal((await askHost({ ...base, encoding: "blocks", files: [describe("a", data)] }, { payload })).code, code, what);
+  }
   for (const name of ["../a", "/a", ".verified", "a/b", ""]) {
     assert.equal((await askHost({ ...base, files: [{ ...describe("a", data), name }] }, { payload: data })).code, "BAD_REQUEST", name);
   }
