@@ -28,6 +28,9 @@ const NAMES: Readonly<Record<number, string>> = {
   15: "SIGTERM",
 };
 
+/** Between the kernel's word on a kill and the end of the rank; other containers of the host are heard in the same log. */
+const KERNEL_NEAR_MS = 30_000;
+
 /** Whatever is known of the rank besides its exit. */
 type About = { readonly exit: RankExit; readonly at: number; readonly text: string; readonly said: (line: string) => string; readonly evidence: Evidence };
 
@@ -95,7 +98,8 @@ const tellEnd = ({ code, signal }: RankExit): string =>
 
 function memoryKill(about: About): Suspect | null {
   const { exit, evidence } = about;
-  const all = evidence.kernel.filter((line) => line.host === exit.host);
+  const isNear = (at: number | null): boolean => at === null || Math.abs(at - exit.seenAt) <= KERNEL_NEAR_MS; // the same clock
+  const all = evidence.kernel.filter((line) => line.host === exit.host && isNear(line.at));
   const killed = all.map(oomOf).filter((oom): oom is KernelOom => oom !== null);
   const mine = killed.filter(({ pid }) => pid !== null && pid === exit.pid);
   const isOther = (pid: number | null): boolean => pid !== null && evidence.ranks.some((rank) => rank.host === exit.host && rank.pid === pid);

@@ -17,14 +17,12 @@ export function fromJournal(state: RunState, events: readonly RunEvent[]): Told 
   const launchers: LauncherExit[] = [];
   const troubles: HostTrouble[] = [];
   const stopping = new Set<string>();
+  /** Of the last time: a host that was started again is seen before we know that it was. */
   const silentSince = new Map<string, number>();
   for (const event of events) {
     switch (event.type) {
       case "host-unseen":
         silentSince.set(event.host, event.at - SILENT_MS);
-        break;
-      case "host-seen":
-        silentSince.delete(event.host);
         break;
       default:
         if (!("attempt" in event) || event.attempt !== attempt) break;

@@ -40,6 +40,15 @@ check(
 );
 
 check(
+  "kill -9 long after another container was short of memory",
+  scene({
+    exits: [exit(2, 100_000, { signal: "SIGKILL" }), ...stopped(2)],
+    kernel: [{ host: "gpu-a", at: 900, text: "Memory cgroup out of memory: Killed process 77 (python3) total-vm:1kB, anon-rss:1kB" }],
+  }),
+  { kind: "signal", place: "signal:SIGKILL", text: /^rank 2 on gpu-a was ended by SIGKILL/ },
+);
+
+check(
   "kill -9 by hand",
   scene({ exits: [exit(3, 1000, { signal: "SIGKILL" }), exit(6, 1100, { code: 1 }), ...stopped(3).filter((e) => e.rank !== 6)], tails: [err(6, GLOO)] }),
   {
