@@ -45,8 +45,9 @@ function step(state: RunState, at: number): RunState {
 }
 
 const isDone = (h: HostState): boolean => h.receipt !== null;
-/** A host that never armed anything, or that could not be asked, has no logs to wait for. */
-const isDrained = (h: HostState): boolean => h.stage === "drained" || h.stage === "forgot" || h.receipt === "unknown" || h.receipt === null;
+/** A host that armed nothing (or nothing since it was started again), or that could not be asked, has no logs to wait for. */
+export const isDrained = (h: HostState): boolean =>
+  ["connected", "prepared", "drained", "forgot"].includes(h.stage) || h.receipt === "unknown" || h.receipt === null;
 const allStarted = (state: RunState): boolean =>
   state.world > 0 && Object.keys(state.ranks).length >= state.world && membersOf(state).every((h) => h.stage !== "armed");
 
