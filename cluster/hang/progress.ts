@@ -16,8 +16,9 @@ export const UNKNOWN_PHASE_MS = 15 * 60_000;
 /** Pauses of the steps: five times the 99th percentile; of evaluation and saving, whose length varies more: three times the longest. */
 const STEP_FACTOR = 5;
 const PHASE_FACTOR = 3;
-/** Steps seen before their pace is trusted. */
+/** Steps of one stream, and the time that they took as it was watched, before their pace is trusted. */
 const ENOUGH = 5;
+const ENOUGH_MS = 60_000;
 /** The same statement without a number that grew, so many times in a row, says that nothing moves. */
 const REPEATS = 3;
 /** Less is no pause: what was buffered arrives in bursts, which say nothing of the pace. */
@@ -43,12 +44,12 @@ export type Progress = {
   readonly movedSince: (at: number) => boolean;
 };
 
-type Stream = { lastAt: number; readonly shapes: Map<string, { text: string; repeats: number }> };
+type Stream = { lastAt: number; pauses: number; watchedMs: number; readonly shapes: Map<string, { text: string; repeats: number }> };
 
 export function watchProgress(limits: Limits, since: number): Progress {
   const streams = new Map<string, Stream>();
   const pauses: number[] = [];
-  let seen = 0;
+  let isTrusted = false;
   let kept = 0;
   let forgivenAt = since;
   let steps = 0;
@@ -58,14 +59,14 @@ export function watchProgress(limits: Limits, since: number): Progress {
   const longest = { evaluation: 0, saving: 0 };
 
   const line = (key: string, text: string, at: number): void => {
-    const stream = streams.get(key) ?? { lastAt: -1, shapes: new Map() };
+    const stream = streams.get(key) ?? { lastAt: -1, pauses: 0, watchedMs: 0, shapes: new Map() };
     streams.set(key, stream);
     const kind = kindOf(text);
     if (kind === "noise" || !isNew(stream, text)) return;
     if (stage === "evaluation" || stage === "saving") longest[stage] = Math.max(longest[stage], at - quietSince);
     if (kind === "step") {
       steps += 1;
-      if (stage === "training" && stream.lastAt >= 0) keep(at - Math.max(stream.lastAt, forgivenAt));
+      if (stage === "training" && stream.lastAt >= 0 && stream.lastAt >= forgivenAt) keep(stream, at - stream.lastAt);
     }
     stream.lastAt = at;
     stage = nextStage(stage, kind, steps);
@@ -73,13 +74,15 @@ export function watchProgress(limits: Limits, since: number): Progress {
     quietSince = Math.max(quietSince, at);
   };
 
-  const keep = (pauseMs: number): void => {
-    seen += 1;
+  const keep = (stream: Stream, pauseMs: number): void => {
+    stream.pauses += 1;
+    stream.watchedMs += pauseMs;
+    isTrusted ||= stream.pauses >= ENOUGH && stream.watchedMs >= ENOUGH_MS;
     if (pauseMs >= PAUSE_MS) pauses[kept++ % KEPT] = pauseMs;
   };
 
   const limit = (): number => {
-    const trained = seen < ENOUGH ? FIRST_STEP_MS : Math.max(LEAST_MS, STEP_FACTOR * percentile99(pauses));
+    const trained = isTrusted ? Math.max(LEAST_MS, STEP_FACTOR * percentile99(pauses)) : FIRST_STEP_MS;
     if (stage === "evaluation" || stage === "saving") {
       const known = longest[stage];
       return Math.max(trained, known === 0 ? UNKNOWN_PHASE_MS : Math.max(LEAST_MS, PHASE_FACTOR * known));
