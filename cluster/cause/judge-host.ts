@@ -14,7 +14,7 @@ const WORKERS_OWN = /ChildFailedError$|CalledProcessError$|SignalException$/;
 const TROUBLE: Readonly<Record<HostTrouble["kind"], { readonly kind: Suspect["kind"]; readonly what: string }>> = {
   lost: { kind: "host-lost", what: "is lost" },
   rebooted: { kind: "host-rebooted", what: "was started again, so its ranks are gone" },
-  "shim-lost": { kind: "shim", what: "lost the shim of the attempt, and its ranks were ended with it" },
+  "shim-lost": { kind: "shim", what: "lost the process that watches its ranks (the shim), and they were ended with it" },
 };
 
 export const judgeTrouble = ({ host, kind, why, since }: HostTrouble): Suspect =>
@@ -35,7 +35,7 @@ export function judgeLauncher(exit: LauncherExit, { tails, launcher, exits }: Ev
   const lines = text.split(/\r?\n/).filter((line) => line.trim() !== "");
   const said = (line: string): string => `${host} launcher.err: ${line}`;
   const common = { at, who: `${launcher} on ${host}`, host, kind: "launcher" as const, exitCode: code };
-  const end = signal !== null ? `was ended by ${signal}` : code !== null ? `exited with status ${code}` : "ended, its status is not known";
+  const end = signal !== null ? `was ended by ${signal}` : code !== null ? `exited with code ${code}` : "ended, its status is not known";
   const last = lines.at(-1) ?? "";
   if (exit.isStopped) return suspect({ ...common, tier: 6, what: end });
   if (signal !== null)

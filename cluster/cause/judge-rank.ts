@@ -94,7 +94,7 @@ const base = ({ exit, at }: About): Pick<Suspect, "at" | "who" | "host" | "rank"
 
 const ending = (about: About): string => `${about.exit.host} rank${about.exit.rank}: ${tellEnd(about.exit)}`;
 const tellEnd = ({ code, signal }: RankExit): string =>
-  signal !== null ? `ended by ${signal}` : code !== null ? `exited with status ${code}` : "ended, its status is not known";
+  signal !== null ? `ended by ${signal}` : code !== null ? `exited with code ${code}` : "ended, its status is not known";
 
 function memoryKill(about: About): Suspect | null {
   const { exit, evidence } = about;

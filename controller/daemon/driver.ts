@@ -11,6 +11,7 @@ import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
+import { isDrained } from "../../cluster/run/phase.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
@@ -27,7 +28,7 @@ import { type HostEffect, perform } from "./perform.ts";
 import { beginAttempt, diagnose, type RecoveryDeps } from "./recovery.ts";
 import { conceal, forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
 import { whenDue } from "./when-due.ts";
-import { whoLeads } from "./who-leads.ts";
+import { takenAgain, whoLeads } from "./who-leads.ts";
 import { watchSilent } from "./witness.ts";
 
 export type { Driver } from "./driver-deps.ts";
@@ -146,6 +147,7 @@ export function driveRun(deps: DriverDeps): Driver {
       },
       notice: (text) => deps.notice(name, text),
       stage: () => state.hosts[name]?.stage ?? "waiting",
+      takenAgain: (link) => takenAgain(link, state, record()),
       needsFacts: () => state.hosts[name]?.facts == null,
       isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.hosts[name]?.attempt ?? 0,
@@ -216,7 +218,7 @@ export function driveRun(deps: DriverDeps): Driver {
     const isWanted = (): boolean => !disposed && inFlight.get(key) === end;
     const its: RecoveryDeps = {
       state,
-      isDrained: () => membersOf(state).every((h) => h.stage === "drained" || h.lost !== null),
+      isDrained: () => membersOf(state).every((h) => isDrained(h) || !h.seen),
       isWanted,
       notice: (text) => deps.notice(null, text),
       events: journal.lines.map((line) => line.event),

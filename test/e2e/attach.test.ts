@@ -57,7 +57,10 @@ async function finishWhole(seat: Seat, lab: Lab, run: string, first: RunState): 
 test("a run on two SSH hosts outlives what watches and leads it", { skip: needsRoot }, async (t) => {
   const lab = await startLab(t, { hosts: 2, gpus: 0, options: { "*": { path: "train" } } });
   const seat = openSeat(t, lab);
-  seat.write("c.yaml", `cluster: [{host: ${A}, slots: 2}, {host: ${B}, slots: 1}]\ndefaults: {gpus: 0}\nlauncher: direct\ntimeouts: {stop_grace: 2s}\n`);
+  seat.write(
+    "c.yaml",
+    `cluster: [{host: ${A}, slots: 2}, {host: ${B}, slots: 1}]\ndefaults: {gpus: 0}\nlauncher: direct\nrestart: {max: 0}\ntimeouts: {stop_grace: 2s}\n`,
+  );
   seat.write("tell.py", TELL);
 
   for (const signal of ["SIGHUP", "SIGKILL"] as const) {

@@ -58,7 +58,7 @@ test("uneven hosts, FSDP, and scripts of accelerate's own", { skip: needsRoot },
   });
 
   await t.test("accelerate's test_sync, which may abort in its interpreter's exit: then it is said, and nothing is left", async () => {
-    const run = await seat.up(["pair.yaml", "--set", "backend=accelerate", "--", "-m", "accelerate.test_utils.scripts.test_sync"]);
+    const run = await seat.up(["pair.yaml", "--set", "backend=accelerate", "--set", "restart.max=0", "--", "-m", "accelerate.test_utils.scripts.test_sync"]);
     const state = await seat.ended(run);
     const said = seat.log(run, FIRST, "rank0.out");
     assert.match(said, /Test Distributed `no_sync` context manager.*accumulation with optimizer and scheduler/s); // distributed, and its last test on CPUs has begun

@@ -56,7 +56,10 @@ const isRunning = (_: readonly RunEvent[], state: RunState): boolean => state.ph
 test("stopping on two SSH hosts", { skip: needsRoot }, async (t) => {
   const lab = await startLab(t, { hosts: 2, gpus: 0, options: { "*": { path: "train" } } });
   const seat = openSeat(t, lab);
-  seat.write("c.yaml", `cluster: [{host: ${A}}, {host: ${B}}]\ndefaults: {gpus: 0, slots: 1}\nlauncher: direct\ntimeouts: {stop_grace: 2s}\n`);
+  seat.write(
+    "c.yaml",
+    `cluster: [{host: ${A}}, {host: ${B}}]\ndefaults: {gpus: 0, slots: 1}\nlauncher: direct\nrestart: {max: 0}\ntimeouts: {stop_grace: 2s}\n`,
+  );
   seat.write("unruly.py", UNRULY);
   seat.write("saver.py", SAVER);
 

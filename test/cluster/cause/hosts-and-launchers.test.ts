@@ -32,7 +32,7 @@ check(
 check(
   "a shim that was killed",
   scene({ exits: stopped(5).filter(({ rank }) => rank < 4), troubles: [{ host: "gpu-b", kind: "shim-lost", why: "", since: 500 }] }),
-  { kind: "shim", text: /^gpu-b lost the shim of the attempt/ },
+  { kind: "shim", text: /^gpu-b lost the process that watches its ranks \(the shim\)/ },
 );
 
 check(

@@ -133,7 +133,7 @@ check("an exit status and nothing else", scene({ exits: [exit(0, 1, { code: 3 })
   kind: "exit",
   code: null,
   place: "exit:3",
-  text: "rank 0 on gpu-a exited with status 3",
+  text: "rank 0 on gpu-a exited with code 3",
 });
 check("a shell's 128 + n is a signal", scene({ exits: [exit(0, 1, { code: 139 })], world: 1 }), {
   kind: "signal",
