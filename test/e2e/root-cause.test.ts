@@ -61,7 +61,7 @@ const CASES: readonly Case[] = [
   ],
   ["kill", "torchrun", { kind: "signal", rank: 3, place: "signal:SIGKILL", says: /^rank 3 on \S+ was ended by SIGKILL; 3 other/ }],
   ["crash", "direct", { kind: "signal", rank: 3, place: "signal:SIGSEGV", says: /^rank 3 on \S+ was ended by SIGSEGV at die\.py:7 in step\(\); 3 other/ }],
-  ["exit", "direct", { kind: "exit", rank: 3, exitCode: 7, place: "exit:7", says: /^rank 3 on \S+ exited with status 7; 3 other/ }],
+  ["exit", "direct", { kind: "exit", rank: 3, exitCode: 7, place: "exit:7", says: /^rank 3 on \S+ exited with code 7; 3 other/ }],
   ["term", "torchrun", { kind: "launcher", host: B, rank: null, says: /^torchrun on \S+ was ended by SIGKILL/ }],
 ];
 

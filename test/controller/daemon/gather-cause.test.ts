@@ -133,7 +133,7 @@ test("hosts that fail, never answer or tell nonsense do not hold it up; those th
     }),
   );
   t.mock.timers.tick(3000);
-  assert.equal((await cause).text, "rank 0 on a exited with status 3; 3 other ranks ended because of it");
+  assert.equal((await cause).text, "rank 0 on a exited with code 3; 3 other ranks ended because of it");
   assert.deepEqual(asked, ["a", "c"]);
   const rejects = await gatherCause(sources(t, { ask: () => Promise.reject(new Error("gone")) }));
   assert.equal(rejects.kind, "unknown");
