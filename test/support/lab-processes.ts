@@ -5,7 +5,7 @@ import { once } from "node:events";
 import type { TestContext } from "node:test";
 import type { Lab } from "./lab.ts";
 
-export type Seen = { readonly pid: number; readonly start: number; readonly uid: number; readonly argv: string; readonly mark: string };
+export type Seen = { readonly pid: number; readonly start: number; readonly uid: number; readonly argv: string; readonly mark: string; readonly exe: string };
 
 /** Everything but zombies, kernel threads and the look itself. */
 const LOOK = `import json, os
@@ -17,10 +17,11 @@ for name in os.listdir("/proc"):
         with open(f"/proc/{name}/cmdline", "rb") as f: argv = f.read().replace(b"\\0", b" ").decode("utf-8", "replace").strip()
         with open(f"/proc/{name}/environ", "rb") as f: env = f.read().decode("utf-8", "replace").split("\\0")
         uid = os.stat(f"/proc/{name}").st_uid
+        exe = os.readlink(f"/proc/{name}/exe")
     except OSError: continue
     if fields[0] in "ZX" or not argv: continue
     mark = next((e[14:] for e in env if e.startswith("NEXADIST_MARK=")), "")
-    found.append({"pid": int(name), "start": int(fields[19]), "uid": uid, "argv": argv, "mark": mark})
+    found.append({"pid": int(name), "start": int(fields[19]), "uid": uid, "argv": argv, "mark": mark, "exe": exe})
 print(json.dumps(found))`;
 
 export async function processesOf(lab: Lab, host: string): Promise<readonly Seen[]> {
@@ -36,6 +37,9 @@ export const isShim = isProgram("shim.py");
 /** Shims, and whatever began with the mark of the run, or of any run. */
 export const ofRuns = (seen: readonly Seen[], run = ""): readonly Seen[] =>
   seen.filter((each) => (isShim(each) && each.argv.includes(`/runs/${run}`)) || (each.mark !== "" && each.mark.includes(`/${run}`)));
+
+/** It or, where it wanted a number, its parent. */
+export const isBystander = (seen: Seen): boolean => seen.argv.includes("ns_last_pid");
 
 /** A process in a host that is none of ours, until the test's end. `pid`: the number that it shall have. */
 export async function bystander(

@@ -2,7 +2,8 @@
 
 /**
  * A rank that ignores SIGTERM and has children that hide: a daemon (double fork, session of its own), one that renamed itself, one whose
- * environment is empty, and one that forks again whenever it is told to end. It prints all their PIDs once they are there.
+ * environment is empty, and one that forks again whenever it is told to end. It prints all their PIDs once they are there. It stays until its
+ * host has a file /tmp/leave, and exits with the status that is in it; its children stay.
  */
 export const UNRULY = `import ctypes, json, os, signal, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -43,7 +44,8 @@ while told.count(b"\\n") < 4: told += os.read(r, 4096)
 pids = dict(line.split() for line in told.decode().splitlines())
 pids["rank"] = os.getpid()
 print(json.dumps(pids), flush=True)
-wait()
+while not os.path.exists("/tmp/leave"): time.sleep(0.1)
+sys.exit(int(open("/tmp/leave").read() or "0"))
 `;
 
 /** Looks like a rank of ours from afar and is not. */
