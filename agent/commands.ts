@@ -5,6 +5,7 @@ import { join } from "node:path";
 import * as z from "zod";
 import { fail } from "../cluster/errors.ts";
 import { type Authority, type Command, type RunRecord, type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
+import { isStale } from "../cluster/run/takeover.ts";
 import type { Agent } from "./agent-state.ts";
 import { toStatus } from "./attempt-view.ts";
 import { arm, launch, settled, stop } from "./attempts.ts";
@@ -47,6 +48,7 @@ export function claim(context: CommandContext, command: Fenced): Run {
   const verdict = admit(kept, command, record !== null);
   if (verdict === "fenced") throw fail("FENCED", { run: command.run, epoch: kept?.epoch, by: kept?.controller });
   if (verdict === "unknown-run" || (known === undefined && record === null)) throw fail("RUN_NOT_ADOPTED", { run: command.run });
+  if (verdict === "takes-over" && kept !== null && record !== null && isStale(record, kept)) throw fail("RECORD_NEWER", { run: command.run });
   const run = known ?? beginRun(join(agent.config.stateDir, "runs"), command.run, agent.log);
   if (record !== null) keepRecord(run, record);
   agent.runs.set(run.run, run);

@@ -6,7 +6,7 @@ import type { RunEvent } from "./events.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
 import { isOver, type RankState, type RunState } from "./state.ts";
-import { countWon, takenOver } from "./takeover.ts";
+import { countWon, isOutdone, takenOver } from "./takeover.ts";
 import { failed, isCurrent, troubled } from "./trouble.ts";
 
 export type First = RunEvent & { type: "requested" | "taken-over" };
@@ -72,7 +72,7 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "requested":
       return state;
     case "taken-over":
-      return start(event);
+      return isOutdone(state, event) ? state : start(event);
     case "fenced": {
       const { at, controller, machine, epoch } = event;
       return { ...state, fenced: { at, controller, machine, epoch } };

@@ -54,10 +54,14 @@ export function judgeTakeover({ kept, reached, controller, force }: Asked): Verd
 }
 
 export function latestOf(kept: readonly Kept[]): RunRecord | null {
-  const later = (a: RecordKey, b: RecordKey): number => b.epoch - a.epoch || b.seq - a.seq;
-  const [latest] = kept.map((k) => k.record).toSorted((a, b) => later(keyOf(a), keyOf(b)) || later(a, b));
+  const [latest] = kept.map((k) => k.record).toSorted((a, b) => order(keyOf(b), keyOf(a)) || order(b, a));
   return latest ?? null;
 }
+
+const order = (a: RecordKey, b: RecordKey): number => a.epoch - b.epoch || a.seq - b.seq;
+
+/** The taker read before the run went on: it must begin from `kept` instead, or an attempt that was begun meanwhile would be forgotten. */
+export const isStale = (taker: RunRecord, kept: RunRecord): boolean => order(keyOf(kept), keyOf(taker)) > 0;
 
 /**
  * A taker that never won a majority has decided nothing: its record is worth what it began from, however high its epoch. Else the stale word
@@ -109,6 +113,10 @@ export function takenOver(event: RunEvent & { type: "taken-over" }, fresh: RunSt
   const hosts = Object.entries({ ...fresh.hosts, ...state.hosts }).map(([name, host]) => [name, { ...fresh.hosts[name], ...host, facts: null }]);
   return unseeAll({ ...state, hosts: Object.fromEntries(hosts) }, at, "another controller has taken over");
 }
+
+/** Several hosts may tell of a newer record at once: the newest counts, and none after the takeover is done. */
+export const isOutdone = ({ takeover, controller, epoch }: RunState, event: RunEvent & { type: "taken-over" }): boolean =>
+  takeover !== null && controller === event.controller && epoch === event.epoch && (takeover.isWon || order(event.base, takeover.base) <= 0);
 
 /** Every host as this machine's file reaches it; a host that the file lacks stays as it was. */
 export function reachedAs(spec: RunSpec, here: RunSpec["hosts"], file: string | null): RunSpec {

@@ -10,7 +10,9 @@ export type Entry = { readonly event: RunEvent; readonly cursor?: { readonly hos
 /** Those that fold, each after the others. One that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
 export function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
   let folded = state;
-  return entries.filter(({ event }) => {
+  const last = entries.findLastIndex(({ event }) => event.type === "taken-over");
+  return entries.filter(({ event, cursor }, k) => {
+    if (k > last && last >= 0 && cursor !== undefined) return false; // comes again: agents tell everything once more after it
     try {
       folded = reduce(folded, event);
       return true;

@@ -4,10 +4,12 @@ import { getSystemErrorMessage } from "node:util";
 import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
-import type { UnseenKind } from "../../cluster/run/events.ts";
+import type { RunEvent, UnseenKind } from "../../cluster/run/events.ts";
 import type { HostStage } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
+import { runDir } from "../paths.ts";
+import type { AgentLink } from "../reach/link.ts";
 import type { Entry } from "./entries.ts";
 import type { Keeper, Linked } from "./keeper.ts";
 import type { LogStore } from "./log-store.ts";
@@ -36,6 +38,8 @@ export type IntakeDeps = {
   readonly agentKey: () => string | null;
   /** Whether the rank is one of this host's in that attempt. */
   readonly owns: (rank: number, attempt: number) => boolean;
+  /** A run that is being taken over went on meanwhile. */
+  readonly takenAgain: (link: AgentLink) => Promise<RunEvent | null>;
   /** The host can take commands. */
   readonly ready: () => void;
   /** The link went: what was asked over it may not have arrived. */
@@ -119,6 +123,8 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   const notTaken = async ({ link }: Linked, error: unknown): Promise<void> => {
     const problem = toProblem(error, host.name);
     const leader = problem.code === "FENCED" ? await whoLeads(link, run, deps.record().controller) : null;
+    const again = problem.code === "RECORD_NEWER" ? await deps.takenAgain(link) : null;
+    if (again !== null) return deps.apply({ event: again });
     // A run that is new here and met another one of its name is no takeover.
     if (leader !== null && (deps.stage() !== "waiting" || leader.epoch > deps.record().epoch)) return deps.apply({ event: leader });
     if (deps.stage() === "waiting") return deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
@@ -185,9 +191,11 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   /** No reason to break the link, which carries commands too: what was not acknowledged is asked for again later. */
   const hold = (error: unknown): void => {
     if (held !== undefined) return;
-    const { errno } = error as NodeJS.ErrnoException;
+    const { errno, code } = error as NodeJS.ErrnoException;
     if (errno !== undefined) {
-      deps.notice(`its logs cannot be written on this machine (${getSystemErrorMessage(errno)}); training goes on, and they come when there is room`);
+      const isFull = code === "ENOSPC" || code === "EDQUOT";
+      const what = isFull ? "the disk of this machine is full at" : `this machine refuses log lines (${getSystemErrorMessage(errno)}) at`;
+      deps.notice(`${what} ${runDir(run)}; its log lines are kept on the host and fetched when there is room; training goes on`);
     }
     held = setTimeout(() => void takeAgain(), ROOM_MS);
   };

@@ -9,7 +9,7 @@ import type { RunEvent } from "../../../cluster/run/events.ts";
 import { recordOf } from "../../../cluster/run/record.ts";
 import { reduce, replay, start } from "../../../cluster/run/reduce.ts";
 import type { RecordedState, RunState } from "../../../cluster/run/state.ts";
-import { judgeTakeover, type Kept, keyOf, latestOf, QUIET_MS, reachedAs } from "../../../cluster/run/takeover.ts";
+import { isStale, judgeTakeover, type Kept, keyOf, latestOf, QUIET_MS, reachedAs } from "../../../cluster/run/takeover.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
 import type { HostFacts, RunSpec } from "../../../cluster/spec.ts";
 import { goodRun, HOSTS, schedule, spec } from "./model.ts";
@@ -150,8 +150,12 @@ test("fencing history: of all that ever launch an attempt, each has a majority t
         const record: RunRecord = { ...recordOf(taker.state, taker.id, taker.seq), epoch: taker.epoch };
         const verdict = admit(host.record, { controller: taker.id, epoch: taker.epoch }, true);
         if (verdict === "fenced") taker.fenced = true;
-        else host.record = record;
-        return verdict !== "fenced";
+        else if (verdict === "takes-over" && isStale(record, host.record)) taker.state = reduce(taker.state, take(host.record, taker.epoch, taker.id));
+        else {
+          host.record = record;
+          return true;
+        }
+        return false;
       };
       for (const each of steps) {
         if (each.do === "new") {

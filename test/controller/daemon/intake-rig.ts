@@ -69,6 +69,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     onBytes: (_, __, data) => void told.push(Buffer.from(data)),
     notice: (text) => void notices.push(text),
     stage: () => stage,
+    takenAgain: () => Promise.resolve(null),
     needsFacts: () => stage === "waiting",
     isDrained: () => stage === "drained",
     agentKey: () => null,
