@@ -60,7 +60,12 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
   };
   if (puts.length === 0) step("starting the agent");
   if (puts.length === 0) return started.parse(await callHelper(transport, host.name, request));
-  return started.parse(await callHelper(transport, host.name, request, payload(puts, step), UPLOAD_MS));
+  let doing = "uploading";
+  const tell = (text: string): void => {
+    doing = text;
+    step(text);
+  };
+  return started.parse(await callHelper(transport, host.name, request, payload(puts, tell), UPLOAD_MS, () => doing));
 }
 
 type Put = { readonly what: string; readonly paths: readonly string[]; readonly request: { readonly bytes: number } & Readonly<Record<string, unknown>> };

@@ -7,6 +7,10 @@ import { HOST_COMMAND, NO_PYTHON } from "../../cluster/host-program.ts";
 import { readHelperProgram } from "../assets.ts";
 import type { RemoteProcess, Transport } from "./transport.ts";
 
+/** A payload of which this long nothing was taken may have met a dead link; then it is asked whether it is, in less time than a keeper waits for progress. */
+const STALLED_MS = 40_000;
+const PROBE_MS = 10_000;
+
 /** Output of rc files that is kept for an error text, in bytes. */
 const NOISE = 64 * 1024;
 
@@ -19,17 +23,26 @@ export async function callHelper(
   request: HelperRequest,
   payload: AsyncIterable<Uint8Array> | null = null,
   timeoutMs = 30_000,
+  /** For an error text: "uploading node, 12 of 45 MB". */
+  doing: () => string = () => "setting it up",
 ): Promise<unknown> {
   const { child, nonce } = await withinTime(startHelper(transport, request), timeoutMs, () => fail("HELPER_TIMEOUT", { host, seconds: timeoutMs / 1000 }));
   let isLate = false;
-  const timer = setTimeout(() => {
-    isLate = true;
+  const end = (): void => {
     child.kill();
     child.stdout.destroy(); // also where the far end ignores the kill
+  };
+  // A channel of a dead link never tells its end: nothing below may be waited for then.
+  const { promise: linkDead, reject } = Promise.withResolvers<never>();
+  const askLink = (): Promise<void> => transport.probe(PROBE_MS, doing()).catch(reject);
+  const timer = setTimeout(() => {
+    isLate = true;
+    void askLink().then(end);
   }, timeoutMs);
-  try {
+  const stall = payload === null ? undefined : setTimeout(() => void askLink(), STALLED_MS);
+  const ask = async (): Promise<unknown> => {
     const answer = readAnswer(child, nonce);
-    if (payload !== null) await pump(payload, child, answer);
+    if (payload !== null) await pump(payload, child, answer, () => stall?.refresh());
     child.stdin.end();
     const found = await answer;
     if (found.json === null) {
@@ -37,8 +50,12 @@ export async function callHelper(
       throw code === null && !isLate ? await cut(transport, host) : silence(host, found.noise, timeoutMs, { code });
     }
     return unwrap(host, found.json);
+  };
+  try {
+    return await Promise.race([ask(), linkDead]);
   } finally {
     clearTimeout(timer);
+    clearTimeout(stall);
     child.stdout.resume(); // an SSH session counts as open until its output was read to the end
     child.kill();
   }
@@ -83,7 +100,7 @@ async function startHelper(transport: Transport, request: HelperRequest): Promis
   return { child, nonce };
 }
 
-async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, answer: Promise<unknown>): Promise<void> {
+async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, answer: Promise<unknown>, onTaken: () => void): Promise<void> {
   let answered = false;
   const settle = answer.then(
     () => (answered = true),
@@ -91,6 +108,7 @@ async function pump(payload: AsyncIterable<Uint8Array>, child: RemoteProcess, an
   );
   for await (const chunk of payload) {
     if (answered || !child.stdin.writable) return; // refused early: the answer says why; or cut: its end does
+    onTaken();
     if (child.stdin.write(chunk)) continue;
     const over = new AbortController();
     await Promise.race([once(child.stdin, "drain", over), once(child.stdin, "close", over), settle]).catch(() => undefined);

@@ -2,6 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { answerWithin, noAnswer } from "./answer-within.ts";
 import { knownTypes } from "./known-hosts.ts";
 import { isDropped, readFailure } from "./openssh-errors.ts";
 import { type Master, startMaster } from "./openssh-master.ts";
@@ -38,8 +39,18 @@ export async function openOpenssh(context: Ssh2Context, why: string): Promise<Tr
     reason ??= "closed by nexadist";
     master.kill();
   };
+  // Past the gate: where sshd has no session left it says so, which is an answer.
+  const probe: Transport["probe"] = async (withinMs, doing) => {
+    const answered = openSession(master, "exit 0", undefined, () => {}).then(
+      (child) => child.kill(),
+      () => undefined,
+    );
+    await answerWithin(answered, withinMs, () => sshFail("CONNECTION_LOST", settings, "ssh", { cause: reason ?? noAnswer(doing) }));
+    if (reason !== undefined) throw lost();
+  };
+
   const openSocket = makeSocketOpener(master, settings, exec, () => (reason === undefined ? undefined : lost()));
-  return { driver: "ssh", address: context.settings.hostname, why, exec, openSocket, closed, close };
+  return { driver: "ssh", address: context.settings.hostname, why, exec, openSocket, probe, closed, close };
 }
 
 const lastLine = (text: string): string =>

@@ -2,6 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import type { Client, ClientChannel } from "ssh2";
+import { answerWithin, noAnswer } from "./answer-within.ts";
 import { isEarlyDrop, sshFail } from "./ssh-errors.ts";
 import { makeSessionGate, SessionRefused } from "./ssh-sessions.ts";
 import { isSocketAbsent } from "./ssh-socket-check.ts";
@@ -55,7 +56,20 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
     }
   };
 
-  return { driver: "ssh2", address: context.settings.hostname, why, exec, openSocket, closed: link.closed, close: link.close };
+  // Past the gate: where sshd has no session left it says so, which is an answer.
+  const probe: Transport["probe"] = async (withinMs, doing) => {
+    if (link.goneBecause() !== undefined) throw lost();
+    const answered = new Promise<void>((resolve) => {
+      client.exec("exit 0", (_, stream) => {
+        stream?.resume().close();
+        resolve();
+      });
+    });
+    await answerWithin(answered, withinMs, () => sshFail("CONNECTION_LOST", settings, "ssh2", { cause: link.goneBecause() ?? noAnswer(doing) }));
+    if (link.goneBecause() !== undefined) throw lost();
+  };
+
+  return { driver: "ssh2", address: context.settings.hostname, why, exec, openSocket, probe, closed: link.closed, close: link.close };
 }
 
 /** What ssh2 says when the connection went under a request; its `close` event may come later. */

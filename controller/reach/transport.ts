@@ -31,6 +31,8 @@ export type Transport = {
   ) => Promise<RemoteProcess>;
   /** A stream to the unix socket at `path` there. Errors: STREAMLOCAL_REFUSED (the caller then proxies over exec), SOCKET_ABSENT. */
   readonly openSocket: (path: string) => Promise<Duplex>;
+  /** Rejects with CONNECTION_LOST, which says `doing`, when the far end's sshd does not answer within `withinMs`; a refusal is an answer. */
+  readonly probe: (withinMs: number, doing: string) => Promise<void>;
   /** Resolves once, with a reason in words, when the connection is gone for whatever cause. */
   readonly closed: Promise<string>;
   readonly close: () => void;

@@ -22,8 +22,8 @@ export type Sshd = {
   readonly log: () => string;
   /** Resolves once sshd's log holds the pattern. */
   readonly logged: (pattern: RegExp) => Promise<void>;
-  /** Ends the sshd processes that serve connections, the listener stays. */
-  readonly killSessions: () => number;
+  /** Ends (or stops, or continues) the sshd processes that serve connections, the listener stays. */
+  readonly killSessions: (signal?: NodeJS.Signals) => number;
   readonly stop: () => Promise<void>;
 };
 
@@ -96,7 +96,7 @@ export async function startSshd(options: SshdOptions = {}): Promise<Sshd> {
       logged: async (pattern) => {
         while (!pattern.test(log())) await once(started.stderr ?? started, "data", { signal: AbortSignal.timeout(10_000) });
       },
-      killSessions: () => killChildren(started.pid ?? 0),
+      killSessions: (signal) => killChildren(started.pid ?? 0, signal),
       stop: async () => {
         killChildren(started.pid ?? 0);
         await endProcess(started);
@@ -164,7 +164,7 @@ export function freePort(): Promise<number> {
 }
 
 /** Linux: /proc/PID/task/PID/children. All of these are descendants of the sshd that we started. */
-function killChildren(pid: number): number {
+function killChildren(pid: number, signal: NodeJS.Signals = "SIGKILL"): number {
   let children: number[] = [];
   try {
     children = readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
@@ -173,7 +173,7 @@ function killChildren(pid: number): number {
   }
   for (const child of children) {
     try {
-      process.kill(child, "SIGKILL");
+      process.kill(child, signal);
     } catch {} // it went by itself
   }
   return children.length;

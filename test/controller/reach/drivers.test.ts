@@ -158,6 +158,25 @@ for (const driver of DRIVERS) {
       transport = await reach(sshd, { driver });
     });
 
+    it("tells a far end that is silent from one that is slow", async () => {
+      const silent = await reach(sshd, { driver });
+      const helper = await silent.exec("exec sleep 60"); // a program that takes nothing and says nothing
+      await silent.probe(10_000, "waiting");
+      try {
+        sshd.killSessions("SIGSTOP");
+        const error = await failureOf(silent.probe(300, "uploading node, 3 of 42 MB"));
+        assert.deepEqual([error.code, error.exit], ["CONNECTION_LOST", 4]);
+        assert.match(error.message, /it no longer answers, while uploading node, 3 of 42 MB/);
+      } finally {
+        sshd.killSessions("SIGCONT");
+      }
+      await silent.probe(10_000, "waiting");
+      helper.kill();
+      silent.close();
+      await silent.closed;
+      assert.equal((await failureOf(silent.probe(10_000, "waiting"))).code, "CONNECTION_LOST");
+    });
+
     it("leaves no directory behind", async () => {
       const other = await reach(sshd, { driver, env: { XDG_RUNTIME_DIR: sshd.dir } });
       const made = (): string[] => readdirSync(sshd.dir).filter((name) => name.startsWith("nexadist-ssh-"));

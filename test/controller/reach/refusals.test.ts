@@ -92,6 +92,7 @@ for (const driver of DRIVERS) {
         assert.deepEqual(said, ["1", "2", "3", "4"]);
         await withEcho(`turns-${driver}`, async (path) => {
           const held = await transport.exec("cat");
+          await transport.probe(10_000, "waiting"); // a refusal is an answer
           const socket = await transport.openSocket(path); // sockets are no sessions
           socket.end("x");
           const [chunk] = (await once(socket, "data")) as [Buffer];
