@@ -4,6 +4,7 @@ import { createHash } from "node:crypto";
 import { lstatSync, mkdirSync, statSync } from "node:fs";
 import { homedir, tmpdir, userInfo } from "node:os";
 import { dirname, join, resolve } from "node:path";
+import { getSystemErrorMessage } from "node:util";
 import { fail } from "../cluster/errors.ts";
 import { quote } from "../cluster/launch/quote.ts";
 
@@ -33,8 +34,15 @@ export function makeDir(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    if (!isDir(path)) throw fail("STATE_WRITE", { path, why: error instanceof Error ? error.message : String(error) }, error);
+    if (!isDir(path)) throw fail("STATE_WRITE", { path, why: whyNot(path, error) });
   }
+}
+
+function whyNot(path: string, error: unknown): string {
+  const { code, errno } = error as NodeJS.ErrnoException;
+  if (code === "EEXIST") return "it is no directory";
+  if (code === "ENOENT") return `nothing can be made in ${dirname(path)}`;
+  return errno === undefined ? String(error) : getSystemErrorMessage(errno);
 }
 
 /** A directory of ours alone, made if need be; the mode of one that was there is its maker's to change. Errors: DIR_NOT_OURS when others could look in. */

@@ -2,7 +2,7 @@
 
 import { type Anchor, anchorPaths } from "./controller-paths.ts";
 import { environmentKeys } from "./keys.ts";
-import { assign, type Located, layOver, problemIn, valueAt, type Where } from "./located.ts";
+import { assign, type Located, layOver, pathKey, problemIn, valueAt, type Where } from "./located.ts";
 import { nearest } from "./nearest.ts";
 import { type ConfigProblem, type Path, problemAt, type Source } from "./problem.ts";
 import { readYaml } from "./read-yaml.ts";
@@ -30,7 +30,7 @@ export function layer(user: Located | null, file: Located, overrides: Overrides)
     const anchored = anchor(part.located, path, overrides.anchor);
     const next = assign(located, path, anchored);
     if (next === null) problems.push(problemAt(source, key, path, "there is no such item in the file"));
-    else located = next;
+    else located = withParents(next, path, { source, key: 0, value: 0 });
   };
   for (const [name, key] of environmentKeys()) {
     const value = overrides.environment[name];
@@ -45,6 +45,16 @@ export function layer(user: Located | null, file: Located, overrides: Overrides)
   }
   if (overrides.name !== undefined) put({ name: "--name", text: overrides.name }, ["name"], 0, 0);
   return { located, problems };
+}
+
+/** Maps on the way that are nowhere else were written here: what is wrong with their names is not the file's fault. */
+function withParents(located: Located, path: Path, where: Where): Located {
+  const at = new Map(located.at);
+  for (let n = 1; n < path.length; n++) {
+    const own = pathKey(path.slice(0, n));
+    if (!at.has(own)) at.set(own, where);
+  }
+  return { value: located.value, at };
 }
 
 /** `cluster.0.gpus=2` and `cluster[0].gpus=2`; after `env.` all up to the `=` is one name. */

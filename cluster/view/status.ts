@@ -20,7 +20,7 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...(state.failure === null && state.trouble !== null ? [`attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`] : []),
     ...(state.phase === "recovering" ? [nextStep(state, now)] : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
-    ...(state.failure?.problem ? [`         ${sanitiseWord(state.failure.problem.hint)}`] : []),
+    ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
   const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, hostStep(state, h)]);
   const ranks = Object.values(state.ranks)
@@ -32,6 +32,7 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...formatTable([["HOST", "STAGE", "LINK", "SSH", "NOW"], ...hosts]),
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
     ...(isOver(state) ? ["", ...receiptLines(state)] : []),
+    ...(state.logsIncomplete.length > 0 ? ["", `the last log lines of ${state.logsIncomplete.map(sanitiseWord).join(", ")} may be missing`] : []),
   ];
 }
 

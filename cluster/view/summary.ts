@@ -40,7 +40,7 @@ export function summaryLines(state: RunState, words: readonly string[] = []): re
     `==> ${state.spec.run} ${state.phase}${took}${why}`,
     ...(why === "" ? [] : furtherLines(state.failure?.text ?? "").map(sanitiseWord)),
     ...lastWords(state, words),
-    ...cures(state).map((cure) => `    ${sanitiseWord(cure)}`),
+    ...cures(state).map((cure) => `    try: ${sanitiseWord(cure)}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,
   ];
 }

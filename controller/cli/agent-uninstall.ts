@@ -67,7 +67,10 @@ async function tellPlans(context: Context, hosts: ReturnType<typeof loadHosts>["
 function tellPlan(context: Context, host: string, plan: UninstallPlan, wishes: UninstallWishes): void {
   const name = sanitiseWord(host);
   const live = plan.live.map(sanitiseWord).join(", ");
-  if (live !== "" && !wishes.force) return context.print(`${name}: would refuse: still running here: ${live} (--force ends them)`);
+  if (live !== "" && !wishes.force)
+    return context.print(
+      `${name}: would refuse: still running here: ${live} (${plan.live.map((run) => `nexadist stop ${sanitiseWord(run)}`).join("; ")}; or --force ends them)`,
+    );
   if (plan.remove.length === 0) return context.print(`${name}: would change nothing: nothing of nexadist is there`);
   context.print(`${name}: would end ${count(plan.agents.length, "agent")}${live === "" ? "" : ` and ${live}`}, and remove:`);
   for (const path of plan.remove) context.print(`  ${sanitiseWord(path)}`);

@@ -57,11 +57,11 @@ function readSmallFile(path: string): FileText {
 }
 
 /** The file that was named, else ./cluster.yaml. Errors: CLUSTER_FILE. */
-export function readClusterFile(named: string | undefined, cwd: string): SourceFile {
+export function readClusterFile(named: string | undefined, cwd: string, command?: string): SourceFile {
   const name = named ?? "cluster.yaml";
   const path = resolve(cwd, name);
   const read = readSmallFile(path);
-  if (!read.ok) throw fail("CLUSTER_FILE", { file: name, why: read.why, named: named !== undefined });
+  if (!read.ok) throw fail("CLUSTER_FILE", { file: name, why: read.why, named: named !== undefined, ...(command === undefined ? {} : { command }) });
   return { path, name, text: read.text };
 }
 
@@ -87,6 +87,15 @@ export function resolveFromDisk(asked: Asked, env: Environment, cwd: string): Re
   return resolveRun(source, { ...inputs, environment: env, userFile: readUserFile(env, home), cwd, home, files: nodeFiles });
 }
 
-/** All problems as one error, for a command that cannot go on: of usage where only flags that choose hosts are at fault. */
-export const configError = (problems: readonly ConfigProblem[]): NexaError =>
-  fail(problems.every(({ file }) => file === "--host" || file === "--exclude") ? "HOST_CHOICE" : "CONFIG", { what: problems.map(formatProblem).join("\n") });
+const isOf = (problems: readonly ConfigProblem[], flags: readonly string[]): boolean =>
+  problems.length > 0 && problems.every(({ file }) => flags.includes(file));
+/** What only the command line is to blame for. */
+export const isUsage = (problems: readonly ConfigProblem[]): boolean => isOf(problems, ["--host", "--exclude", "--set", "--name", "after --"]);
+
+/** All problems as one error, for a command that cannot go on: of usage where only the command line is at fault. */
+export function configError(problems: readonly ConfigProblem[]): NexaError {
+  const what = problems.map(formatProblem).join("\n");
+  if (isOf(problems, ["--host", "--exclude"])) return fail("HOST_CHOICE", { what });
+  if (isOf(problems, ["after --"])) return fail("FLAG_VALUE", { what, fix: "what follows -- is your own command: a script, a program, or -m MODULE" });
+  return fail(isUsage(problems) ? "FLAG_VALUE" : "CONFIG", { what });
+}

@@ -9,7 +9,7 @@ import type { Resolved } from "../../cluster/config/resolve.ts";
 import { clusterJsonSchema } from "../../cluster/config/schema.ts";
 import { EXIT } from "../../cluster/errors.ts";
 import { hostCount } from "../../cluster/host-count.ts";
-import { resolveFromDisk } from "./config-disk.ts";
+import { isUsage, resolveFromDisk } from "./config-disk.ts";
 
 export type ConfigIo = {
   /** Each writes one line. */
@@ -32,7 +32,7 @@ function tellProblems(problems: Extract<Resolved, { ok: false }>["problems"], js
     for (const problem of problems) io.stderr(formatProblem(problem));
     io.stderr(`${problems.length} problem${problems.length === 1 ? "" : "s"}`);
   }
-  return EXIT.config;
+  return isUsage(problems) ? EXIT.usage : EXIT.config;
 }
 
 /** Errors: CLUSTER_FILE. */

@@ -26,6 +26,8 @@ export type Context = Globals & {
   readonly say: (line: string) => void;
   /** What was given after `--`; null: no `--`. */
   readonly rest: readonly string[] | null;
+  /** "up", "agent status". */
+  readonly command: string;
 };
 
 /** Every JSON document names its version. */
@@ -36,7 +38,7 @@ export function hasColour(stream: NodeJS.WriteStream, wish: boolean | undefined,
   return stream.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
-export function makeContext(globals: Globals, rest: readonly string[] | null): Context {
+export function makeContext(globals: Globals, rest: readonly string[] | null, command: string): Context {
   return {
     ...globals,
     env: process.env,
@@ -49,5 +51,6 @@ export function makeContext(globals: Globals, rest: readonly string[] | null): C
       if (!globals.quiet && !globals.json) process.stderr.write(`${line}\n`);
     },
     rest,
+    command,
   };
 }

@@ -11,6 +11,7 @@ import { fail } from "../../cluster/errors.ts";
 import { isBeneath, joinRemote, lastPart, remoteWord } from "./cp-paths.ts";
 import { ask, type Copied, type CopyPeer, hasLocalTar, type Progress } from "./cp-upload.ts";
 import { runScript } from "./remote-script.ts";
+import { whyNot } from "./why-not.ts";
 
 export type LocalTarget = { readonly path: string; readonly isDirectory: boolean };
 
@@ -66,7 +67,7 @@ async function downloadFile(peer: CopyPeer, source: string, path: string, progre
   let got = 0;
   try {
     await once(file, "open").catch((cause: unknown) => {
-      throw fail("COPY_REFUSED", { what: `cannot write ${path}` }, cause);
+      throw fail("COPY_REFUSED", { what: `cannot write ${path}: ${whyNot(cause)}` });
     });
     const take = async (data: Buffer): Promise<void> => {
       let rest = data;

@@ -3,6 +3,7 @@
 import { lstat, readdir, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
+import { formatBytes } from "../../cluster/view/bytes.ts";
 import { joinRemote, lastPart, remoteWord } from "./cp-paths.ts";
 import { ask, type CopyPeer } from "./cp-upload.ts";
 
@@ -72,5 +73,5 @@ export async function planCopies(peer: CopyPeer, sources: readonly string[], tar
 export function planWords({ kind, files, bytes, there }: CopyPlan): string {
   const what = kind === "file" ? "" : `${files} file${files === 1 ? "" : "s"}, `;
   const replaced = there === "none" ? "" : there === "file" ? "; replaces the file there" : "; into the directory there";
-  return `${what}${(bytes / 1e6).toFixed(1)} MB${replaced}`;
+  return `${what}${formatBytes(bytes)}${replaced}`;
 }

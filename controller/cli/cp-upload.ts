@@ -12,11 +12,15 @@ import type { HostSpec } from "../../cluster/spec.ts";
 import type { Transport } from "../reach/transport.ts";
 import { joinRemote, remoteWord } from "./cp-paths.ts";
 import { runScript } from "./remote-script.ts";
+import { whyNot } from "./why-not.ts";
 
 export type CopyPeer = { readonly transport: Transport; readonly host: HostSpec };
 export type Progress = (bytes: number) => void;
 /** `notes`: what was left out and why. */
 export type Copied = { readonly path: string; readonly notes: readonly string[] };
+
+/** What the shell says of itself in front of its complaint helps nobody: `sh: 3: `, `sh: line 3: `, `sh: eval: line 3: `. */
+const withoutShell = (said: string): string => said.replace(/^(?:\S*\/)?(?:sh|bash|dash|ash|busybox): (?:eval: )?(?:line )?\d+: /gm, "");
 
 /** Runs lines there; what they say on stderr is the reason when they fail. Gives stdout. */
 export async function ask(peer: CopyPeer, script: string, input?: AsyncIterable<Uint8Array>): Promise<string> {
@@ -28,7 +32,7 @@ export async function ask(peer: CopyPeer, script: string, input?: AsyncIterable<
     ...(input === undefined ? {} : { input }),
   });
   if (exit.code !== 0)
-    throw fail("COPY_REFUSED", { what: `${peer.host.name}: ${Buffer.concat(err).toString("utf8").trim().slice(-500) || `exit ${exit.code}`}` });
+    throw fail("COPY_REFUSED", { what: `${peer.host.name}: ${withoutShell(Buffer.concat(err).toString("utf8").trim().slice(-500)) || `exit ${exit.code}`}` });
   return Buffer.concat(out).toString("utf8");
 }
 
@@ -49,14 +53,14 @@ export async function remoteTarget(peer: CopyPeer, target: string, many: boolean
 /** Before a host is reached. Errors: COPY_REFUSED. */
 export async function checkSource(source: string): Promise<void> {
   const handle = await open(source, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
-    throw fail("COPY_REFUSED", { what: `cannot read ${source}` }, cause);
+    throw fail("COPY_REFUSED", { what: `cannot read ${source}: ${whyNot(cause)}` });
   });
   await handle.close();
 }
 
 export async function upload(peer: CopyPeer, source: string, target: { path: string; isDirectory: boolean }, progress: Progress): Promise<Copied> {
   const found = await stat(source).catch((cause: unknown) => {
-    throw fail("COPY_REFUSED", { what: `cannot read ${source}` }, cause);
+    throw fail("COPY_REFUSED", { what: `cannot read ${source}: ${whyNot(cause)}` });
   });
   const path = target.isDirectory ? joinRemote(target.path, basename(source) === "." ? "" : basename(source)) : target.path;
   if (found.isDirectory()) await uploadDirectory(peer, source, path, progress);
@@ -73,6 +77,9 @@ async function uploadFile(peer: CopyPeer, source: string, path: string, progress
   const script = [
     `t=${word}; p=${part}`,
     `if test -d "$t"; then printf '%s is a directory there\\n' "$t" >&2; exit 1; fi`,
+    `d=\${t%/*}; test -n "$d" || d=/`,
+    `if ! test -d "$d"; then printf 'there is no directory %s there\\n' "$d" >&2; exit 1; fi`,
+    `if ! test -w "$d"; then printf '%s cannot be written there: permission denied\\n' "$d" >&2; exit 1; fi`,
     `trap 'rm -f "$p"; exit 1' HUP INT TERM`,
     `cat >"$p" && test "$(wc -c <"$p")" -eq ${size} && chmod ${(mode & 0o777).toString(8)} "$p" && mv -f "$p" "$t" && exit 0`,
     `rm -f "$p"; printf '%s did not arrive whole\\n' "$t" >&2; exit 1`,

@@ -2,6 +2,7 @@
 
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { formatBytes } from "../../cluster/view/bytes.ts";
 import { namedHost } from "./ad-hoc-host.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -12,7 +13,6 @@ import { checkSource, remoteTarget, upload } from "./cp-upload.ts";
 import { withHost } from "./reach-host.ts";
 
 const usage = (what: string): Error => fail("USAGE", { what, fix: "nexadist cp FILE… HOST:DIR   or   nexadist cp HOST:FILE… DIR" });
-const megabytes = (bytes: number): string => `${(bytes / 1e6).toFixed(1)} MB`;
 
 export const cp: Run = async (context, [paths], options) => {
   const places = (Array.isArray(paths) ? paths : []).map(String).map(parsePlace);
@@ -24,7 +24,7 @@ export const cp: Run = async (context, [paths], options) => {
   if (name === undefined) throw usage("neither side names a host");
   const isUpload = target.host !== null;
   if (places.some((place) => (place.host === null) !== isUpload)) throw usage("all sources must be on the same side");
-  const host = namedHost(context, name);
+  const host = await namedHost(context, name);
   const show = (path: string, isThere: boolean): string => sanitiseWord(isThere ? `${name}:${path}` : path);
   if (isUpload) for (const { path } of places) await checkSource(path);
   const here = isUpload ? null : await localTarget(target.path, places.length > 1);
@@ -45,7 +45,7 @@ export const cp: Run = async (context, [paths], options) => {
       const bytes = meter.end();
       done.push({ from: path, to, bytes, notes });
       for (const note of notes) context.say(sanitiseWord(note));
-      context.say(`${show(path, !isUpload)} -> ${show(to, isUpload)} (${megabytes(bytes)})`);
+      context.say(`${show(path, !isUpload)} -> ${show(to, isUpload)} (${formatBytes(bytes)})`);
     }
     return done;
   });
@@ -64,7 +64,7 @@ function createMeter(context: Context, path: string): { add: (bytes: number) => 
       const now = Date.now();
       if (!isShown || now - shownAt < 100) return;
       shownAt = now;
-      process.stderr.write(`\r\u001b[2K${sanitiseWord(path)} ${megabytes(bytes)}`);
+      process.stderr.write(`\r\u001b[2K${sanitiseWord(path)} ${formatBytes(bytes)}`);
     },
     end: () => {
       if (shownAt > 0) process.stderr.write("\r\u001b[2K");

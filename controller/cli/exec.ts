@@ -166,7 +166,7 @@ function tellEnd(context: Context, each: Reached<Ended>, limitMs: number | null)
   const name = sanitiseWord(each.host.name);
   if (!each.ok) {
     process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
-    if (each.problem.hint !== "") context.say(`${" ".repeat(name.length)}  ${sanitiseWord(each.problem.hint)}`);
+    if (each.problem.hint !== "") context.say(`  try: ${sanitiseWord(each.problem.hint)}`);
     return;
   }
   const { code, signal, isTimedOut } = each.value;

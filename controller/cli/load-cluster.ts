@@ -18,7 +18,7 @@ const invalid = (problems: readonly ConfigProblem[]): Error => Object.assign(con
 function sourceOf(context: Context, named: unknown): ReturnType<typeof readClusterFile> {
   const name = typeof named === "string" ? named : context.cluster;
   if (name !== undefined && /\.(py|sh)$/.test(name)) throw fail("USAGE", { what: `${name} is a script, not a cluster file`, fix: `nexadist up -- ${name}` });
-  return readClusterFile(name, context.cwd);
+  return readClusterFile(name, context.cwd, context.command);
 }
 
 function inputsOf(context: Context, options: Options) {

@@ -2,6 +2,7 @@
 
 import { Command, CommanderError } from "commander";
 import { EXIT, fail } from "../../cluster/errors.ts";
+import { quoteAll } from "../../cluster/launch/quote.ts";
 import { COMMANDS, type CommandSpec, GLOBALS } from "./commands.ts";
 import { type Globals, makeContext } from "./context.ts";
 import { reportError } from "./report-error.ts";
@@ -19,24 +20,24 @@ export async function main(argv: readonly string[]): Promise<number> {
   const ours = cut < 0 ? argv : argv.slice(0, cut);
   const rest = cut < 0 ? null : argv.slice(cut + 1);
   let job: Job | undefined;
-  const style = { json: ours.includes("--json"), verbose: ours.includes("-v") || ours.includes("--verbose"), command: "" };
+  const style = { json: ours.includes("--json"), verbose: ours.includes("-v") || ours.includes("--verbose"), command: commandOf(ours)?.name ?? "" };
   try {
     const program = buildProgram((found) => {
       job = found;
     });
     program.parse([...ours], { from: "user" });
     if (job === undefined) return EXIT.ok;
-    style.command = job.spec.name.split(" ", 1)[0] ?? "";
+    style.command = job.spec.name;
     const { spec, args, options } = job;
     if (rest !== null && !spec.takesRest) throw fail("USAGE", { what: `${spec.name} takes nothing after --`, fix: `nexadist ${spec.name} --help` });
-    const context = makeContext(globalsOf(options), rest);
+    const context = makeContext(globalsOf(options), rest, spec.name);
     return await (await spec.load())(context, args, options);
   } catch (thrown) {
     if (thrown instanceof CommanderError) {
       if (thrown.exitCode === 0) return EXIT.ok; // --help
       if (thrown.code === "commander.help" && style.json) return reportError(fail("USAGE", { what: "no command was given", fix: "nexadist --help" }), style);
       if (thrown.code === "commander.help") return EXIT.usage; // nothing was asked: the help is on stderr
-      return reportError(usage(thrown, ours), style);
+      return reportError(usage(thrown, ours, rest), style);
     }
     return reportError(thrown, style);
   }
@@ -55,15 +56,36 @@ function globalsOf(options: Readonly<Record<string, unknown>>): Globals {
   };
 }
 
+const commandOf = (argv: readonly string[]): CommandSpec | undefined =>
+  COMMANDS.find(({ name }) => name.split(" ").every((word, k) => argv.filter((each) => !each.startsWith("-"))[k] === word));
+
 /** commander's words in our shape: the nearest name is the cure when there is one. */
-function usage(error: CommanderError, argv: readonly string[]): Error {
+function usage(error: CommanderError, argv: readonly string[], rest: readonly string[] | null): Error {
+  const known = commandOf(argv);
+  const fix = known === undefined ? null : cureOf(known.name, error.code, argv, rest);
+  if (fix !== null) return fail("USAGE", { what: wordsOf(error.message), fix });
   const [first = "", second] = error.message.split("\n");
   const near = /Did you mean (?:one of )?(.+?)\?/.exec(second ?? first)?.[1];
-  const command = COMMANDS.find((spec) => argv.includes(spec.name.split(" ")[0] ?? ""))?.name.split(" ")[0];
+  const command = known?.name ?? COMMANDS.find((spec) => argv.includes(spec.name.split(" ")[0] ?? ""))?.name.split(" ")[0];
   return fail("USAGE", {
-    what: first.replace(/^error: /, "").replace(/\s*\(Did you mean.*$/, ""),
+    what: wordsOf(first),
     fix: near === undefined ? `nexadist ${command === undefined ? "" : `${command} `}--help` : `did you mean ${near}?`,
   });
+}
+
+const wordsOf = (message: string): string => (message.split("\n")[0] ?? "").replace(/^error: /, "").replace(/\s*\(Did you mean.*$/, "");
+
+/** Mistakes that many make, and what they meant; null: not one of those. */
+function cureOf(command: string, code: string, argv: readonly string[], rest: readonly string[] | null): string | null {
+  if (command === "cp" && code === "commander.unknownOption") {
+    const flag = argv.find((word) => /^(-[rRa]+|--recursive)$/.test(word));
+    return flag === undefined ? null : `directories go whole without it: nexadist ${quoteAll(argv.filter((word) => word !== flag)).join(" ")}`;
+  }
+  if (command !== "up" || rest !== null || (code !== "commander.excessArguments" && code !== "commander.unknownOption")) return null;
+  const script = argv.findIndex((word) => /\.py$/.test(word));
+  const second = argv.indexOf("up") + 2;
+  const from = script >= 0 ? script : code === "commander.excessArguments" && !argv.slice(0, second + 1).some((word) => word.startsWith("-")) ? second : -1;
+  return from < 0 ? null : `did you mean: nexadist ${quoteAll(argv.slice(0, from)).join(" ")} -- ${quoteAll(argv.slice(from)).join(" ")}`;
 }
 
 export function buildProgram(take: (job: Job) => void): Command {

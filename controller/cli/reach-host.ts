@@ -6,6 +6,7 @@ import type { HostSpec } from "../../cluster/spec.ts";
 import { connectHost } from "../reach/connect-host.ts";
 import { openLocal } from "../reach/local-driver.ts";
 import type { Transport } from "../reach/transport.ts";
+import { awaiting } from "./awaited.ts";
 import type { Options } from "./commands.ts";
 import type { Context } from "./context.ts";
 
@@ -21,13 +22,14 @@ export function reachHost(host: HostSpec, context: Context, options: Options): P
     ...(port === undefined ? {} : { port }),
     ...(identity === undefined ? {} : { identity }),
   };
-  return connectHost(target, {
+  const connecting = connectHost(target, {
     connectMs: CONNECT_MS,
     acceptNewHostKeys: options.acceptNewHostKeys === true,
     agentSocket: context.env.SSH_AUTH_SOCK,
     env: context.env,
     notice: (text) => context.say(`${sanitiseWord(name)}: ${sanitiseWord(text)}`),
   });
+  return awaiting(context, name, "no SSH connection yet", connecting);
 }
 
 export type Reached<T> =

@@ -14,7 +14,7 @@ const causeOf = (thrown: unknown): string | null => {
 export function problemLines(problem: Problem, command: string, cause: string | null): readonly string[] {
   const where = problem.host === undefined || problem.message.includes(problem.host) ? "" : `${sanitiseWord(problem.host)}: `;
   const [title = "", ...more] = sanitise(problem.message).split("\n");
-  if (problem.code === "CONFIG" || problem.code === "HOST_CHOICE") return [title, ...more, `  try: ${sanitise(problem.hint)}`]; // file:line:column first, as compilers print
+  if (problem.code === "CONFIG" || problem.code === "HOST_CHOICE" || problem.code === "FLAG_VALUE") return [title, ...more, `  try: ${sanitise(problem.hint)}`]; // file:line:column first, as compilers print
   return [
     `nexadist${command === "" ? "" : ` ${command}`}: ${where}${title}`,
     ...more,

@@ -12,7 +12,7 @@ import { reachHost } from "./reach-host.ts";
 const SHELL_COMMAND = `exec sh -c 'exec "\${SHELL:-sh}" -l'`;
 
 export const shell: Run = async (context, [name], options) => {
-  const host = namedHost(context, String(name));
+  const host = await namedHost(context, String(name));
   const { stdin, stdout } = process;
   if (!stdin.isTTY || !stdout.isTTY) throw fail("NEEDS_TERMINAL", { what: "shell", fix: `nexadist exec --host ${host.name} -- COMMAND` });
   if (host.transport === "local") return localShell(context.env);

@@ -1,5 +1,7 @@
 /** `status`: one run as it stands. */
 
+import { statfsSync } from "node:fs";
+import { isOver, type RunState } from "../../cluster/run/state.ts";
 import { statusLines } from "../../cluster/view/status.ts";
 import type { Run } from "./commands.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
@@ -10,6 +12,21 @@ export const status: Run = async (context, [wanted]) => {
   const { run } = await findRun(client, context, wanted);
   const { state, dir } = await readRun(client, run);
   if (context.json) context.printJson({ run, dir, state });
-  else for (const line of [...statusLines(state, Date.now()), "", `journal, plan and logs: ${dir}`]) context.print(line);
+  else for (const line of [...statusLines(state, Date.now()), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)]) context.print(line);
   return 0;
 };
+
+/** Less than any piece of a log that comes. */
+const FULL_BYTES = 256 * 1024;
+
+/** The controller is on this machine, and so is what it keeps. */
+function fullDisk(state: RunState, dir: string): readonly string[] {
+  if (isOver(state)) return [];
+  try {
+    const { bavail, bsize } = statfsSync(dir);
+    if (bavail * bsize >= FULL_BYTES) return [];
+    return [`the disk of this machine is full at ${dir}: log lines are kept on the hosts and fetched when there is room; training goes on`];
+  } catch {
+    return []; // it is asked for a hint alone
+  }
+}

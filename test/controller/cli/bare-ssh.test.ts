@@ -190,7 +190,7 @@ test("cp says what it cannot do", async (t) => {
   const off = at.write("ssh_config", "Host *\n  HostName 127.0.0.1\n  Port 1\n"); // nobody is there: what is wrong here is said first
   at.write("afile", "");
   for (const [args, words] of [
-    [["nofile", "x:b"], /cannot read nofile\n {2}why: ENOENT/],
+    [["nofile", "x:b"], /cannot read nofile: no such file or directory\n {2}try: /],
     [["--dry-run", "nofile", "x:b"], /cannot read nofile/],
     [["x:f", "none/dir/"], /: none is not a directory here/],
     [["x:f", "none/file"], /: none is not a directory here/],

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { NexaError } from "../../../cluster/errors.ts";
 import type { RunSummary } from "../../../cluster/viewer.ts";
+import { awaitedLines } from "../../../controller/cli/awaited.ts";
 import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../../controller/cli/cp-paths.ts";
 import { leaveOf } from "../../../controller/cli/leave.ts";
 import { foldLines, type LiveLine } from "../../../controller/cli/live-hosts.ts";
@@ -13,6 +14,7 @@ import { queryOf } from "../../../controller/cli/logs.ts";
 import { pickRun, pickToStop } from "../../../controller/cli/pick-run.ts";
 import { parseRanks } from "../../../controller/cli/rank-list.ts";
 import { createScreen } from "../../../controller/cli/screen.ts";
+import { sinceWhen } from "../../../controller/cli/since.ts";
 
 const run = (id: string, more: Partial<RunSummary> = {}): RunSummary => ({
   run: id,
@@ -179,4 +181,20 @@ test("live lines are redrawn below finished ones, and wait while a question stan
   text = "";
   createScreen(file, file, true).live([waiting("x")]);
   assert.equal(text, "");
+});
+
+test("since: a length, a time of day that has been, a date", () => {
+  const now = new Date(2026, 10, 24, 10, 0, 0).getTime();
+  assert.equal(sinceWhen("10m", now), now - 600_000);
+  assert.equal(sinceWhen("90", now), now - 90_000);
+  assert.equal(sinceWhen("09:30", now), new Date(2026, 10, 24, 9, 30).getTime());
+  assert.equal(sinceWhen("23:59:58", now), new Date(2026, 10, 23, 23, 59, 58).getTime());
+  assert.equal(sinceWhen("2026-11-24T09:00", now), new Date(2026, 10, 24, 9).getTime());
+  for (const wrong of ["", "24:00", "soon", "09:60", "-1"]) assert.equal(sinceWhen(wrong, now), null, wrong);
+});
+
+test("who is awaited: a line for each kind of wait, hosts counted where they are many", () => {
+  const many = Array.from({ length: 8 }, (_, k) => [`gpu-${k}`, "no SSH connection yet"] as const);
+  assert.deepEqual(awaitedLines(many), ["waiting for gpu-0, gpu-1, gpu-2, gpu-3, gpu-4, gpu-5 and 2 more: no SSH connection yet; Ctrl-C leaves"]);
+  assert.deepEqual(awaitedLines([]), []);
 });

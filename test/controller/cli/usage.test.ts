@@ -98,3 +98,28 @@ test("the flags of up are frozen", () => {
     ["--cluster", "--json", "--quiet", "--verbose", "--color", "--no-color", "--no-input", "--yes"],
   );
 });
+
+test("common slips are answered with the command that was meant, and a wrong flag is no wrong file", async (t) => {
+  const at = place(t);
+  at.write("cluster.yaml", "cluster: [{host: gpu-a}, {host: gpu-b}]\n");
+  for (const [args, words] of [
+    [["up", "cluster.yaml", "train.py"], /^nexadist up: .*\n {2}try: did you mean: nexadist up cluster\.yaml -- train\.py\n$/],
+    [["up", "train.py", "--lr", "3"], /did you mean: nexadist up -- train\.py --lr 3\n/],
+    [["cp", "-r", "dir", "gpu-a:"], /directories go whole without it: nexadist cp dir gpu-a:\n/],
+    [["up", "--set", "foo.bar=1"], /^--set:1:1: foo: unknown key\n.*\n.*\n.*valid here: /],
+    [["up", "--name", "a b"], /^--name:1:1: /],
+    [["config", "validate", "--set", "gpsu=1"], /^--set:1:1: gpsu: unknown key/],
+    [["up", "--", "nosuch.py"], /^after --:1:1: no such file: nosuch\.py/],
+    [["exec", "--", "echo $HOSTNAME; echo e >&2"], /try: nexadist exec -- sh -c 'echo \$HOSTNAME; echo e >&2'\n$/],
+    [["exec", "--", "df -h"], /try: nexadist exec -- df -h\n$/],
+    [["agent", "status", "--frce"], /^nexadist agent status: unknown option/],
+  ] as const) {
+    const said = await nexadist(t, at, args);
+    assert.equal(said.code, 2, `${args.join(" ")}: ${said.err}`);
+    assert.match(said.err, words);
+  }
+  const none = await nexadist(t, place(t), ["exec", "--", "ls"]);
+  assert.match(none.err, /try: name the cluster file: nexadist exec FILE -- COMMAND, or -c FILE\n/);
+  const state = at.write("a-file", "");
+  assert.match((await nexadist(t, at, ["ps"], { NEXADIST_STATE_DIR: state })).err, /a-file cannot be written: it is no directory\n/);
+});
