@@ -129,6 +129,13 @@ const isMissed = ({ phase }: RunState, h: HostState): boolean =>
 const runTimer = ({ phase, runningAt, spec }: RunState): readonly Effect[] =>
   spec.timeouts.runMs === null || runningAt === null || phase === "stopping" || phase === "draining" ? [] : [timer("run", runningAt + spec.timeouts.runMs)];
 
+/** The boot that a host had when a run that ends was on it: in another one nothing of it can be alive. null: not known, or there is more to do there than to end it. */
+export function bootOfDebt(state: RunState, name: string): string | null {
+  const host = state.hosts[name];
+  const isEnding = isOver(state) || state.verdict !== null;
+  return isEnding && host?.mayRun === true ? (host.facts?.bootId ?? null) : null;
+}
+
 /**
  * What is left to do for a run that is over: every host forgets it, and a host that could not be asked is a debt: it is linked again and
  * stopped whenever it answers, however late.

@@ -15,7 +15,7 @@ import { isDrained } from "../../cluster/run/phase.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
-import { type Effect, wanted } from "../../cluster/run/wanted.ts";
+import { bootOfDebt, type Effect, wanted } from "../../cluster/run/wanted.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
 import type { Driver, DriverDeps } from "./driver-deps.ts";
 import { type Entry, foldable, nextAgentEvent } from "./entries.ts";
@@ -150,9 +150,9 @@ export function driveRun(deps: DriverDeps): Driver {
       stage: () => state.hosts[name]?.stage ?? "waiting",
       takenAgain: (link) => takenAgain(link, state, record()),
       needsFacts: () => state.hosts[name]?.facts == null,
-      isDrained: () => ["drained", "forgot"].includes(state.hosts[name]?.stage ?? ""),
       attempt: () => state.hosts[name]?.attempt ?? 0,
-      agentKey: () => state.hosts[name]?.agent?.key ?? null,
+      agent: () => state.hosts[name]?.agent ?? null,
+      bootOfDebt: () => bootOfDebt(state, name),
       owns: (rank, attempt) => attempt !== state.attempt || ranksOfHost(state, name).has(rank),
       ready: reconcile,
       lost: () => {

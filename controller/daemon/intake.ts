@@ -5,7 +5,7 @@ import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
 import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, UnseenKind } from "../../cluster/run/events.ts";
-import type { HostStage } from "../../cluster/run/state.ts";
+import type { HostStage, HostState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import { runDir } from "../paths.ts";
@@ -32,10 +32,11 @@ export type IntakeDeps = {
   readonly stage: () => HostStage;
   /** What a look at it finds is not known: it was never linked, or another controller linked it. */
   readonly needsFacts: () => boolean;
-  readonly isDrained: () => boolean;
   readonly attempt: () => number;
-  /** Of the agent that took the run on: it names the boot and the container. null: none did yet. */
-  readonly agentKey: () => string | null;
+  /** That took the run on: its key names the boot and the container. null: none did yet. */
+  readonly agent: () => HostState["agent"];
+  /** Where nothing but an end is owed: the boot in which it can be. */
+  readonly bootOfDebt: () => string | null;
   /** Whether the rank is one of this host's in that attempt. */
   readonly owns: (rank: number, attempt: number) => boolean;
   /** A run that is being taken over went on meanwhile. */
@@ -94,8 +95,8 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     linked = found;
     unseenWhy = "";
     const stage = deps.stage();
-    const before = deps.agentKey();
-    if (before !== null && before !== found.agent.key) {
+    const before = deps.agent();
+    if (before !== null && before.key !== found.agent.key) {
       deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
     }
     if (deps.needsFacts()) {
@@ -221,7 +222,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   };
 
   const checkDrained = (): void => {
-    if (expected === null || deps.isDrained()) return;
+    if (expected === null || ["drained", "forgot"].includes(deps.stage())) return;
     const { attempt, sizes } = expected;
     if (Object.entries(sizes).every(([stream, size]) => size === 0 || logs.size(host.name, stream) >= size)) {
       expected = null;
@@ -242,6 +243,11 @@ export function takeHost(deps: IntakeDeps): HostIntake {
         if (was === null) return;
         deps.lost();
         if (deps.stage() !== "waiting") unseen(why);
+      },
+      isNeeded: ({ bootId }) => [null, bootId].includes(deps.bootOfDebt()),
+      past: () => {
+        const agent = deps.agent();
+        if (agent !== null) deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent } });
       },
       silent: (why) => {
         if (linked !== null) unseen(why);

@@ -27,6 +27,9 @@ export type HostListener = {
   /** Not reached within the connect time; the keeper goes on trying. */
   readonly refused: (problem: Problem) => void;
   readonly lost: (why: string) => void;
+  /** Whether an agent is to be there for it, by what a look has found; where nobody needs one, `past` is told and nothing is brought. */
+  readonly isNeeded?: (facts: HostFacts) => boolean;
+  readonly past?: () => void;
   /** The link stands, and nothing came for a while; and then something did. */
   readonly silent: (why: string) => void;
   readonly heard: () => void;
@@ -43,6 +46,8 @@ export type Keeper = {
 
 /** Retries: 0.5 s, doubling to 15 s, with up to a quarter of jitter. */
 const backoff = (tries: number): number => Math.min(15_000, 500 * 2 ** tries) * (1 + Math.random() / 4);
+/** What fills a disk is not gone in seconds, and each try brings all of it again. */
+const FULL_MS = 5 * 60_000;
 /** A link that lived this long was a good one. */
 const STEADY_MS = 30_000;
 /** A link that no run uses stays warm for this long. */
@@ -115,6 +120,11 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
       const transport = await open(ways.reach(host, options));
       step("looking");
       const facts = await Promise.race([ways.lookAt(transport, host), watch.stalled]);
+      const all = [...listeners];
+      if (all.length > 0 && all.every((l) => l.isNeeded?.(facts) === false)) {
+        transport.close();
+        return tell((l) => l.past?.());
+      }
       // Only a first dial upgrades: two controllers of different builds would else replace each other's agent for ever.
       const agent = await Promise.race([ways.bringUpAgent(transport, host, facts, step, !hasLinked), watch.stalled]);
       step("linking");
@@ -160,14 +170,14 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
     if (FINAL.has(problem.code) || problem.code === "BUG" || Date.now() - since >= connectMs) {
       tell((l) => l.refused(problem));
     } else notice(`${problem.message}; trying again`);
-    schedule();
+    schedule(problem.code === "DISK_FULL" ? FULL_MS : 0);
   };
 
-  const schedule = (): void => {
+  const schedule = (leastMs = 0): void => {
     clearTimeout(retry);
     const left = since + connectMs - Date.now(); // the try that decides whether it was reached in time comes when the time is over, not later
     const wait = left > 0 ? Math.min(backoff(tries), left) : backoff(tries);
-    if (!closed && listeners.size > 0) retry = setTimeout(() => void dial(), wait);
+    if (!closed && listeners.size > 0) retry = setTimeout(() => void dial(), Math.max(wait, leastMs));
   };
 
   const listen: Keeper["listen"] = (listener, withinMs, lends) => {
@@ -205,7 +215,9 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
 }
 
 export const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>
-  host.transport === "local" ? Promise.resolve(openLocal(host.name, options)) : connectHost({ ...host, host: host.sshHost ?? host.name }, options);
+  host.transport === "local" || host.isSeat === true
+    ? Promise.resolve(openLocal(host.name, options))
+    : connectHost({ ...host, host: host.sshHost ?? host.name }, options);
 
 /**
  * The agent's socket: forwarded by sshd where it may, else piped through a helper on an exec channel. That holds a session for as long

@@ -62,7 +62,8 @@ function stage(t: TestContext, script: Partial<Ways> = {}) {
     heard: () => undefined,
     notice: () => undefined,
   };
-  const listen = (on: Keeper = keeper, connectMs = 30_000): (() => void) => on.listen(listener, connectMs, LENT);
+  const listen = (on: Keeper = keeper, connectMs = 30_000, more: Partial<HostListener> = {}): (() => void) =>
+    on.listen({ ...listener, past: () => told.push("past"), ...more }, connectMs, LENT);
   const pass = async (ms: number): Promise<void> => {
     t.mock.timers.tick(ms);
     await settle();
@@ -101,6 +102,29 @@ for (const [what, script] of Object.entries({
     assert.deepEqual(on.told, []);
   });
 }
+
+test("a host on which nothing of what is asked for can be is looked at, and nothing is brought there", async (t) => {
+  const on = stage(t, { lookAt: () => Promise.resolve({ bootId: "new" } as HostFacts) });
+  on.listen(on.keeper, 30_000, { isNeeded: ({ bootId }) => bootId === "old" });
+  await settle();
+  assert.deepEqual([on.told, on.did], [["past"], ["reach", "close transport"]]);
+  await on.pass(120_000);
+  assert.equal(on.dials(), 1, "nothing is left to ask for");
+  on.listen();
+  await settle();
+  assert.equal(on.told.at(-1), "linked", "another run needs it");
+});
+
+test("a full disk is not filled again every few seconds", async (t) => {
+  const on = stage(t, { bringUpAgent: () => Promise.reject(fail("DISK_FULL", { host: "h", text: "/" })) });
+  on.listen();
+  await settle();
+  assert.equal(on.problems[0]?.code, "DISK_FULL");
+  await on.pass(240_000);
+  assert.equal(on.dials(), 1);
+  await on.pass(61_000);
+  assert.equal(on.dials(), 2);
+});
 
 test("a link that dies at once is dialled again ever more seldom; one that lived long is dialled soon", async (t) => {
   const on = stage(t);
