@@ -49,12 +49,12 @@ def step_of(name: str, is_directory: bool) -> int | None:
 
 
 def is_text(name: str) -> bool:
-    """JSON and Node know no file names but those of UTF-8."""
+    """JSON and Node know no file names but those of UTF-8, and a name that drives terminals is no trainer's."""
     try:
         name.encode()
     except UnicodeEncodeError:
         return False
-    return True
+    return name.isprintable()
 
 
 def is_whole_zip(path: str) -> bool:

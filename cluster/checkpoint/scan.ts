@@ -4,7 +4,7 @@ import * as z from "zod";
 
 /** Beneath the directory of checkpoints, and nowhere else. */
 export const isInside = (path: string): boolean =>
-  path.length <= 4096 && !path.includes("\0") && path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255);
+  path.length <= 4096 && !/\p{Cc}/u.test(path) && path.split("/").every((part) => part !== "" && part !== "." && part !== ".." && part.length <= 255);
 
 const inside = z.string().refine(isInside, "leads out of the directory of checkpoints");
 /** "" for a checkpoint that is one file. */

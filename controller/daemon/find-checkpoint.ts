@@ -7,6 +7,7 @@ import { type HostScan, scanReply } from "../../cluster/checkpoint/scan.ts";
 import { fail, NexaError, toProblem } from "../../cluster/errors.ts";
 import type { Checkpoint } from "../../cluster/run/cause.ts";
 import type { RunState } from "../../cluster/run/state.ts";
+import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { type AskHost, bring, type CheckpointCommand, megabytes } from "./bring-checkpoint.ts";
 
 export type { CheckpointCommand };
@@ -127,7 +128,7 @@ function withoutStates(saved: Saved, world: number, silent: readonly string[]): 
 }
 
 function passedOverNote({ name, files, wasSaved }: Incomplete, silent: readonly string[]): string {
-  const [first = ""] = files;
+  const [first = ""] = files.map(sanitiseWord); // what an index names may be anything
   const what = first === "" ? "it" : files.length === 1 ? first : `${first} and ${files.length - 1} more`;
   if (!wasSaved) return `${name} is torn (${what}): passed over`;
   const who = silent.length === 0 ? "" : `; ${silent.join(", ")} cannot be asked`;

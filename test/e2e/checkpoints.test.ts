@@ -20,6 +20,9 @@ restart: {backoff: 0s, on_host_loss: spare}
 timeouts: {stop_grace: 1s, suspect: 3s, lost: 4s}
 `;
 
+/** transformers take long to import where the machine has other work. */
+const PATIENCE_MS = 180_000;
+
 type Begun = RunEvent & { readonly type: "attempt-begun" };
 
 const begun = (seat: Seat, run: string, attempt: number): Promise<Begun> =>
@@ -30,14 +33,16 @@ const savedSteps = (seat: Seat, run: string, attempt: number): number[] =>
 
 /** Waits until `count` steps were saved by the attempt; answers with the last. */
 async function saves(seat: Seat, run: string, attempt: number, count: number): Promise<number> {
-  await until(`attempt ${attempt} saves ${count} times`, () => savedSteps(seat, run, attempt).length >= count);
+  await until(`attempt ${attempt} saves ${count} times`, () => savedSteps(seat, run, attempt).length >= count, PATIENCE_MS);
   return savedSteps(seat, run, attempt).at(-1) ?? 0;
 }
 
 /** Every rank of the attempt says that it begins there. */
 const beginsAt = (seat: Seat, run: string, attempt: number, hosts: readonly string[], step: number): Promise<unknown> =>
-  until(`attempt ${attempt} begins at step ${step}`, () =>
-    hosts.every((host, rank) => seat.log(run, host, `rank${rank}.out`, attempt).includes(`begins at step=${step}\n`)),
+  until(
+    `attempt ${attempt} begins at step ${step}`,
+    () => hosts.every((host, rank) => seat.log(run, host, `rank${rank}.out`, attempt).includes(`begins at step=${step}\n`)),
+    PATIENCE_MS,
   );
 
 const running = (seat: Seat, run: string, attempt: number): Promise<RunState> =>

@@ -96,6 +96,7 @@ test("the Trainer's directory and torch.distributed.checkpoint's, one below the 
   writeFileSync(join(dir, "scheduler.pt.nexadist-part"), "half");
   symlinkSync("/etc/passwd", join(dir, "optimizer.pt"));
   writeFileSync(Buffer.concat([Buffer.from(`${dir}/odd-`), Buffer.from([0xff])]), "x");
+  writeFileSync(`${dir}/\u001b]0;odd`, "x");
   mkdirSync(join(root, "step_3"));
   writeFileSync(join(root, "step_3/__1_0.distcp"), "shard");
   writeFileSync(join(root, "step_3/.metadata.tmp"), "not yet");

@@ -200,7 +200,7 @@ test("a file's attempt is the last that had begun when it was written", () => {
 });
 
 test("names that lead elsewhere are refused, from whichever host", () => {
-  for (const path of ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/.", "a\0b", "x".repeat(256)]) assert.equal(isInside(path), false, path);
+  for (const path of ["", "/etc/passwd", "../x", "a/../../x", "a//b", "a/.", "a\0b", "a\u001b]0;b", "x".repeat(256)]) assert.equal(isInside(path), false, path);
   for (const path of ["a", "checkpoint-1/rng_state_0.pth", "..a/b..", ".metadata"]) assert.equal(isInside(path), true, path);
   const reply = (name: string, path: string) => ({ candidates: [{ name, step: 1, kind: "hf", files: [file(path)], promised: {} }], problem: "" });
   assert.equal(scanReply.safeParse(reply("checkpoint-1", "model.safetensors")).success, true);
