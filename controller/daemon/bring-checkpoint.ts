@@ -12,7 +12,7 @@ export type CheckpointCommand = Without<Extract<Command, { do: `checkpoint-${str
 export type AskHost = (host: string, command: CheckpointCommand) => Promise<unknown>;
 
 /** Pieces on their way at once: the link's round trip is not waited for at each. */
-const WINDOW = 4;
+const WINDOW = 8;
 
 export type Delivery = {
   readonly ask: AskHost;
