@@ -13,6 +13,8 @@ export type HostSpec = {
   /** What SSH is given, when two entries are one machine (other user or port) and `name` had to tell them apart; absent: `name`. */
   readonly sshHost?: string;
   readonly transport: "ssh" | "local";
+  /** The controller sits on it, and so reaches it without SSH; its agent is the one that SSH would find. */
+  readonly isSeat?: boolean;
   readonly user?: string;
   readonly port?: number;
   /** Path on the controller's machine, absolute after resolution. */

@@ -22,6 +22,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "up"; readonly spec: RunSpec; readonly secrets: SecretValues; readonly lent: Lent; readonly by: string }
   /** What the hosts keep on record, whoever leads it; answers FoundRun[]. */
   | { readonly ask: "find-runs"; readonly hosts: readonly HostSpec[]; readonly lent: Lent }
+  /** Which of them this controller reaches with what its own machine has; answers {host, problem | null}[]. */
+  | { readonly ask: "reach"; readonly hosts: readonly HostSpec[] }
   /** From here on this controller leads the run, if it may; answers TakenRun. `run` null: the one that the hosts keep. */
   | {
       readonly ask: "take-over";
@@ -29,7 +31,8 @@ export type Request = { readonly id: number } & (
       readonly run: string | null;
       readonly force: boolean;
       readonly file: string | null;
-      readonly lent: Lent;
+      /** null: what the controller's own machine has. */
+      readonly lent: Lent | null;
       readonly by: string;
     }
   /**

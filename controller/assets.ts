@@ -33,11 +33,19 @@ export function readManifest(): Promise<Manifest> {
   return manifest;
 }
 
+/** On a seat all files lie flat. */
+async function pathOf(name: string): Promise<string> {
+  const { agentBundle } = await readManifest();
+  const found = agentBundle.files.find((file) => file.name === name);
+  if (found === undefined) throw fail("NOT_BUILT", { path: join(distDir, name) });
+  return join(distDir, found.path);
+}
+
 let helper: Promise<string> | undefined;
 
 /** The text of python/host.py, which runs on hosts without being installed there. */
 export function readHelperProgram(): Promise<string> {
-  helper ??= Promise.all(HOST_PARTS.map(async (name) => [name, await readFile(join(distDir, "python", `${name}.py`), "utf8")] as const)).then((parts) =>
+  helper ??= Promise.all(HOST_PARTS.map(async (name) => [name, await readFile(await pathOf(`${name}.py`), "utf8")] as const)).then((parts) =>
     hostProgram(Object.fromEntries(parts) as Record<HostPart, string>),
   );
   return helper;
@@ -48,6 +56,9 @@ export function packagedNode(arch: "x64" | "arm64"): string | null {
   try {
     return join(dirname(createRequire(import.meta.url).resolve(`node-linux-${arch}/package.json`)), "bin", "node");
   } catch {
-    return null;
+    return broughtNode(arch);
   }
 }
+
+/** On a seat: the one that this very controller was brought with. */
+const broughtNode = (arch: string): string | null => (process.arch === arch && /\/node\/[0-9a-f]{64}\/node$/.test(process.execPath) ? process.execPath : null);

@@ -47,6 +47,7 @@ async function bundle(outdir: string, version: string): Promise<Metafile[]> {
     // One file each: a daemon or an agent outlives the files it was started from.
     bundleEntry("daemon", "controller/daemon/main.ts"),
     bundleEntry("agent", "agent/main.ts"),
+    bundleEntry("seat", "controller/cli/seat-entry.ts"),
   ];
   // All have ended before the first failure is thrown: one that still wrote would bring the directory back.
   await Promise.allSettled(builds);

@@ -156,7 +156,7 @@ function hostConnected(state: RunState, event: RunEvent & { type: "host-connecte
     dirs,
     agent,
     driver,
-    dialled,
+    dialled: dialled ?? h.dialled, // its seat dials it not: peers go on to use what was dialled before
     why,
     sessionNames: event.sessionNames ?? h.sessionNames,
     seen: true,

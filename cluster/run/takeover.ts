@@ -82,7 +82,8 @@ function votersOf({ state }: RunRecord): readonly string[] {
 
 /** Those of them whose agent has taken this controller on: only then are their facts known again. */
 const wonHosts = (state: RunState): number => hostsOf(state).filter((h) => h.agent !== null && h.facts !== null).length;
-const voters = (state: RunState): number => hostsOf(state).filter((h) => h.agent !== null).length;
+/** Where lines of the journal were lost, any host may have taken the run on. */
+const voters = (state: RunState): number => hostsOf(state).filter((h) => h.agent !== null || state.takeover?.controller === state.controller).length;
 
 /** Without a majority another controller may lead the run elsewhere: then this one watches and stops, and starts nothing. */
 export const mayLaunch = ({ takeover }: RunState): boolean => takeover === null || takeover.isWon;
@@ -123,14 +124,15 @@ export function reachedAs(spec: RunSpec, here: RunSpec["hosts"], file: string | 
   const hosts = spec.hosts.map((host) => {
     const mine = here.find((h) => h.name === host.name);
     if (mine === undefined) return host;
-    const { sshHost: _a, user: _b, port: _c, identity: _d, ...rest } = host;
-    const { sshHost, user, port, identity } = mine;
+    const { sshHost: _a, user: _b, port: _c, identity: _d, isSeat: _e, ...rest } = host;
+    const { sshHost, user, port, identity, isSeat } = mine;
     return {
       ...rest,
       ...(sshHost === undefined ? {} : { sshHost }),
       ...(user === undefined ? {} : { user }),
       ...(port === undefined ? {} : { port }),
       ...(identity === undefined ? {} : { identity }),
+      ...(isSeat === undefined ? {} : { isSeat }),
     };
   });
   return { ...spec, hosts, file };

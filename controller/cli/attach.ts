@@ -7,7 +7,7 @@ import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { fileHere, findRun, readRun } from "./known-run.ts";
 import { lastWords } from "./last-words.ts";
 import { takeRun, watchTaken } from "./takeover.ts";
@@ -17,9 +17,9 @@ import { watchRun } from "./watch-run.ts";
 const BEFORE = 20;
 
 export const attach: Run = async (context, [wanted], options) => {
-  const client = await findOrStartDaemon();
+  const client = await findController(context, options);
   const known = await findHere(context, client, wanted);
-  if (known !== null) return show(context, client, known);
+  if (known !== null) return show(context, client, known, () => findController(context, options));
   context.say("no such run is known on this machine; asking the hosts of the file");
   const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
   return watchTaken(context, client, taken, false);
@@ -37,7 +37,7 @@ async function findHere(context: Context, client: Client, wanted: unknown): Prom
   }
 }
 
-async function show(context: Context, client: Client, run: string): Promise<number> {
+async function show(context: Context, client: Client, run: string, find: () => Promise<Client>): Promise<number> {
   const known = await readRun(client, run);
   const { state } = known;
   if (isOver(state)) {
@@ -47,5 +47,5 @@ async function show(context: Context, client: Client, run: string): Promise<numb
   }
   if (state.fenced !== null) for (const line of leaderLines(state)) context.say(line);
   else context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
-  return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false });
+  return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find });
 }

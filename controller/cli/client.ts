@@ -1,6 +1,7 @@
 /** A viewer's end of the wire to the controller: questions and streams over one unix socket. */
 
-import { connect, type Socket } from "node:net";
+import { connect } from "node:net";
+import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { fail, NexaError, type Problem } from "../../cluster/errors.ts";
 import type { Answer, Item, Request } from "../../cluster/viewer.ts";
@@ -35,6 +36,9 @@ export function openClient(path: string): Promise<Client> {
   });
 }
 
+/** The same over a stream that leads there. */
+export const openClientOn = (stream: Duplex): Client => talk(stream);
+
 /** A problem that came over the wire, as the error it was. */
 export function asError(problem: Problem): Error {
   const error = fail(problem.code, {});
@@ -47,7 +51,7 @@ export function asError(problem: Problem): Error {
   });
 }
 
-function talk(socket: Socket): Client {
+function talk(socket: Duplex): Client {
   const pending = new Map<number, Pending>();
   const decoder = new StringDecoder("utf8");
   let nextId = 1;

@@ -48,7 +48,11 @@ export function loadRun(context: Context, named: unknown, options: Options, now:
 }
 
 /** The hosts that a command is about, whatever the file says of the job. Errors: CLUSTER_FILE, CONFIG. */
-export function loadHosts(context: Context, named: unknown, options: Options): { readonly hosts: readonly HostSpec[]; readonly file: string } {
+export function loadHosts(
+  context: Context,
+  named: unknown,
+  options: Options,
+): { readonly hosts: readonly HostSpec[]; readonly file: string; readonly seat: string | null } {
   const source = sourceOf(context, named);
   const inputs = inputsOf(context, options);
   const layers = mergeLayers(source, inputs);
@@ -56,5 +60,6 @@ export function loadHosts(context: Context, named: unknown, options: Options): {
   const chosen = chooseHosts(namedEntries(layers.file), { hosts: inputs.hosts, exclude: inputs.exclude });
   if (chosen.problems.length > 0) throw invalid(chosen.problems);
   // Problems of their job's environment do not matter here: nothing of it is used.
-  return { hosts: hostSpecs(chosen.entries, layers.file, layers.located.at, { files: nodeFiles, environment: context.env }).hosts, file: source.path };
+  const { hosts } = hostSpecs(chosen.entries, layers.file, layers.located.at, { files: nodeFiles, environment: context.env });
+  return { hosts, file: source.path, seat: layers.file.controller?.seat ?? null };
 }

@@ -10,7 +10,7 @@ import type { Client } from "./client.ts";
 import { clock } from "./clock.ts";
 import type { Options, Run } from "./commands.ts";
 import { type Context, JSON_SCHEMA } from "./context.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { findRun, readRun } from "./known-run.ts";
 import { parseRanks } from "./rank-list.ts";
 import { room } from "./room.ts";
@@ -73,7 +73,7 @@ function patternOf(pattern: string): RegExp {
 
 export const logs: Run = async (context, [wanted], options) => {
   const { want, pattern, last } = queryOf(options, Date.now());
-  const client = await findOrStartDaemon();
+  const client = await findController(context, options);
   const { run } = await findRun(client, context, wanted);
   if (want.hosts !== null || want.ranks !== null || want.attempt !== null) checkLogQuery(want, (await readRun(client, run)).state);
   const left = new AbortController();

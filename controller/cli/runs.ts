@@ -8,7 +8,7 @@ import type { FoundRun, RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { listRuns } from "./known-run.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { lentOf } from "./takeover.ts";
@@ -50,7 +50,7 @@ const asSummary = ({ run, spec, state, leader, isLed }: FoundRun): RunSummary =>
 });
 
 export const ps: Run = async (context, _args, options) => {
-  const client = await findOrStartDaemon();
+  const client = await findController(context, options);
   const here = await listRuns(client, options.all === true);
   const kept = context.cluster === undefined ? [] : await listKept(context, client, options);
   const elsewhere = kept.filter((found) => !here.some((r) => r.run === found.run));
@@ -61,6 +61,6 @@ export const runs: Run = async (context, _args, options) => {
   const limit = options.limit === undefined ? 20 : Number(options.limit);
   if (!Number.isInteger(limit) || limit < 1)
     throw fail("USAGE", { what: `--limit takes a whole number from 1, not ${String(options.limit)}`, fix: "nexadist runs --limit 20" });
-  const client = await findOrStartDaemon();
+  const client = await findController(context, options);
   return show(context, latestFirst(await listRuns(client, true)).slice(0, limit), "no runs yet; nexadist up starts one");
 };

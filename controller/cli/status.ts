@@ -4,11 +4,11 @@ import { statfsSync } from "node:fs";
 import { isOver, type RunState } from "../../cluster/run/state.ts";
 import { statusLines } from "../../cluster/view/status.ts";
 import type { Run } from "./commands.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { findRun, readRun } from "./known-run.ts";
 
-export const status: Run = async (context, [wanted]) => {
-  const client = await findOrStartDaemon();
+export const status: Run = async (context, [wanted], options) => {
+  const client = await findController(context, options);
   const { run } = await findRun(client, context, wanted);
   const { state, dir } = await readRun(client, run);
   if (context.json) context.printJson({ run, dir, state });

@@ -9,7 +9,7 @@ import { describeEvent } from "../../cluster/view/event-line.ts";
 import { isAllGone } from "../../cluster/view/receipt.ts";
 import { summaryLines } from "../../cluster/view/summary.ts";
 import type { Run } from "./commands.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { findRunToStop, readRun } from "./known-run.ts";
 import { planStop, stopPlanLines } from "./stop-plan.ts";
 import { whoAsks } from "./watch-run.ts";
@@ -26,7 +26,7 @@ function graceOf(options: Readonly<Record<string, unknown>>): number | null {
 /** Exit 0 when every host says that nothing is left, 4 when one cannot. */
 export const stop: Run = async (context, [wanted], options) => {
   const graceMs = graceOf(options);
-  const client = await findOrStartDaemon();
+  const client = await findController(context, options);
   const { run } = await findRunToStop(client, context, wanted);
   const known = await readRun(client, run);
   let { state } = known;

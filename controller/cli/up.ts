@@ -14,6 +14,7 @@ import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { listRuns, readRun } from "./known-run.ts";
 import { loadRun } from "./load-cluster.ts";
+import { sleepWords } from "./sleepy.ts";
 import { lentOf } from "./takeover.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
@@ -21,12 +22,20 @@ export const up: Run = async (context, [file], options) => {
   const { spec, secrets } = loadRun(context, file, options, new Date());
   if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
   context.say(`${sanitiseWord(spec.name)}: ${hostCount(spec)}, ${jobWords(spec)}`);
+  const words = sleepWords(
+    spec.seat,
+    spec.hosts.map((host) => host.name),
+  );
+  if (words !== null) context.say(words);
+  const seating = spec.seat === null ? null : await import("./up-on-seat.ts"); // loaded only where there is one
+  const seated = (await seating?.takeSeat(context, options, spec)) ?? null;
   const client = await findOrStartDaemon();
   const same = (await listRuns(client, false)).find(
     (run) => run.name === spec.name && run.ledBy === undefined && !["succeeded", "failed", "stopped"].includes(run.phase),
   );
   if (same !== undefined && context.isInteractive) return offerAttach(context, client, same);
   const { run } = (await client.ask({ ask: "up", spec, secrets, lent: lentOf(context, options), by: whoAsks() })) as { run: string };
+  if (seating !== null && seated !== null) return seating.handOver(context, client, seated, run, options);
   if (options.detach === true) {
     client.close();
     if (context.json) context.printJson({ run, isDetached: true });

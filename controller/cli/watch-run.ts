@@ -20,6 +20,8 @@ export type WatchOptions = {
   readonly last?: number;
   /** Without a terminal, SIGINT and SIGTERM stop the run (for the `up` that started it); else they leave it. */
   readonly stopsOnSignal: boolean;
+  /** Another one in place of a controller that is gone; absent: that of this machine. */
+  readonly find?: () => Promise<Client>;
 };
 
 export const whoAsks = (): string => `${userInfo().username} (pid ${process.pid})`;
@@ -106,7 +108,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
         lost = printer.next() > seen ? 1 : lost + 1;
         if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || lost > LOST_MAX) throw error;
         tell("the controller is gone, training is not; starting it again");
-        client = await findOrStartDaemon();
+        client = await (options.find ?? findOrStartDaemon)();
         last = undefined;
         // The stored lines carry the second they came in; which of them were shown here cannot be told.
         const seconds = Math.ceil((Date.now() - heardAt) / 1000) + 2;

@@ -11,6 +11,7 @@ import { callHelper } from "../reach/helper.ts";
 import { openLink } from "../reach/link.ts";
 import type { Transport } from "../reach/transport.ts";
 import { reach, reachSocket } from "./keeper.ts";
+import { ownLent } from "./own-lent.ts";
 
 export type Answered =
   | { readonly host: string; readonly ok: true; readonly kept: readonly Kept[] }
@@ -25,6 +26,16 @@ export type Discovery = {
   readonly controller: string;
   readonly notice: (host: string, text: string) => void;
 };
+
+/** Which of them this controller reaches with what its own machine has. */
+export async function reachAll(
+  hosts: readonly HostSpec[],
+  controller: string,
+  notice: Discovery["notice"],
+): Promise<readonly { host: string; problem: Problem | null }[]> {
+  const answers = await askHosts({ hosts, lent: ownLent(), controller, notice });
+  return answers.map((each) => ({ host: each.host, problem: each.ok ? null : each.problem }));
+}
 
 /** All at once; in the order of `hosts`. */
 export function askHosts({ hosts, ...how }: Discovery): Promise<readonly Answered[]> {

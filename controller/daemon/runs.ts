@@ -10,6 +10,7 @@ import type { FoundRun, Lent, LogLine, RunSummary, TakenRun } from "../../cluste
 import { makeDir, runDir } from "../paths.ts";
 import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
+import { reachAll } from "./discover.ts";
 import { type Driver, driveRun } from "./driver.ts";
 import { claimDir, writeEvents, writeFirst } from "./first-events.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
@@ -232,6 +233,7 @@ export function openRuns(controller: string) {
     start: request,
     takeOver: takeFromHosts,
     findKept,
+    reach: (hosts: readonly HostSpec[], notice: TakeoverDeps["notice"]) => reachAll(hosts, controller, notice),
     resume,
     remind,
     isBusy: () => live.size + owing.size > 0,

@@ -10,6 +10,7 @@ import { answerLogs } from "./answer-logs.ts";
 import { answerWatch } from "./answer-watch.ts";
 import { type Asked, drained, say, tell } from "./asked.ts";
 import { execOnLink } from "./exec-link.ts";
+import { ownLent } from "./own-lent.ts";
 import type { Runs } from "./runs.ts";
 import { mustLead } from "./takeover.ts";
 
@@ -89,8 +90,10 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };
     case "find-runs":
       return runs.findKept(request.hosts, request.lent, (host, text) => tell(asked, { kind: "notice", host, text }));
+    case "reach":
+      return runs.reach(request.hosts, (host, text) => tell(asked, { kind: "notice", host, text }));
     case "take-over":
-      return runs.takeOver(request, (host, text) => tell(asked, { kind: "notice", host, text }), asked.cancelled);
+      return runs.takeOver({ ...request, lent: request.lent ?? ownLent() }, (host, text) => tell(asked, { kind: "notice", host, text }), asked.cancelled);
     case "watch":
       return answerWatch(runs, request, asked);
     case "logs":

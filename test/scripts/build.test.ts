@@ -15,7 +15,7 @@ type Checkout = {
   readonly dist: (path: string) => string;
 };
 
-/** A checkout of three entries of a line each. */
+/** A checkout of four entries of a line each. */
 function checkout(t: TestContext): Checkout {
   const { dir, write, copy } = makeSandbox(t);
   for (const path of ["scripts/build.ts", "scripts/build"]) copy(path);
@@ -24,6 +24,7 @@ function checkout(t: TestContext): Checkout {
   write("controller/cli/entry.ts", 'const a: string = "cli"; console.log(a, process.env["NEXADIST_VERSION"]); if (process.argv[2]) await import("./lazy.ts");');
   write("controller/cli/lazy.ts", 'import { parse } from "yaml"; console.log(parse("a: lazy").a);');
   write("controller/daemon/main.ts", 'await import("../cli/lazy.ts");');
+  write("controller/cli/seat-entry.ts", 'console.log("seat");');
   write("agent/main.ts", "console.log(typeof require, __dirname === import.meta.dirname);");
   write("python/shim.py", "pass\n");
   write("python/nexa_dist/launch.py", "pass\n");
