@@ -79,6 +79,13 @@ export const ENV_DEFAULTS: readonly EnvDefault[] = [
     reason: why("end the process when a collective fails; torch's own default, where torchrun forces 1, which can hang in ncclCommAbort"),
   },
   {
+    name: "TORCH_NCCL_TRACE_BUFFER_SIZE",
+    aliases: ["TORCH_FR_BUFFER_SIZE"],
+    when: "GPU ranks",
+    value: (c) => (c.usesGpus ? "2000" : null),
+    reason: why("torch's own default; only where it is set does torch tell its last collectives on demand (nexadist hang)"),
+  },
+  {
     name: "PYTORCH_CUDA_ALLOC_CONF",
     // torch 2.9 renamed it; the old name is read first, and only one may be set.
     aliases: ["PYTORCH_ALLOC_CONF"],

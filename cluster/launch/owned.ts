@@ -45,6 +45,9 @@ const RESERVED: ReadonlySet<string> = new Set([
   "PET_RDZV_ID",
 ]);
 
+/** =0: the Pythons of the ranks get no hook that tells their stacks. */
+const NO_STACKS = "NEXADIST_STACKS";
+
 export function refuseReserved(names: Iterable<string>, where: string): void {
-  for (const name of names) if (RESERVED.has(name) || name.startsWith("NEXADIST_")) throw fail("ENV_RESERVED", { name, where });
+  for (const name of names) if (RESERVED.has(name) || (name.startsWith("NEXADIST_") && name !== NO_STACKS)) throw fail("ENV_RESERVED", { name, where });
 }

@@ -47,7 +47,7 @@ function table({ groups }: HangReport, look: Look): readonly string[] {
       rangesOf(members.map(({ rank }) => rank)),
       hosts,
       `${Math.round(cpus * 100)}%`,
-      Number.isFinite(least) ? formatDuration(least) : "always",
+      Number.isFinite(least) ? formatDuration(least) : "wrote nothing",
       place.text,
     ];
   });

@@ -1,7 +1,7 @@
 /** What stacks.py sees of real processes: where they are, how they are; and that none of them notices. */
 
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { HostLook } from "../../cluster/hang/look.ts";
@@ -112,4 +112,33 @@ test("another process under an old number is never looked at", async (t) => {
   assert.deepEqual(rankOf(ranks.look(), 0).main, null);
   writeFileSync(join(ranks.dir, "pids.jsonl"), "no json\n");
   assert.match(ranks.look().problem ?? "", /JSONDecodeError/);
+});
+
+/** Stands in for torch: a byte in its pipe makes it write its last collectives. */
+const RECORDER = `import os, pickle, select, sys
+os.mkfifo(sys.argv[0].rpartition("/")[0] + "/fr_0.pipe")
+where = sys.argv[0].rpartition("/")[0]
+pipe = os.open(where + "/fr_0.pipe", os.O_RDWR)
+print("up", flush=True)
+def entry(group, number, op, state, **more):
+    return {"process_group": (group, "default_pg"), "collective_seq_id": number, "profiling_name": f"nccl:{op}", "state": state, "is_p2p": False, **more}
+while os.read(pipe, 64):
+    entries = [entry("0", 7, "all_reduce", "completed"), entry("0", 8, "broadcast", "started"), entry("1", 3, "all_gather", "completed"), entry("1", 9, "send", "started", is_p2p=True)]
+    with open(where + "/new", "wb") as f: pickle.dump({"version": "2.10", "entries": entries}, f)
+    os.replace(where + "/new", where + "/fr_dump_0")
+`;
+
+test("torch's flight recorder is asked through its pipe; a dump that wants to run something does not", async (t) => {
+  const ranks = stackRanks(t);
+  await ranks.start(RECORDER);
+  await ranks.start(SLEEP);
+  const canary = join(ranks.dir, "canary");
+  writeFileSync(join(ranks.dir, "fr_dump_1"), `cos\nsystem\n(S'touch ${canary}'\ntR.`);
+  const look = ranks.look();
+  assert.deepEqual(rankOf(look, 0).collectives, [
+    { group: "0 default_pg", op: "broadcast", sequence: 8, state: "started" },
+    { group: "1 default_pg", op: "all_gather", sequence: 3, state: "completed" },
+  ]);
+  assert.deepEqual(rankOf(look, 1).collectives, []);
+  assert.equal(existsSync(canary), false);
 });

@@ -56,6 +56,7 @@ test("torchrun, 3 + 1, in the order of the file although the addresses sort the 
     NCCL_SOCKET_FAMILY: "AF_INET",
     NCCL_DEBUG: "INFO",
     TORCH_NCCL_ASYNC_ERROR_HANDLING: "3",
+    TORCH_NCCL_TRACE_BUFFER_SIZE: "2000",
     PYTORCH_CUDA_ALLOC_CONF: "expandable_segments:True",
   });
   assert.equal(first?.spawns[0]?.role, "launcher");
