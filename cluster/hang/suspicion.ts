@@ -18,6 +18,7 @@ const SLEEPS_PER_S = 5;
 
 /** null: not yet. */
 export function judgeLooks(first: Look, second: Look, overdue: Overdue, now: number): HangVerdict | null {
+  if (second.ranks.length === 0 && !overdue.isGiven) return null; // nothing seen is nothing known
   const quietMs = overdue.quietMs + Math.max(0, now - first.at);
   const isPatient = !overdue.isGiven && quietMs < Math.max(BUSY_MS, BUSY_FACTOR * overdue.limitMs);
   if (isPatient && hasMoved(first, second)) return null;

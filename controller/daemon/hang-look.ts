@@ -25,7 +25,7 @@ export async function lookAtRanks({ state, linked, record, now }: LookSources): 
     at: now(),
     ranks: answers.flatMap(({ host, look }) => {
       const own = ranksOfHost(state, host);
-      return (look?.ranks ?? []).filter(({ rank }) => own.has(rank)).map((rank) => ({ host, ...rank }));
+      return (look?.ranks ?? []).filter(({ rank }) => own.has(rank) && state.ranks[rank]?.exit?.code !== 0).map((rank) => ({ host, ...rank }));
     }),
     ras: answers.flatMap(({ host, look }) => (look === null || look.ras.length === 0 ? [] : [{ host, lines: look.ras }])),
     silent: answers.flatMap(({ host, why }) => (why === null ? [] : [{ host, why }])),

@@ -34,6 +34,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
   const progress: Progress = watchProgress({ hangMs: spec.timeouts.hangMs, firstStepMs: spec.timeouts.firstStepMs }, deps.now());
   const lines = new Map<string, { readonly decoder: StringDecoder; rest: string }>();
   let isHung = deps.state().hang !== null;
+  let hungAt = deps.now();
   let isClosed = false;
   let isLooking = false;
   let restUntil = 0;
@@ -53,7 +54,6 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     if (isHung && progress.movedSince(hungAt)) over();
   };
 
-  let hungAt = deps.now();
   const over = (): void => {
     isHung = false;
     deps.apply({ at: deps.now(), type: "hang-over", attempt });
@@ -70,11 +70,12 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     if (due === null || now < restUntil) return;
     isLooking = true;
     const stillAt = progress.lastAt();
+    const isSame = (then: RunState): boolean => then.phase === "running" && then.awakeSince === state.awakeSince && membersOf(then).every((host) => host.seen);
     const first = await deps.look();
     await pause(LOOK_AGAIN_MS);
     const second = isClosed ? first : await deps.look();
     isLooking = false;
-    if (isClosed || progress.lastAt() !== stillAt || deps.state().phase !== "running") return;
+    if (isClosed || progress.lastAt() !== stillAt || !deps.isAwake() || !isSame(deps.state())) return;
     const verdict = judgeLooks(first, second, due, deps.now());
     if (verdict === null) {
       restUntil = deps.now() + REST_MS;
