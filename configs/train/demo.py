@@ -43,14 +43,25 @@ def features(xy: torch.Tensor) -> torch.Tensor:
     return torch.cat([xy] + [f(math.pi * k * xy) for k in (1,) for f in (torch.sin, torch.cos)], dim=1)
 
 
-def save(model: nn.Module, step: int, loss: float) -> str:
-    """Whole or not at all: written beside, then renamed."""
+def save(model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> str:
+    """Whole or not at all: written beside, then renamed. The step is in the name: nexadist goes on from the last one."""
     directory = os.environ.get("NEXA_CHECKPOINTS") or os.environ.get("NEXA_DURABLE") or "."
     os.makedirs(directory, exist_ok=True)
-    path = os.path.join(directory, "checkpoint.pt")
-    torch.save({"step": step, "loss": loss, "model": model.state_dict()}, path + ".part")
+    path = os.path.join(directory, f"step_{step}.pt")
+    torch.save({"step": step, "model": model.state_dict(), "optimizer": optimizer.state_dict()}, path + ".part")
     os.replace(path + ".part", path)
     return os.path.abspath(path)
+
+
+def load(model: nn.Module, optimizer: torch.optim.Optimizer, device: torch.device) -> int:
+    """The step that an earlier attempt had saved; 0: this is the beginning."""
+    path = os.environ.get("NEXADIST_CHECKPOINT")
+    if not path:
+        return 0
+    saved = torch.load(path, map_location=device, weights_only=True)
+    model.load_state_dict(saved["model"])
+    optimizer.load_state_dict(saved["optimizer"])
+    return int(saved["step"])
 
 
 def main() -> None:
@@ -70,10 +81,10 @@ def main() -> None:
     net = nn.Sequential(nn.Linear(xy.shape[1], 64), nn.Tanh(), nn.Linear(64, 64), nn.Tanh(), nn.Linear(64, 1)).to(device)
     model = DistributedDataParallel(net, device_ids=[local_rank] if has_cuda else None)
     optimizer = torch.optim.Adam(model.parameters(), lr=2e-3)
-    generator = torch.Generator().manual_seed(100 + rank)  # every rank draws batches of its own
+    step = done = load(net, optimizer, device)
+    generator = torch.Generator().manual_seed(100 + rank + done)  # every rank draws batches of its own
     began = time.monotonic()
-    step = 0
-    for step in range(1, STEPS + 1):
+    for step in range(done + 1, STEPS + 1):
         picked = torch.randint(POINTS, (BATCH,), generator=generator).to(device)
         output = model(xy[picked]).squeeze(1)
         loss = nn.functional.binary_cross_entropy_with_logits(output, arm[picked])
@@ -87,7 +98,7 @@ def main() -> None:
         if rank == 0 and (step % 20 == 0 or step == 1):
             print(f"step={step} loss={mean_loss:.3f} acc={accuracy:.3f}", flush=True)
         if rank == 0 and (step % SAVE_EVERY == 0 or asked or step == STEPS):
-            print(f"checkpoint={save(net, step, mean_loss)} step={step}", flush=True)
+            print(f"checkpoint={save(net, optimizer, step)} step={step}", flush=True)
         if asked:
             break
     dist.barrier()
