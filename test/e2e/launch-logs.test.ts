@@ -61,7 +61,7 @@ test("logs of a run on two SSH hosts", { skip: needsRoot }, async (t) => {
       [A, A, B].every((host, rank) => seat.log(run, host, `rank${rank}.out`).includes("100%") && seat.log(run, host, `rank${rank}.err`) !== ""),
     );
     const sorted = async (...args: string[]): Promise<string[]> => (await lines([run, ...args])).sort();
-    assert.deepEqual(await sorted("--rank", "2"), [`${B} r2 err | err one of 2`, `${B} r2 | 100%`, `${B} r2 | out one of 2`]);
+    assert.deepEqual(await sorted("--rank", "2"), [`${B} r2 err | err one of 2`, `${B} r2 | 10%␍50%␍100%`, `${B} r2 | out one of 2`]);
     assert.deepEqual(await sorted("--host", A, "--stream", "err"), [`${A} r0 err | err one of 0`, `${A} r1 err | err one of 1`]);
     assert.deepEqual(await sorted("--grep", "one of [12]$", "--stream", "out"), [`${A} r1 | out one of 1`, `${B} r2 | out one of 2`]);
     assert.deepEqual(await sorted("--rank", "0,2", "--stream", "out", "--grep", "one"), [`${A} r0 | out one of 0`, `${B} r2 | out one of 2`]);

@@ -34,11 +34,11 @@ test("cp --dry-run: both ways, files and directories; what could not be copied i
 
   const file = await dry("data/a", `here:${there}`);
   assert.deepEqual([file.code, file.err], [0, ""]);
-  assert.match(file.out, /^would copy data\/a -> here:.*\/there\/a \(0\.0 MB; replaces the file there\)\n$/);
+  assert.match(file.out, /^would copy data\/a -> here:.*\/there\/a \(5 B; replaces the file there\)\n$/);
   const fresh = await dry("data", `here:${there}/new/`);
-  assert.match(fresh.out, /^would copy data -> here:.*\/there\/new\/data \(2 files, 0\.0 MB\)\n$/);
+  assert.match(fresh.out, /^would copy data -> here:.*\/there\/new\/data \(2 files, [\d.]+ k?B\)\n$/);
   const back = await dry(`here:${at.dir}/data`, "copy/");
-  assert.match(back.out, /^would copy here:.*\/data -> copy\/data \(2 files, 0\.0 MB\)\n$/);
+  assert.match(back.out, /^would copy here:.*\/data -> copy\/data \(2 files, [\d.]+ k?B\)\n$/);
   const asJson = JSON.parse((await dry("--json", "data/a", `here:${there}/b`)).out) as { schema: number; isDryRun: boolean; copies: object[] };
   assert.deepEqual([asJson.schema, asJson.isDryRun], [1, true]);
   assert.deepEqual(asJson.copies, [{ from: "data/a", to: `${there}/b`, kind: "file", files: 1, bytes: 5, there: "none" }]);
