@@ -10,7 +10,7 @@ import { isStream } from "./log-streams.ts";
 import { isAlive } from "./process-start.ts";
 import { addEvent, attemptDir, type Run, readMissed, viewOf, waitFor } from "./run.ts";
 import { connectShim } from "./shim-link.ts";
-import { type ArmRequest, readArmSpec, startShim, sweep, writeArmSpec } from "./shim-start.ts";
+import { type ArmRequest, readArmSpec, startShim, sweep, wasArmed, writeArmSpec } from "./shim-start.ts";
 
 /** From the start of a shim to its word that it is armed; holding ports takes milliseconds, a cold NFS python seconds. */
 const ARMED_MS = 30_000;
@@ -63,7 +63,7 @@ async function followToEnd(agent: Agent, run: Run, attempt: number): Promise<voi
       await delay(50);
       continue;
     }
-    readMissed(run, attempt);
+    readMissed(run, attempt, agent.log);
     if (viewOf(run, attempt).phase === "ended") break;
     if (view.armed !== null && isAlive(view.armed.pid, view.armed.start)) continue;
     addEvent(run, attempt, { type: "shim-lost", at: Date.now(), receipt: await sweep(agent, run, attempt) });
@@ -142,7 +142,8 @@ export async function launch(agent: Agent, run: Run, attempt: number, makeLaunch
 /** Always wins, also over an arm or launch that is on its way. Errors: ATTEMPT_UNKNOWN when its shim cannot be told now; ask again. */
 export async function stop(agent: Agent, run: Run, attempt: number, graceMs: number, why: string): Promise<{ absent: boolean }> {
   agent.stopped.add(shimKey(run, attempt));
-  if (readArmSpec(run, attempt) === null) return { absent: true };
+  if (!wasArmed(run, attempt)) return { absent: true };
+  if (readArmSpec(run, attempt) === null) throw fail("ATTEMPT_UNKNOWN", { run: run.run, attempt });
   const view = viewOf(run, attempt);
   if (view.phase === "ended") return { absent: false };
   void follow(agent, run, attempt);

@@ -45,10 +45,12 @@ export function claim(context: CommandContext, command: Fenced): Run {
   }
   const known = agent.runs.get(command.run);
   const kept = known?.record ?? null;
-  const verdict = admit(kept, command, record !== null);
-  if (verdict === "fenced") throw fail("FENCED", { run: command.run, epoch: kept?.epoch, by: kept?.controller });
+  const verdict = admit(known?.authority ?? null, command, record !== null);
+  if (verdict === "fenced") throw fail("FENCED", { run: command.run, epoch: known?.authority?.epoch, by: known?.authority?.controller });
   if (verdict === "unknown-run" || (known === undefined && record === null)) throw fail("RUN_NOT_ADOPTED", { run: command.run });
-  if (verdict === "takes-over" && kept !== null && record !== null && isStale(record, kept)) throw fail("RECORD_NEWER", { run: command.run });
+  // Also from a controller that has lost lines of its own journal.
+  if ((verdict === "takes-over" || command.do === "adopt") && kept !== null && record !== null && isStale(record, kept))
+    throw fail("RECORD_NEWER", { run: command.run });
   const run = known ?? beginRun(join(agent.config.stateDir, "runs"), command.run, agent.log);
   if (record !== null) keepRecord(run, record);
   agent.runs.set(run.run, run);
@@ -62,7 +64,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
   const run = claim(context, command);
   switch (command.do) {
     case "adopt":
-      return { events: run.events.length, attempts: [...run.attempts.values()].map(toStatus), sessionNames: sessionNamesOf(agent, run) };
+      return { events: run.events.length, rebuilt: run.rebuilt, attempts: [...run.attempts.values()].map(toStatus), sessionNames: sessionNamesOf(agent, run) };
     case "record":
       return {};
     case "sync-offer":

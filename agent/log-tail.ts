@@ -147,7 +147,7 @@ export function tailLogs(run: Run, cursors: Readonly<Record<string, number>>, si
     const { frame, body } = frameOf({ t: "log", run: run.run, stream: stream.name, offset: stream.sent }, want);
     const { bytesRead } = await stream.handle.read(frame, body, want, stream.sent);
     if (bytesRead === 0 || isClosed) return false;
-    if (frame.subarray(body).includes(ZEROS) && foundGap(run, stream)) return true;
+    if (mayBeHole(frame.subarray(body, body + bytesRead)) && foundGap(run, stream, bytesRead)) return true;
     sink.sendFrame(frame.subarray(0, body + bytesRead));
     stream.sent += bytesRead;
     return true;
@@ -202,13 +202,15 @@ function frameOf(header: BinaryHeader, size: number): { frame: Buffer; body: num
   return { frame, body: 4 + head.length };
 }
 
-/** A gap event is in the attempt's own file before its hole is punched; true when one covers what was just read. */
-function foundGap(run: Run, stream: Stream): boolean {
+/** Of a hole that begins or ends within the frame less than a stretch may be seen. */
+const mayBeHole = (data: Uint8Array): boolean => data[0] === 0 || data.at(-1) === 0 || Buffer.from(data.buffer, data.byteOffset, data.length).includes(ZEROS);
+
+/** A gap event is in the attempt's own file before its hole is punched; true when one covers any of what was just read. It may have come while we read. */
+function foundGap(run: Run, stream: Stream, size: number): boolean {
   const view = viewOf(run, stream.attempt);
-  const before = view.gaps.get(stream.file)?.length ?? 0;
   for (const line of readLines(join(attemptDir(run, stream.attempt), "events.jsonl"))) {
     const event = JSON.parse(line) as ShimEvent;
     if (event.type === "gap" && event.file === stream.file) addGap(view.gaps, event.file, event);
   }
-  return (view.gaps.get(stream.file)?.length ?? 0) > before;
+  return (view.gaps.get(stream.file) ?? []).some((gap) => gap.from < stream.sent + size && gap.to > stream.sent);
 }

@@ -2,13 +2,13 @@
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fail } from "../cluster/errors.ts";
 import type { ArmSpec, Receipt } from "../cluster/shim-contract.ts";
 import type { Agent } from "./agent-state.ts";
-import { writeDurable } from "./durable-file.ts";
 import { attemptDir, type Run } from "./run.ts";
+import { readSealed, writeSealed } from "./sealed-file.ts";
 
 /** A sweep ends within its own 5 s of scans; the rest is for a loaded host. */
 const SWEEP_MS = 60_000;
@@ -47,20 +47,24 @@ export function writeArmSpec(agent: Agent, run: Run, request: ArmRequest): ArmSp
   try {
     mkdirSync(join(dir, "error"), { recursive: true, mode: 0o700 });
     mkdirSync(portLocks, { recursive: true, mode: 0o700 });
-    writeDurable(join(dir, "arm.json"), JSON.stringify(spec));
+    for (const path of armPaths(run, attempt)) writeSealed(path, spec);
   } catch (error) {
     throw fail("HOST_WRITE", { path: dir, why: String(error) }, error);
   }
   return spec;
 }
 
-export const readArmSpec = (run: Run, attempt: number): ArmSpec | null => {
-  try {
-    return JSON.parse(readFileSync(join(attemptDir(run, attempt), "arm.json"), "utf8")) as ArmSpec;
-  } catch {
-    return null;
-  }
-};
+/** Twice: without it nobody would know how to end what runs. */
+const armPaths = (run: Run, attempt: number): readonly string[] => ["arm.json", "arm.copy.json"].map((name) => join(attemptDir(run, attempt), name));
+/** The one that can be read. */
+const armPath = (run: Run, attempt: number): string =>
+  armPaths(run, attempt).find((path) => readSealed(path) !== null) ?? join(attemptDir(run, attempt), "arm.json");
+
+export const readArmSpec = (run: Run, attempt: number): ArmSpec | null => readSealed<ArmSpec>(armPath(run, attempt));
+
+/** Whether a shim of it ever was here. */
+export const wasArmed = (run: Run, attempt: number): boolean =>
+  readArmSpec(run, attempt) !== null || ["lock", "events.jsonl", "pids.jsonl"].some((name) => existsSync(join(attemptDir(run, attempt), name)));
 
 /** Exit status and what it said; the shim itself has gone off on its own by then. */
 export function runShim(agent: Agent, args: readonly string[], limitMs: number): Promise<{ code: number | null; out: string; said: string }> {
@@ -104,7 +108,7 @@ export async function startShim(agent: Agent, spec: ArmSpec): Promise<void> {
 
 /** The receipt of a sweep; `left` null when it could not be made. */
 export async function sweep(agent: Agent, run: Run, attempt: number): Promise<Receipt> {
-  const { out, code, said } = await runShim(agent, ["--sweep", join(attemptDir(run, attempt), "arm.json")], SWEEP_MS);
+  const { out, code, said } = await runShim(agent, ["--sweep", armPath(run, attempt)], SWEEP_MS);
   try {
     return JSON.parse(out.trim().split("\n").at(-1) ?? "") as Receipt;
   } catch {

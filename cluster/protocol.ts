@@ -211,7 +211,9 @@ export const checkpointPiece = z.object({ data: z.string().max(CHECKPOINT_PIECE 
 export type CheckpointPiece = z.infer<typeof checkpointPiece>;
 /** absent: nothing of the attempt was ever started there, and nothing of it will be. */
 export const stopReply = z.object({ absent: z.boolean() });
-export const adoptReply = z.object({ events: z.int().nonnegative(), sessionNames: z.array(z.string()).optional() });
+/** rebuilt.count: how often the agent's disk has lost events; what was read before is read again. */
+const rebuilt = z.object({ count: z.int().nonnegative(), why: z.string().max(8192) });
+export const adoptReply = z.object({ events: z.int().nonnegative(), rebuilt: rebuilt.optional(), sessionNames: z.array(z.string()).optional() });
 export const keptReply = z.object({ record, isLinked: z.boolean(), heardMs: z.number().nonnegative() });
 
 /** Agent → controller, text frames. `value` is checked by the caller that asked. */

@@ -32,10 +32,11 @@ def sweep(arm_path: str, grace_ms: int | None) -> int:
         return 1
     proofs = ["pids", "mark"]
     try:
-        records = read_lines(os.path.join(directory, "pids.jsonl"))
+        records, is_whole = read_lines(os.path.join(directory, "pids.jsonl"))
     except OSError:
-        records = []
-        proofs = ["mark"]  # nobody knows what was started
+        records, is_whole = [], False
+    if not is_whole:
+        proofs = ["mark"]  # nobody knows all of what was started
     cgroup = next((r["cgroup"] for r in records if "cgroup" in r), None)
     if cgroup is not None:
         proofs.insert(0, "cgroup")

@@ -125,6 +125,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly from: { readonly controller: string; readonly machine: string; readonly epoch: number };
       /** What the state goes back to: see keyOf. */
       readonly base: RecordKey;
+      /** This controller's own journal had lost lines: which. */
+      readonly mended?: string;
     }
   /** Another controller leads it: this one does nothing for the run any more, for good. */
   | { readonly type: "fenced"; readonly controller: string; readonly machine: string; readonly epoch: number }

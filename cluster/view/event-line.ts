@@ -81,7 +81,9 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return state.phase === "connecting" && event.at - state.requestedAt < 1000 ? [] : ["the controller was started again and goes on"];
     case "taken-over":
       return [
-        `${event.by} took it over from ${controllerWords(event.from)}; what runs goes on`,
+        event.mended === undefined
+          ? `${event.by} took it over from ${controllerWords(event.from)}; what runs goes on`
+          : `${event.mended}; going on from what the hosts have on record`,
         ...(state.takeover?.isWon === true ? [] : ["waiting for a majority of the hosts: nothing is started before"]),
       ];
     case "fenced":

@@ -18,7 +18,7 @@ import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
 import { bootOfDebt, type Effect, wanted } from "../../cluster/run/wanted.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
 import type { Driver, DriverDeps } from "./driver-deps.ts";
-import { type Entry, foldable, nextAgentEvent } from "./entries.ts";
+import { type Entry, foldable, readFrom } from "./entries.ts";
 import { lookAtRanks } from "./hang-look.ts";
 import { type HangWatch, watchForHang } from "./hang-watch.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
@@ -138,7 +138,7 @@ export function driveRun(deps: DriverDeps): Driver {
       connectMs: state.spec.timeouts.connectMs,
       lent,
       logs: deps.logs,
-      from: nextAgentEvent(journal.lines, name),
+      ...readFrom(journal.lines, name),
       record,
       apply,
       onBytes: (from, stream, data, at) => {

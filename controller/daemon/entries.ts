@@ -3,9 +3,9 @@
 import type { RunEvent } from "../../cluster/run/events.ts";
 import { reduce } from "../../cluster/run/reduce.ts";
 import type { RunState } from "../../cluster/run/state.ts";
-import type { JournalLine } from "./journal.ts";
+import type { Cursor, JournalLine } from "./journal.ts";
 
-export type Entry = { readonly event: RunEvent; readonly cursor?: { readonly host: string; readonly index: number } };
+export type Entry = { readonly event: RunEvent; readonly cursor?: Cursor };
 
 /** Those that fold, each after the others. One that the fold chokes on is a bug of ours or of an agent's; in the journal it would end every later start too. */
 export function foldable(state: RunState, entries: readonly Entry[]): Entry[] {
@@ -28,4 +28,10 @@ export function nextAgentEvent(lines: readonly JournalLine[], host: string): num
   // What agents keep may be older than what is here: after a takeover their events are folded once more, which changes nothing that was known.
   const after = (next: number, { event, cursor }: JournalLine): number => (event.type === "taken-over" ? 0 : cursor?.host === host ? cursor.index + 1 : next);
   return lines.reduce(after, 0);
+}
+
+/** The same, and how often that agent had lost events by then. */
+export function readFrom(lines: readonly JournalLine[], host: string): { readonly from: number; readonly rebuilt: number } {
+  const last = lines.findLast(({ cursor }) => cursor?.host === host);
+  return { from: nextAgentEvent(lines, host), rebuilt: last?.cursor?.rebuilt ?? 0 };
 }

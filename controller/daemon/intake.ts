@@ -25,6 +25,8 @@ export type IntakeDeps = {
   readonly logs: LogStore;
   /** Index of the first agent event that the journal lacks. */
   readonly from: number;
+  /** How often that agent had lost events by then. */
+  readonly rebuilt: number;
   readonly record: () => RunRecord;
   readonly apply: (...entries: readonly Entry[]) => void;
   readonly onBytes: (host: string, stream: string, data: Uint8Array, at: number) => void;
@@ -66,6 +68,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   let linked: Linked | null = null;
   let next = deps.from;
   let acknowledged = deps.from;
+  let rebuilt = deps.rebuilt;
   let unseenWhy = "";
   let unacked = 0;
   let ackTimer: NodeJS.Timeout | undefined;
@@ -80,7 +83,11 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     const fence = { run, epoch: record.epoch, controller: record.controller };
     let sessionNames: readonly string[] | undefined;
     try {
-      const { events, sessionNames: names } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
+      const { events, sessionNames: names, rebuilt: lost } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
+      if (lost !== undefined && lost.count !== rebuilt) {
+        deps.notice(`its agent's disk has lost events, and they were made good from what else it has; all are read again: ${lost.why}`);
+        [rebuilt, next, acknowledged] = [lost.count, 0, 0];
+      }
       if (events < next) {
         deps.notice("the agent has lost its record of this run; what it says from now on is taken as new");
         next = events;
@@ -124,7 +131,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   const notTaken = async ({ link }: Linked, error: unknown): Promise<void> => {
     const problem = toProblem(error, host.name);
     const leader = problem.code === "FENCED" ? await whoLeads(link, run, deps.record().controller) : null;
-    const again = problem.code === "RECORD_NEWER" ? await deps.takenAgain(link) : null;
+    const again = problem.code === "RECORD_NEWER" || (problem.code === "FENCED" && leader === null) ? await deps.takenAgain(link) : null;
     if (again !== null) return deps.apply({ event: again });
     // A run that is new here and met another one of its name is no takeover.
     if (leader !== null && (deps.stage() !== "waiting" || leader.epoch > deps.record().epoch)) return deps.apply({ event: leader });
@@ -159,7 +166,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       return checkDrained();
     }
     const made = translate(host.name, event, Date.now());
-    if (made !== null) deps.apply({ event: made, cursor: { host: host.name, index: event.index } });
+    if (made !== null) deps.apply({ event: made, cursor: { host: host.name, index: event.index, ...(rebuilt === 0 ? {} : { rebuilt }) } });
   };
 
   let hasOddFrames = false;

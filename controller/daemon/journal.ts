@@ -1,11 +1,30 @@
-/** The journal of one run: JSON lines, fsynced before an effect is performed. A torn last line is cut off at the next start. */
+/**
+ * The journal of one run: JSON lines with a checksum each, fsynced before an effect is performed. Events build upon each other, so what
+ * comes after a line that cannot be read is not trusted either: the journal ends there, the rest is kept aside for a person
+ * (journal.jsonl.bad-TIME), and what the agents have on record says how the run went on (mend.ts).
+ */
 
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { RunEvent } from "../../cluster/run/events.ts";
+import { seal, unseal } from "../../cluster/sealed-line.ts";
 
-/** `cursor`: the event came from this agent event, so after a restart the agent sends what follows it. */
-export type JournalLine = { readonly i: number; readonly event: RunEvent; readonly cursor?: { readonly host: string; readonly index: number } };
+/** The agent event that an event came from: after a restart the agent sends what follows it. `rebuilt`: see agent/run.ts; 0 where it is not said. */
+export type Cursor = { readonly host: string; readonly index: number; readonly rebuilt?: number };
+export type JournalLine = { readonly i: number; readonly event: RunEvent; readonly cursor?: Cursor };
 
 export type Journal = {
   readonly lines: JournalLine[];
@@ -18,13 +37,18 @@ export type Journal = {
 const RESERVE = 64 * 1024;
 /** There for as long as the journal is open; left by a controller that was killed. */
 export const reserveOf = (dir: string): string => join(dir, "reserve");
+export const journalOf = (dir: string): string => join(dir, "journal.jsonl");
+
+export const lineText = (line: JournalLine): string => `${seal(JSON.stringify(line))}\n`;
 
 export function openJournal(dir: string): Journal {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
-  const fd = openSync(join(dir, "journal.jsonl"), "a+", 0o600);
+  const path = journalOf(dir);
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) renameSync(path, asideOf(dir));
+  const fd = openSync(path, "a+", 0o600);
   const whole = readFileSync(fd);
   const { lines, length } = readLines(whole);
-  if (length < whole.length) writeFileSync(join(dir, `journal.cut.${Date.now()}`), whole.subarray(length), { mode: 0o600 });
+  if (length < whole.length) putAside(dir, whole.subarray(length));
   ftruncateSync(fd, length);
   let size = length;
   const reserve = reserveOf(dir);
@@ -33,7 +57,7 @@ export function openJournal(dir: string): Journal {
     lines,
     append: (entries) => {
       const added = entries.map((entry, k) => ({ i: lines.length + k, ...entry }));
-      const bytes = Buffer.from(added.map((line) => `${JSON.stringify(line)}\n`).join(""));
+      const bytes = Buffer.from(added.map(lineText).join(""));
       try {
         size = writeWhole(fd, bytes, size);
       } catch (error) {
@@ -48,6 +72,15 @@ export function openJournal(dir: string): Journal {
       closeSync(fd);
     },
   };
+}
+
+const asideOf = (dir: string): string => `${journalOf(dir)}.bad-${Date.now()}`;
+
+/** What could not be read, for a person; the path of it. */
+export function putAside(dir: string, bytes: Uint8Array): string {
+  const path = asideOf(dir);
+  writeFileSync(path, bytes, { mode: 0o600, flush: true });
+  return path;
 }
 
 function keepReserve(path: string): void {
@@ -85,9 +118,6 @@ export function readLines(bytes: Buffer): { lines: JournalLine[]; length: number
 }
 
 function parse(text: string): JournalLine | null {
-  try {
-    return JSON.parse(text) as JournalLine;
-  } catch {
-    return null;
-  }
+  const json = unseal(text);
+  return json === null ? null : (JSON.parse(json) as JournalLine);
 }

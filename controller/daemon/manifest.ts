@@ -1,4 +1,4 @@
-/** manifest.json of a run: the fields of the users' own schema, from the run's state. */
+/** manifest.json of a run: the fields of the users' own schema, from the run's state. Durable: a journal that lost its end is told by it that the run is over. */
 
 import { renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -46,6 +46,6 @@ export function describeJob(job: Job): string {
 
 export function writeManifest(dir: string, state: RunState): void {
   const path = join(dir, "manifest.json");
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs")), null, 2)}\n`, { mode: 0o600 });
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs")), null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.tmp`, path);
 }

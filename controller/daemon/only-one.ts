@@ -21,14 +21,14 @@ const SERVES_MS = 15_000;
 export async function becomeOnly(socket: string): Promise<string | null> {
   if (!(await lock(socket))) return null;
   const machine = machineName();
-  const sign = read<{ machine: string; at: number }>("controller.alive");
-  if (sign !== null && sign.machine !== machine && Date.now() - sign.at < STALE_MS)
-    throw fail("CONTROLLER_ELSEWHERE", { there: sign.machine.split("/")[0], path: stateDir() });
+  const { machine: there, at } = read("controller.alive");
+  if (typeof there === "string" && typeof at === "number" && there !== machine && Math.abs(Date.now() - at) < STALE_MS)
+    throw fail("CONTROLLER_ELSEWHERE", { there: there.split("/")[0], path: stateDir() });
   const live = (): void => write("controller.alive", { machine, at: Date.now() });
   live();
   setInterval(live, SIGN_MS).unref();
-  const kept = read<{ machine: string; id: string }>("controller.id");
-  if (kept !== null && kept.machine === machine) return kept.id;
+  const kept = read("controller.id");
+  if (kept.machine === machine && typeof kept.id === "string" && /^[0-9a-f]{16}$/.test(kept.id)) return kept.id;
   const id = randomBytes(8).toString("hex");
   write("controller.id", { machine, id });
   return id;
@@ -47,16 +47,17 @@ function machineName(): string {
 async function lock(socket: string): Promise<boolean> {
   if (process.platform !== "linux") return !(await answers(socket));
   for (const deadline = Date.now() + SERVES_MS; ; await new Promise((resolve) => setTimeout(resolve, 50))) {
-    if (await bind(lockName())) return true;
-    if (await answers(socket)) return false;
+    const isBound = await bind(lockName());
+    if (await answers(socket)) return false; // also with the name bound: the file that holds the name may have been damaged
+    if (isBound) return true;
     if (Date.now() > deadline) write("controller.lock", { name: randomBytes(16).toString("hex") }); // a stranger holds the name: it can be read in /proc/net/unix
   }
 }
 
 function lockName(): string {
   const { dev, ino } = statSync(stateDir());
-  const kept = read<{ name: string }>("controller.lock");
-  return `\0nexadist-${dev}-${ino}-${kept?.name ?? ""}`;
+  const { name } = read("controller.lock");
+  return `\0nexadist-${dev}-${ino}-${typeof name === "string" ? name.slice(0, 32) : ""}`;
 }
 
 const bind = (name: string): Promise<boolean> =>
@@ -82,11 +83,13 @@ export function listen(on: Server, path: string): Promise<void> {
   });
 }
 
-function read<T>(name: string): T | null {
+/** Nothing: it is not there yet, or cannot be read. A new id fences the old one, and no sign of life is a stale one: neither is needed. */
+function read(name: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(readFileSync(join(stateDir(), name), "utf8")) as T;
+    const found: unknown = JSON.parse(readFileSync(join(stateDir(), name), "utf8"));
+    return typeof found === "object" && found !== null ? (found as Record<string, unknown>) : {};
   } catch {
-    return null; // not there yet, or torn
+    return {};
   }
 }
 

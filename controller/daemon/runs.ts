@@ -19,9 +19,11 @@ import { keepReach, withReach } from "./kept-reach.ts";
 import { mayWrite } from "./layout.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
 import { openLogStore } from "./log-store.ts";
+import { journalLost, lostRun } from "./lost-journals.ts";
+import { mend } from "./mend.ts";
 import { codeTaken, sameSnapshot, snapshotOf } from "./run-code.ts";
 import { keepSecrets } from "./secrets.ts";
-import { fold, readStored, storedRuns } from "./stored-runs.ts";
+import { fold, readStored, runNames, storedRuns } from "./stored-runs.ts";
 import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
 import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
@@ -52,6 +54,10 @@ export function openRuns(controller: string) {
   const owing = new Map<string, Driver>();
   /** Runs that another controller leads now. */
   const lost = new Map<string, RunState>();
+  /** Runs that are not over and that could not be taken up again. */
+  const stuck = new Map<string, RunState>();
+  /** Runs whose journal cannot be read at all. */
+  const unread: RunSummary[] = [];
   const keepers = new Map<string, Keeper>();
   const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
   const wakefulness = watchWakefulness((sleptMs) => {
@@ -147,14 +153,20 @@ export function openRuns(controller: string) {
 
   /** After a start of the controller: goes on with every run that is not over, and cleans up after those that ended as it died. */
   const resume = (): void => {
-    for (const { run, lines } of storedRuns()) {
+    for (const run of runNames()) {
       try {
-        const state = fold(lines);
-        if (state === null) continue;
+        const state = fold(mend(run, controller));
+        if (state === null) {
+          const known = lostRun(run);
+          if (known !== null) unread.push(known);
+          continue;
+        }
         if (state.fenced !== null && !isOver(state)) lost.set(run, state);
         if (isUnfinished(state)) goOn(run, state);
         else tidyUp(run, state);
       } catch (error) {
+        const state = fold(readStored(run));
+        if (state !== null && !isOver(state)) stuck.set(run, state);
         console.error(`${run} cannot be resumed`, error);
       }
     }
@@ -196,9 +208,10 @@ export function openRuns(controller: string) {
       .map((r) => r.driver.state())
       .concat(
         recently,
+        all ? [] : [...stuck].filter(([run]) => !live.has(run)).map(([, state]) => state),
         ended.map(({ lines }) => fold(lines)).filter((state) => state !== null),
       );
-    return states.map(summarise).sort((a, b) => b.requestedAt - a.requestedAt);
+    return [...states.map(summarise), ...unread.filter(({ run }) => !live.has(run))].sort((a, b) => b.requestedAt - a.requestedAt);
   };
 
   /** State and journal of any run, live or ended. Errors: NO_RUN. */
@@ -207,7 +220,7 @@ export function openRuns(controller: string) {
     if (found !== undefined) return { state: found.driver.state(), lines: found.lines };
     const lines = readStored(run);
     const state = fold(lines);
-    if (state === null) throw fail("NO_RUN", { run });
+    if (state === null) throw journalLost(run) ?? fail("NO_RUN", { run });
     return { state, lines };
   };
 

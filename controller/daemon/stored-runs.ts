@@ -7,13 +7,15 @@ import type { RunState } from "../../cluster/run/state.ts";
 import { runDir, runsDir } from "../paths.ts";
 import { type JournalLine, readLines } from "./journal.ts";
 
-export function storedRuns(): { run: string; lines: JournalLine[] }[] {
+export function runNames(): readonly string[] {
   try {
-    return readdirSync(runsDir()).map((run) => ({ run, lines: readStored(run) }));
+    return readdirSync(runsDir());
   } catch {
     return [];
   }
 }
+
+export const storedRuns = (): { run: string; lines: JournalLine[] }[] => runNames().map((run) => ({ run, lines: readStored(run) }));
 
 export function readStored(run: string): JournalLine[] {
   try {

@@ -18,15 +18,22 @@ export async function whoLeads(link: AgentLink, run: string, own: string): Promi
   }
 }
 
-/** The takeover begins again from what this agent has on record. null: it does not say. */
+/**
+ * What this agent has on record is newer than what is known here: the takeover begins again from it; or it is of this very controller, whose
+ * journal has then lost its last lines, and the run is taken over as from another one. null: it does not say, or another controller leads.
+ */
 export async function takenAgain(link: AgentLink, state: RunState, own: RunRecord): Promise<(RunEvent & { type: "taken-over" }) | null> {
   try {
     const { record } = keptReply.parse(await link.command({ do: "read-record", run: own.run }));
-    if (state.takeover === null || !isStale(own, record)) return null;
     const { controller, epoch, machine, spec, takeover } = state;
+    const newest = isStale(own, record) ? record : own;
     const from = { controller: record.controller, machine: machineOf(record.state), epoch: record.epoch };
-    const its = record.state as RecordedState;
-    return { at: Date.now(), type: "taken-over", spec, state: its, by: takeover.by, controller, machine, epoch, from, base: keyOf(record) };
+    const its = { at: Date.now(), type: "taken-over", spec, state: newest.state as RecordedState, controller, machine, from, base: keyOf(newest) } as const;
+    if (record.controller === own.controller && record.epoch >= own.epoch && (newest === record || record.epoch > own.epoch)) {
+      const mended = `the journal on this machine has lost lines (it has ${own.seq}, ${record.seq} were written)`;
+      return { ...its, by: "the controller", epoch: record.epoch + 1, mended };
+    }
+    return takeover === null || newest === own ? null : { ...its, by: takeover.by, epoch };
   } catch {
     return null;
   }

@@ -10,6 +10,7 @@ import { type TestContext, test } from "node:test";
 import { tailLogs } from "../../agent/log-tail.ts";
 import { addEvent, attemptDir, openRun, type Run, viewOf } from "../../agent/run.ts";
 import { type BinaryHeader, LOG_WINDOW, unpackFrame } from "../../cluster/protocol.ts";
+import { seal } from "../../cluster/sealed-line.ts";
 
 type Frame = { readonly header: Extract<BinaryHeader, { t: "log" | "gap" }>; readonly data: Buffer };
 
@@ -115,7 +116,7 @@ test("a punched hole is a gap, whether its event came before or only lies in the
   execFileSync("fallocate", ["-p", "-o", "4096", "-l", "8192", file("rank1.out")]);
   const gap = { index: 1, at: 0, type: "gap" as const, file: "rank1.out", from: 4096, to: 12288, why: "quota" as const };
   addEvent(run, 1, { index: 0, at: 0, type: "gap", file: "rank0.out", from: 0, to: 8192, why: "quota" });
-  writeFileSync(join(attemptDir(run, 1), "events.jsonl"), `${JSON.stringify(gap)}\n`);
+  writeFileSync(join(attemptDir(run, 1), "events.jsonl"), `${seal(JSON.stringify(gap))}\n`);
   start();
   const whole = (stream: string, text: string) => until(() => read(frames, stream) === text, stream);
   await whole("a1/rank0.out", `[0..8192 quota]${"b".repeat(4096)}`);

@@ -14,7 +14,7 @@ const session = (agent: TestAgent) => ({ PATH: process.env.PATH ?? "", HOME: age
 const isType = (type: AgentEvent["event"]["type"]) => (event: AgentEvent) => event.event.type === type;
 
 async function prepared(client: Client, agent: TestAgent, run: string, more: Record<string, unknown> = {}): Promise<void> {
-  await client.as(run, 1, { do: "adopt", record: record(run, 1, "c1") });
+  await client.as(run, 1, { do: "adopt", record: record(run, 1, "c1", 9) });
   await client.as(run, 1, { do: "subscribe", eventsFrom: 0, cursors: {} });
   const none = { python: null, setup: null, secrets: {}, scratch: null, ranks: [0], inPlace: null, hashScript: null };
   await client.as(run, 1, { do: "prepare", ...none, sessionEnv: session(agent), ...more });
@@ -77,7 +77,11 @@ test("arm, launch, logs, end: environment in its order, events without a hole, e
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1/a1")).includes("rank0.out"), "logs stay");
   const again = await connect(t, agent);
   const adopted = await again.as("r1", 1, { do: "adopt", record: record("r1", 1, "c1") });
-  assert.deepEqual(adopted, { events: 0, attempts: [], sessionNames: [] }, "a run of the same name that comes later hears nothing of the one that has ended");
+  assert.deepEqual(
+    adopted,
+    { events: 0, rebuilt: { count: 0, why: "" }, attempts: [], sessionNames: [] },
+    "a run of the same name that comes later hears nothing of the one that has ended",
+  );
   assert.ok(readdirSync(join(agent.stateDir, "runs/r1.1/a1")).includes("rank0.out"), "logs stay, set aside");
 });
 

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { fail } from "../../../cluster/errors.ts";
 import type { Command } from "../../../cluster/protocol.ts";
 import type { HostSpec } from "../../../cluster/spec.ts";
-import { type Entry, nextAgentEvent } from "../../../controller/daemon/entries.ts";
+import { type Entry, readFrom } from "../../../controller/daemon/entries.ts";
 import { takeHost } from "../../../controller/daemon/intake.ts";
 import type { JournalLine } from "../../../controller/daemon/journal.ts";
 import type { HostListener, Keeper, Linked } from "../../../controller/daemon/keeper.ts";
@@ -56,7 +56,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     connectMs: 1000,
     lent: { env: {}, agentSocket: null, acceptNewHostKeys: false },
     logs,
-    from: nextAgentEvent(journal, HOST.name),
+    ...readFrom(journal, HOST.name),
     record: () => ({ run: RUN, epoch: 1, controller: "c", seq: 1, spec: {}, state: {} }),
     apply: (...entries: readonly Entry[]) => {
       for (const entry of entries) {

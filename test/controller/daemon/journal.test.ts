@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { nextAgentEvent } from "../../../controller/daemon/entries.ts";
-import { openJournal, readLines } from "../../../controller/daemon/journal.ts";
+import { lineText, openJournal, readLines } from "../../../controller/daemon/journal.ts";
 import { needsRoot } from "../../support/lab.ts";
 
 const seen = (host: string, at: number) => ({ event: { at, type: "host-seen", host } }) as const;
@@ -68,22 +68,22 @@ test("a line that cannot be read ends the journal: nothing after it is trusted",
     const journal = openJournal(dir);
     journal.append([seen("a", 1)]);
     journal.close();
-    appendFileSync(join(dir, "journal.jsonl"), `{"i":1,"ev\0\n${JSON.stringify({ i: 2, ...seen("c", 3) })}\n`);
-    const cut = `{"i":1,"ev\0\n${JSON.stringify({ i: 2, ...seen("c", 3) })}\n`;
+    const cut = `{"i":1,"ev\0\n${lineText({ i: 2, ...seen("c", 3) })}`;
+    appendFileSync(join(dir, "journal.jsonl"), cut);
     const again = openJournal(dir);
     again.close();
     assert.equal(again.lines.length, 1);
-    const [name, ...others] = readdirSync(dir).filter((file) => file.startsWith("journal.cut."));
+    const [name, ...others] = readdirSync(dir).filter((file) => file.startsWith("journal.jsonl.bad-"));
     assert.deepEqual(others, []);
     assert.equal(readFileSync(join(dir, name ?? ""), "utf8"), cut, "what was cut off is kept for a person");
     assert.equal(statSync(join(dir, name ?? "")).mode & 0o077, 0);
     openJournal(dir).close();
-    assert.equal(readdirSync(dir).filter((file) => file.startsWith("journal.cut.")).length, 1, "a whole journal is cut no more");
+    assert.equal(readdirSync(dir).filter((file) => file.startsWith("journal.jsonl.bad-")).length, 1, "a whole journal is cut no more");
   });
 });
 
 test("a line number that is missing ends the journal too", () => {
-  const line = (i: number): string => `${JSON.stringify({ i, ...seen("a", i) })}\n`;
+  const line = (i: number): string => lineText({ i, ...seen("a", i) });
   assert.equal(readLines(Buffer.from(line(0) + line(2))).lines.length, 1);
   assert.equal(readLines(Buffer.from(line(0) + line(0))).lines.length, 1);
   assert.equal(readLines(Buffer.from(`${line(0)}null\n`)).lines.length, 1);

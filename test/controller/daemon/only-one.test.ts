@@ -10,7 +10,7 @@ import { test } from "node:test";
 import { EXIT } from "../../../cluster/errors.ts";
 import { hostsOf, type RunState } from "../../../cluster/run/state.ts";
 import type { Pong } from "../../../cluster/viewer.ts";
-import type { JournalLine } from "../../../controller/daemon/journal.ts";
+import { type JournalLine, lineText } from "../../../controller/daemon/journal.ts";
 import { ask, DAEMON, died, type Ground, isAlive, job, openGrounds, specOf, stateOf, until } from "../../support/mortal.ts";
 
 const one = (t: Parameters<typeof openGrounds>[0]): Ground => {
@@ -107,7 +107,7 @@ test("its sign gone stale, its run is taken up with another id and a higher epoc
   await died(second);
   const journal = join(ground.stateDir, "runs", run, "journal.jsonl");
   const whole = ground.journal(run);
-  const write = (lines: readonly JournalLine[]): void => writeFileSync(journal, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const write = (lines: readonly JournalLine[]): void => writeFileSync(journal, lines.map(lineText).join(""));
   write(
     whole.slice(
       0,
