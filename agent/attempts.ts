@@ -6,6 +6,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { fail } from "../cluster/errors.ts";
 import type { ShimCommand } from "../cluster/shim-contract.ts";
 import { type Agent, shimKey } from "./agent-state.ts";
+import { armFailure } from "./arm-failure.ts";
 import { isStream } from "./log-streams.ts";
 import { isAlive } from "./process-start.ts";
 import { addEvent, attemptDir, type Run, readMissed, viewOf, waitFor } from "./run.ts";
@@ -79,15 +80,6 @@ function finalSizes(run: Run, attempt: number): Record<string, number> {
 
 export type ArmReply = { readonly ports: readonly number[]; readonly pid: number; readonly start: number; readonly dir: string; readonly socket: string };
 
-/** The lock of a port holds the mark of the attempt that has it: a run of ours is called by its name. */
-function portBusy(agent: Agent, text: string): Error {
-  const [, port, run = ""] = /^port (\d+) is held by another nexadist attempt here \([^/ ]+\/([^/ ]+)\/\d+\//.exec(text) ?? [];
-  if (port === undefined) return fail("PORT_BUSY", { text });
-  const spec = agent.runs.get(run)?.record?.spec;
-  const name = typeof spec === "object" && spec !== null && "name" in spec && typeof spec.name === "string" && spec.name !== run ? spec.name : "";
-  return fail("PORT_BUSY", { text: `port ${port} is used by your run ${name === "" ? run : `${name} (${run})`}`, run });
-}
-
 /** Twice is once. Errors: ATTEMPT_STOPPED, ARM_FAILED, PORT_BUSY, HOST_WRITE. */
 export async function arm(agent: Agent, run: Run, request: ArmRequest): Promise<ArmReply> {
   const { attempt } = request;
@@ -101,7 +93,7 @@ export async function arm(agent: Agent, run: Run, request: ArmRequest): Promise<
   await waitFor(run, ARMED_MS, () => (view.armed !== null || view.armFailed !== null || view.phase === "ended" ? true : null));
   if (view.armFailed !== null) {
     const { code, text } = view.armFailed;
-    throw code === "PORT_BUSY" ? portBusy(agent, text) : fail("ARM_FAILED", { attempt, why: text });
+    throw armFailure(agent, attempt, code, text);
   }
   if (agent.stopped.has(key)) throw fail("ATTEMPT_STOPPED", { attempt });
   if (view.armed === null) throw fail("ARM_FAILED", { attempt, why: view.phase === "ended" ? "it ended at once" : "no word from it" });

@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fail } from "../cluster/errors.ts";
 import type { ArmSpec, Receipt } from "../cluster/shim-contract.ts";
 import type { Agent } from "./agent-state.ts";
+import { armFailure, readArmFailed } from "./arm-failure.ts";
 import { attemptDir, type Run } from "./run.ts";
 import { readSealed, writeSealed } from "./sealed-file.ts";
 
@@ -100,9 +101,11 @@ export function runShim(agent: Agent, args: readonly string[], limitMs: number):
   });
 }
 
-/** Errors: ARM_FAILED when the program did not even go off. */
+/** Errors: ARM_FAILED when the program did not go off or could not arm, PORT_BUSY. */
 export async function startShim(agent: Agent, spec: ArmSpec): Promise<void> {
-  const { code, said } = await runShim(agent, [join(spec.dir, "arm.json")], START_MS);
+  const { code, out, said } = await runShim(agent, [join(spec.dir, "arm.json")], START_MS);
+  const failed = code === 0 ? null : readArmFailed(out);
+  if (failed !== null) throw armFailure(agent, spec.attempt, failed.code, failed.text);
   if (code !== 0) throw fail("ARM_FAILED", { attempt: spec.attempt, why: said.trim() || `exit ${code}` });
 }
 

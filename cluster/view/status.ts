@@ -26,12 +26,13 @@ export function statusLines(state: RunState, now: number): readonly string[] {
   const ranks = Object.values(state.ranks)
     .sort((a, b) => a.rank - b.rank)
     .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? withoutExit(state, r.host) : describeExit(r.exit)]);
+  const receipts = isOver(state) ? receiptLines(state) : [];
   return [
     ...head,
     "",
     ...formatTable([["HOST", "STAGE", "LINK", "SSH", "NOW"], ...hosts]),
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
-    ...(isOver(state) ? ["", ...receiptLines(state)] : []),
+    ...(receipts.length === 0 ? [] : ["", ...receipts]),
     ...(state.logsIncomplete.length > 0 ? ["", `the last log lines of ${state.logsIncomplete.map(sanitiseWord).join(", ")} may be missing`] : []),
   ];
 }
