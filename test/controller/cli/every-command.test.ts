@@ -10,12 +10,14 @@ import { type Asked, fakeController, lifeOf, SPEC } from "../../support/fake-con
 
 const ENDED = lifeOf(SPEC, "succeeded");
 const ROW = { run: SPEC.run, name: "demo", phase: "succeeded", hosts: 2, ranks: 2, attempt: 1, requestedAt: 1, endedAt: 2, file: null, by: "t", failure: null };
+const LOOK = { at: 1, ranks: [], ras: [], silent: [{ host: "gpu-a", why: "there is no link to it" }] };
 
 function answer({ request, item, end }: Asked): void {
   if (request.ask === "runs") return end(request.all ? [ROW] : []);
   if (request.ask === "run") return end({ state: replay(ENDED), events: ENDED.length, dir: "/d" });
   if (request.ask === "up") return end({ run: SPEC.run });
   if (request.ask === "exec") return end({ code: 0, signal: null });
+  if (request.ask === "hang") return end({ attempt: 1, first: LOOK, second: LOOK });
   if (request.ask === "logs") item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\u001b[31mred" } });
   if (request.ask === "take-over") return end({ run: SPEC.run, from: "controller x", epoch: 2, isMajority: true, won: 2, hosts: 2 });
   if (request.ask === "watch") {
@@ -43,6 +45,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   runs: { ok: [], wrong: [{ args: ["--limit", "x"], exit: 2, code: "USAGE" }] },
   logs: { ok: [], wrong: [noRun, { args: ["--grep", "("], exit: 2, code: "USAGE" }] },
   stop: { ok: [], wrong: [noRun, { args: ["--timeout", "soon"], exit: 2, code: "USAGE" }] },
+  hang: { ok: [], wrong: [noRun] },
   exec: {
     ok: ["--", "true"],
     wrong: [
