@@ -1,5 +1,7 @@
 /** `takeover`: this machine's controller leads a run from here on, from what its hosts have on record; what runs goes on. */
 
+import { reduce } from "../../cluster/run/reduce.ts";
+import { membersOf } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { Lent, TakenRun } from "../../cluster/viewer.ts";
 import { absoluteReach } from "../reach/reach-env.ts";
@@ -7,9 +9,11 @@ import type { Client } from "./client.ts";
 import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
+import { readRun } from "./known-run.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
+const HEARD_MS = 3000;
 /** Lines of before that give the newcomer a picture. */
 const BEFORE = 20;
 
@@ -39,11 +43,26 @@ export async function watchTaken(context: Context, client: Client, taken: TakenR
     from === null ? `${run} is led from here already` : `${run} was led by ${from}; this controller leads it now (${won} of ${hosts} hosts, epoch ${epoch})`;
   context.say(`==> ${sanitiseWord(words)}`);
   if (!isMajority) context.say("    without a majority of the hosts it is only watched, and can be stopped there: nothing is started");
+  if (!isDetached && from !== null) await untilHeard(client, run);
   if (!isDetached) return watchRun(context, client, run, { known: null, last: BEFORE, stopsOnSignal: false });
   client.close();
   if (context.json) context.printJson({ ...taken, isDetached: true });
   else context.print(run);
   return 0;
+}
+
+/** Its hosts tell what they have: a first picture without it would be empty. A host that is off is not waited for. */
+async function untilHeard(client: Client, run: string): Promise<void> {
+  const known = await readRun(client, run);
+  let { state } = known;
+  const items = client.stream({ ask: "watch", run, from: known.events, logs: false });
+  const late = new Promise<null>((resolve) => setTimeout(resolve, HEARD_MS, null));
+  while (state.takeover?.isWon !== true || !membersOf(state).every((h) => h.seen)) {
+    const next = await Promise.race([items.next(), late]);
+    if (next === null || next.done === true) break;
+    if (next.value.kind === "event") state = reduce(state, next.value.event);
+  }
+  void items.return(null);
 }
 
 export const takeover: Run = async (context, [wanted], options) => {

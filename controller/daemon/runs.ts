@@ -10,6 +10,7 @@ import type { FoundRun, Lent, LogLine, RunSummary, TakenRun } from "../../cluste
 import { makeDir, runDir } from "../paths.ts";
 import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
+import { catchUp } from "./catch-up.ts";
 import { reachAll } from "./discover.ts";
 import { type Driver, driveRun } from "./driver.ts";
 import { claimDir, writeEvents, writeFirst } from "./first-events.ts";
@@ -75,6 +76,7 @@ export function openRuns(controller: string) {
     const dir = runDir(run);
     const journal = openJournal(dir);
     const logs = openLogStore(join(dir, "logs"), (host, stream) => mayWrite(driver.state(), host, stream));
+    const isOld = catchUp(journal.lines, fold(journal.lines)?.attempt ?? 0);
     const watchers = new Set<Watcher>();
     const doing = new Map<string, string>();
     let feed: LineFeed | null = null;
@@ -95,6 +97,7 @@ export function openRuns(controller: string) {
         each((w) => w.line(line, state));
       },
       onBytes: (host, stream, data, at) => {
+        if (isOld(host, stream, data.length)) return;
         if (![...watchers].some((w) => w.log !== null)) feed = null;
         else {
           feed ??= feedLines(tellLine, logs.unfinished);
