@@ -208,7 +208,7 @@ const mayBeHole = (data: Uint8Array): boolean => data[0] === 0 || data.at(-1) ==
 /** A gap event is in the attempt's own file before its hole is punched; true when one covers any of what was just read. It may have come while we read. */
 function foundGap(run: Run, stream: Stream, size: number): boolean {
   const view = viewOf(run, stream.attempt);
-  for (const line of readLines(join(attemptDir(run, stream.attempt), "events.jsonl"))) {
+  for (const line of readLines(join(attemptDir(run, stream.attempt), "events.jsonl")).lines) {
     const event = JSON.parse(line) as ShimEvent;
     if (event.type === "gap" && event.file === stream.file) addGap(view.gaps, event.file, event);
   }

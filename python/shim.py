@@ -89,9 +89,12 @@ def set_up(arm: dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pi
 
     def tick() -> None:
         attempt.note_orphans()
-        quota.check()
         events.flush()
         loop.after(_TICK_S, tick)
+
+    def watch_logs() -> None:
+        if attempt.ending.phase != "done":
+            loop.after(quota.check(), watch_logs)
 
     def leave() -> None:
         release_reserve(arm["dir"])
@@ -102,6 +105,9 @@ def set_up(arm: dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pi
         loop.end()
 
     def ended() -> None:
+        if not attempt.procs.alive("launcher", "rank", "other", "leftover"):
+            quota.release()
+
         def leave_when_alone() -> None:
             if not peers.agents:
                 leave()
@@ -116,6 +122,7 @@ def set_up(arm: dict[str, Any], loop: Loop, attempt: Attempt, events: Events, pi
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.on_signal(signum, lambda: attempt.stop(None, "the shim was told to end"))
     loop.after(_TICK_S, tick)
+    watch_logs()
     stat = read_stat(os.getpid())
     events.emit("armed", pid=os.getpid(), start=stat.start if stat else 0, ports=[h.port for h in held], containment=containment)
 
