@@ -3,11 +3,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cause } from "../../../cluster/run/cause.ts";
-import { FAULTS_MAX, LONG_MS } from "../../../cluster/run/policy.ts";
+import { FAULTS_MAX } from "../../../cluster/run/policy.ts";
 import type { Receipt } from "../../../cluster/shim-contract.ts";
 import { receipt } from "./model.ts";
 import { play, type Wish } from "./play.ts";
 
+const HOUR_MS = 3_600_000;
 const HANG = { text: "rank 1 stands still", host: "b", rank: 1, evidence: [] };
 
 test("the budget: max attempts after the first, and not one more without progress", () => {
@@ -49,8 +50,8 @@ test("a newer checkpoint refills the budget; the one it began from does not", ()
 
 test("an hour of running refills it too, a minute less does not", () => {
   for (const [ms, isOver] of [
-    [LONG_MS, false],
-    [LONG_MS - 1, true],
+    [HOUR_MS, false],
+    [HOUR_MS - 1, true],
   ] as const) {
     const run = play({ max: 1 });
     run.fails({ place: "p1" });
@@ -133,6 +134,7 @@ test("a host that was the cause thrice is set aside: a spare takes its rank, and
     }
     run.fails({ kind, host: "b", place: "p" });
     assert.equal(run.next(), "asc", kind);
+    assert.equal(run.state().spent, kind === "gpu" ? FAULTS_MAX : 0, kind);
   }
   const alone = play({ max: 9 });
   for (let k = 0; k < 2; k++) {
