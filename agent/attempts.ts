@@ -11,7 +11,7 @@ import { isStream } from "./log-streams.ts";
 import { isAlive } from "./process-start.ts";
 import { addEvent, attemptDir, type Run, readMissed, viewOf, waitFor } from "./run.ts";
 import { connectShim } from "./shim-link.ts";
-import { type ArmRequest, readArmSpec, startShim, sweep, wasArmed, writeArmSpec } from "./shim-start.ts";
+import { type ArmRequest, mendArmSpec, readArmSpec, startShim, sweep, wasStarted, writeArmSpec } from "./shim-start.ts";
 
 /** From the start of a shim to its word that it is armed; holding ports takes milliseconds, a cold NFS python seconds. */
 const ARMED_MS = 30_000;
@@ -24,8 +24,14 @@ export function readopt(agent: Agent): void {
   for (const run of agent.runs.values()) {
     for (const name of readdirSync(run.dir)) {
       const attempt = /^a(\d+)$/.exec(name)?.[1];
-      if (attempt !== undefined && readArmSpec(run, Number(attempt)) !== null && !viewOf(run, Number(attempt)).isDrained)
-        void follow(agent, run, Number(attempt));
+      if (attempt === undefined || (readArmSpec(run, Number(attempt)) === null && !wasStarted(run, Number(attempt)))) continue;
+      if (viewOf(run, Number(attempt)).isDrained) continue;
+      try {
+        mendArmSpec(run, Number(attempt));
+      } catch (error) {
+        agent.log(`${run.run}/${attempt}: ${String(error)}`);
+      }
+      void follow(agent, run, Number(attempt));
     }
   }
 }
@@ -60,11 +66,14 @@ async function followToEnd(agent: Agent, run: Run, attempt: number): Promise<voi
       link.close();
       continue;
     }
+    if (view.armed === null) readMissed(run, attempt, false, agent.log); // it may have come and gone while there was no agent
     if (view.armed !== null ? isAlive(view.armed.pid, view.armed.start) : view.armFailed === null && Date.now() - begun < UNKNOWN_MS) {
       await delay(50);
       continue;
     }
-    readMissed(run, attempt, agent.log);
+    // The agent before this one died as it was about to start it: nothing ran, and the controller asks again.
+    if (!wasStarted(run, attempt) && !agent.stopped.has(key)) return;
+    readMissed(run, attempt, true, agent.log);
     if (viewOf(run, attempt).phase === "ended") break;
     if (view.armed !== null && isAlive(view.armed.pid, view.armed.start)) continue;
     addEvent(run, attempt, { type: "shim-lost", at: Date.now(), receipt: await sweep(agent, run, attempt) });
@@ -87,7 +96,10 @@ export async function arm(agent: Agent, run: Run, request: ArmRequest): Promise<
   if (agent.stopped.has(key)) throw fail("ATTEMPT_STOPPED", { attempt });
   const known = readArmSpec(run, attempt);
   const spec = known ?? writeArmSpec(agent, run, request);
-  if (known === null) await startShim(agent, spec);
+  if (!wasStarted(run, attempt))
+    await startShim(agent, spec).catch((error: unknown) => {
+      if (known === null) throw error; // else one may have been on its way
+    });
   void follow(agent, run, attempt);
   const view = viewOf(run, attempt);
   await waitFor(run, ARMED_MS, () => (view.armed !== null || view.armFailed !== null || view.phase === "ended" ? true : null));
@@ -134,7 +146,7 @@ export async function launch(agent: Agent, run: Run, attempt: number, makeLaunch
 /** Always wins, also over an arm or launch that is on its way. Errors: ATTEMPT_UNKNOWN when its shim cannot be told now; ask again. */
 export async function stop(agent: Agent, run: Run, attempt: number, graceMs: number, why: string): Promise<{ absent: boolean }> {
   agent.stopped.add(shimKey(run, attempt));
-  if (!wasArmed(run, attempt)) return { absent: true };
+  if (readArmSpec(run, attempt) === null && !wasStarted(run, attempt)) return { absent: true };
   if (readArmSpec(run, attempt) === null) throw fail("ATTEMPT_UNKNOWN", { run: run.run, attempt });
   const view = viewOf(run, attempt);
   if (view.phase === "ended") return { absent: false };

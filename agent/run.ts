@@ -162,11 +162,12 @@ export function waitFor<T>(run: Run, waitMs: number, test: () => T | null): Prom
   });
 }
 
-/** Events of the attempt's own file that we have not heard yet: the shim may have died after writing them. One that cannot be read is lost. */
-export function readMissed(run: Run, attempt: number, log: (text: string) => void): void {
+/** Events of the attempt's own file that we have not heard yet. One that cannot be read is lost, unless the shim lives and may still tell it. */
+export function readMissed(run: Run, attempt: number, isShimGone: boolean, log: (text: string) => void): void {
   const view = viewOf(run, attempt);
   const path = join(attemptDir(run, attempt), "events.jsonl");
   const { lines, bad } = readLines(path);
+  if (bad.length > 0 && !isShimGone) return;
   if (bad.length > 0) noteLost(run, `line ${bad.join(", ")} of ${path} cannot be read; what it told is lost`, log);
   for (const line of lines) {
     const event = JSON.parse(line) as Extract<AgentRunEvent, { index: number }>;

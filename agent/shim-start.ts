@@ -63,9 +63,15 @@ const armPath = (run: Run, attempt: number): string =>
 
 export const readArmSpec = (run: Run, attempt: number): ArmSpec | null => readSealed<ArmSpec>(armPath(run, attempt));
 
+/** The copy that a disk has lost, from the other one. */
+export function mendArmSpec(run: Run, attempt: number): void {
+  const spec = readArmSpec(run, attempt);
+  if (spec !== null) for (const path of armPaths(run, attempt)) if (readSealed(path) === null) writeSealed(path, spec);
+}
+
 /** Whether a shim of it ever was here. */
-export const wasArmed = (run: Run, attempt: number): boolean =>
-  readArmSpec(run, attempt) !== null || ["lock", "events.jsonl", "pids.jsonl"].some((name) => existsSync(join(attemptDir(run, attempt), name)));
+export const wasStarted = (run: Run, attempt: number): boolean =>
+  ["lock", "events.jsonl", "pids.jsonl"].some((name) => existsSync(join(attemptDir(run, attempt), name)));
 
 /** Exit status and what it said; the shim itself has gone off on its own by then. */
 export function runShim(agent: Agent, args: readonly string[], limitMs: number): Promise<{ code: number | null; out: string; said: string }> {
