@@ -197,6 +197,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./audit.ts")).audit,
   },
   {
+    name: "drill",
+    about: "Kill parts of a run of its own on the hosts, and measure how soon that is seen and how soon it trains again.",
+    args: [file],
+    options: [set, host, exclude, accept],
+    examples: ["nexadist drill cluster.yaml", "nexadist drill --yes --json"],
+    takesRest: false,
+    load: async () => (await import("./drill.ts")).drill,
+  },
+  {
     name: "explain",
     about: "What a code of a finding or an error means and what to do; or the findings that a log shows. Needs no network.",
     args: [["[what]", "a code in any case, a file, or - for the standard input"]],
