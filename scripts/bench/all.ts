@@ -8,7 +8,17 @@ import { type Figure, log } from "./support/figure.ts";
 import { formatFigures, type Measured } from "./support/figures-page.ts";
 import { REPO } from "./support/stage.ts";
 
-const BENCHES = ["first-all-reduce", "bootstrap", "log-path", "version-start", "at-rest", "exit-event"] as const;
+const BENCHES = [
+  "first-all-reduce",
+  "bootstrap",
+  "log-path",
+  "version-start",
+  "at-rest",
+  "exit-event",
+  "recover-worker",
+  "recover-host",
+  "controller-back",
+] as const;
 const JSON_FILE = join(REPO, "docs/figures.json");
 
 const chosen = process.argv.slice(2);

@@ -63,6 +63,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   },
   hosts: { ok: [], wrong: [noFile, noHost] },
   audit: { ok: [], wrong: [noFile, noHost] },
+  drill: { ok: [], exit: 2, wrong: [noFile, badFile, noHost] },
   explain: { ok: ["cuda_oom"], wrong: [{ args: ["absent"], exit: 2, code: "USAGE" }] },
   "agent status": { ok: [], wrong: [noFile, badFile] },
   "agent upgrade": { ok: ["--dry-run"], wrong: [noFile] },
