@@ -117,9 +117,11 @@ test("its sign gone stale, its run is taken up with another id and a higher epoc
   const { machine } = kept(ground, "controller.id");
   keep(ground, "controller.id", { machine, id });
   const third = await ground.startController();
-  await until("both hosts to refuse", () => hostsOf(stateOf(ground, run)).every((host) => /taken over/.test(host.unseenWhy)));
+  await until("it knows that it is fenced", () => stateOf(ground, run).fenced !== null);
   const fenced = stateOf(ground, run);
-  assert.deepEqual([fenced.controller, fenced.epoch, fenced.phase], [id, before.epoch, "running"]);
+  assert.deepEqual([fenced.fenced?.controller, fenced.fenced?.epoch, fenced.phase], [taken.controller, taken.epoch, "running"]);
+  for (const { event } of ground.journal(run))
+    if (event.type === "controller-started" && event.controller === id) assert.equal(event.epoch, before.epoch, "it claims nothing back");
   for (const { pid } of Object.values(before.ranks)) assert.ok(isAlive(pid));
 
   // And who took over goes on, to a stop that is proven.
