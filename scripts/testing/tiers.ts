@@ -8,16 +8,16 @@ export type Tier = { readonly name: string; readonly globs: readonly string[]; r
 
 const cores = availableParallelism();
 
-/** Cheap first. Real processes get half the cores, whole machines of namespaces run alone: their deadlines mean something only then. */
+/** Cheap first. What waits for processes and links most of its time shares the cores two by two; no test may depend on having one to itself. */
 export const tiers: readonly Tier[] = [
   { name: "unit", globs: ["test/arch/**", "test/cluster/**"], concurrency: cores, needs: [] },
   {
     name: "integration",
     globs: ["test/agent/**", "test/controller/**", "test/python/**", "test/tui/**", "test/scripts/**"],
-    concurrency: Math.max(1, Math.floor(cores / 2)),
+    concurrency: Math.max(2, Math.floor(cores / 2)),
     needs: [],
   },
-  { name: "e2e", globs: ["test/e2e/**"], concurrency: 1, needs: ["root", "sshd", "ip", "nft", "ps"] },
+  { name: "e2e", globs: ["test/e2e/**"], concurrency: 2, needs: ["root", "sshd", "ip", "nft", "ps"] },
 ];
 
 /** Test files of a tier, those that hold one of `words` in their path when there are any. */
