@@ -2,8 +2,8 @@
  * What passes between an agent and the shims of its host, all through files and one small socket, so that either side may die.
  *
  *   ATTEMPT/                        state dir of one attempt on one host
- *     arm.json     (in)             ArmSpec, 0600
- *     events.jsonl (out)            one ShimEvent a line, `index` grows by one from 0, written (fsync) before anything is said on the socket
+ *     arm.json     (in)             ArmSpec, 0600, sealed (sealed-line.ts); arm.copy.json is the same again, for a disk that lost one
+ *     events.jsonl (out)            one ShimEvent a line, each sealed; `index` grows by one from 0, written (fsync) before anything is said on the socket
  *     rank3.out rank3.err           a rank's own files, opened for append by its prologue
  *     rank3.nccl                    NCCL_DEBUG_FILE of that rank, when NCCL_DEBUG is on
  *     launcher.out launcher.err     of torchrun, accelerate or the supervisor itself
