@@ -4,8 +4,7 @@ import { formatTable } from "../../cluster/view/table.ts";
 import type { Fault } from "./fault.ts";
 import type { Result } from "./trial.ts";
 
-const quantile = (values: readonly number[], share: number): number | undefined =>
-  [...values].sort((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))];
+const quantile = (values: readonly number[], share: number): number | undefined => [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) * share)];
 
 const seconds = (ms: number | undefined): string => (ms === undefined ? "-" : (ms / 1000).toFixed(2));
 const known = (values: readonly (number | null)[]): number[] => values.filter((value) => value !== null);

@@ -34,7 +34,7 @@ test("a note that is not there yet is none", () => {
 test("a surprise is counted against its fault", () => {
   const result: Result = { fault: "rank-kill", who: "", run: "", attempt: 1, outcome: "", detectMs: 100, recoverMs: 2000, surprises: [], timeline: "" };
   const results = [result, { ...result, detectMs: 300, recoverMs: null, surprises: ["x"] }];
-  assert.match(asText(processFaults, results), /SIGKILL.* 2 +1 +0\.30 +0\.30 +2\.00 +2\.00/);
+  assert.match(asText(processFaults, results), /SIGKILL.* 2 +1 +0\.10 +0\.30 +2\.00 +2\.00/);
   assert.match(asMarkdown(hostFaults, results), /^\| fault .*\n\| --- \| --- \| ---: /);
 });
 
