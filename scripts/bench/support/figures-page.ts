@@ -38,7 +38,7 @@ export function formatFigures(figures: readonly Measured[]): string {
     "  without a limit scp is done by then. Ten hosts at once are bound by the CPUs, which in the lab do the work of all ten hosts and of the controller.",
     "- The log path: rank, agent, both ends of ssh and the controller share two CPUs here; over ssh2 the controller uses most of one of them.",
     "- A host that is lost: from the verdict until torchrun is started everywhere takes under a second; the rest is the start of torchrun and torch on",
-    "  hosts that share two CPUs. Taking a run over needs 36 s however busy the machine is, so something waits there; it is not found yet.",
+    "  hosts that share two CPUs. Without --force a takeover waits until the other controller was quiet for 30 s.",
     "",
   ].join("\n");
 }
