@@ -47,6 +47,7 @@ export function driveRun(deps: DriverDeps): Driver {
   const inFlight = new Map<string, () => void>();
   const intakes = new Map<string, HostIntake>();
   const now = (): number => Date.now();
+  const secrets = secretsOf(state.spec.run); // hosts repeat them also after the end of the run, when they are forgotten everywhere else
 
   const apply = (...entries: readonly Entry[]): void => {
     if (queue.length === 0) queueMicrotask(flush);
@@ -206,7 +207,7 @@ export function driveRun(deps: DriverDeps): Driver {
     if (disposed || (error instanceof NexaError && (error.code === "LINK_LOST" || error.code === "NOT_WANTED"))) return; // wanted again when the link is back
     if (error instanceof NexaError && error.code === "FENCED") return void askLeader(effect.host);
     if (!(error instanceof NexaError)) console.error(error);
-    const problem = withoutSecrets(toProblem(error, effect.host), secretsOf(state.spec.run));
+    const problem = withoutSecrets(toProblem(error, effect.host), secrets);
     if (effect.do === "prepare" || effect.do === "arm" || effect.do === "launch") {
       return apply({ event: { at: now(), type: "host-failed", host: effect.host, during: effect.do, problem } });
     }
@@ -226,7 +227,7 @@ export function driveRun(deps: DriverDeps): Driver {
       logsDir: join(deps.dir, "logs"),
       linked: (host) => intakes.get(host)?.linked() ?? null,
       record: record(),
-      conceal: (text) => conceal(text, secretsOf(state.spec.run)),
+      conceal: (text) => conceal(text, secrets),
       now,
     };
     work(its).then(

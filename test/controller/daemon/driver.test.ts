@@ -9,6 +9,7 @@ import type { Command } from "../../../cluster/protocol.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { type JournalLine, readLines } from "../../../controller/daemon/journal.ts";
 
+import { forgetSecrets, keepSecrets } from "../../../controller/daemon/secrets.ts";
 import { A, B, receipt, spec, stage } from "../../support/driver-stage.ts";
 
 const has = (lines: readonly JournalLine[], type: RunEvent["type"], host?: string): boolean =>
@@ -133,4 +134,22 @@ test("one that was let go does nothing more: no event, no command", async (t) =>
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual([on.done.length, on.said.length, on.driver.state().phase], [asked, lines, "running"]);
   assert.equal(on.isDone(), true);
+});
+
+test("no host's words bring a secret into the journal, also those of the host that fails after the run has ended", async (t) => {
+  keepSecrets(spec.run, { "*": { TOKEN: "hunter2-value" } });
+  t.after(() => forgetSecrets(spec.run));
+  const later: (() => void)[] = [];
+  const on = stage(t, (name, { do: what }) => {
+    if (what !== "prepare") return undefined;
+    const told = fail("SETUP_FAILED", { why: "it ended with 1", output: "+ echo hunter2-value" });
+    return name === A ? Promise.reject(told) : new Promise((_, reject) => later.push(() => reject(told)));
+  });
+  await on.phase("failed");
+  await on.until("the second host to be asked", () => later.length > 0);
+  for (const say of later) say();
+  await on.until("the end", on.isDone);
+  const journal = readFileSync(join(on.dir, "journal.jsonl"), "utf8");
+  assert.ok(!journal.includes("hunter2-value"), "a value is in the journal");
+  assert.ok(journal.includes("$TOKEN"), "the words are there, with the name");
 });
