@@ -55,11 +55,11 @@ function wordsOfLeft({ name, receipt }: HostState): string {
   return receipt.left === null ? `it is not known whether anything is left of it on ${name}` : `on ${name} is still alive: ${pids}`;
 }
 
-/** The attempt before, when it ended at the same place and neither got further. */
+/** The attempt before, when the same exception at the same place ended it and neither got further. A bare code or signal may have any cause. */
 function sameBefore({ past, spec }: RunState, cause: Cause): PastAttempt | null {
   const now = past.at(-1);
   const before = past.at(-2);
-  if (now === undefined || before === undefined || cause.place === null || now.hasProgressed) return null;
+  if (now === undefined || before === undefined || cause.kind !== "exception" || cause.place === null || now.hasProgressed) return null;
   if (cause.exitCode !== null && spec.restart.retryCodes.includes(cause.exitCode)) return null;
   return before.cause.kind === cause.kind && before.cause.place === cause.place ? before : null;
 }

@@ -32,6 +32,7 @@ export type Effect = { readonly key: string } & (
 /** Beyond the grace: SIGKILL, sweep and the way back. */
 const STOP_SLACK_MS = 20_000;
 const DRAIN_MS = 60_000;
+const HUNG_GRACE_MS = 3000;
 const FORGET_MS = 10_000;
 
 export function wanted(state: RunState): readonly Effect[] {
@@ -82,11 +83,10 @@ function ofPhase(state: RunState): readonly Effect[] {
     case "stopping": {
       const open = members.filter((h) => h.mayRun && (h.receipt === null || (h.lost !== null && h.seen)));
       const since = Math.max(from(state, state.phaseAt), state.stop?.at ?? 0);
-      const graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs;
       return [
         ...records,
         ...open.map((h) => stopOf(state, h)),
-        ...(open.some((h) => h.receipt === null) ? [timer("stop", since + graceMs + STOP_SLACK_MS)] : []),
+        ...(open.some((h) => h.receipt === null) ? [timer("stop", since + graceOf(state) + STOP_SLACK_MS)] : []),
       ];
     }
     case "recovering":
@@ -153,7 +153,11 @@ function afterwards(state: RunState): readonly Effect[] {
   ];
 }
 
-function stopOf(state: RunState, { name, attempt }: HostState, graceMs = state.stop?.graceMs ?? state.spec.timeouts.stopGraceMs): Effect {
+/** Ranks of a hang have nothing to save: they stand in a collective that does not end. */
+export const graceOf = ({ stop, trouble, spec }: RunState): number =>
+  stop?.graceMs ?? (trouble?.kind === "hang" ? Math.min(HUNG_GRACE_MS, spec.timeouts.stopGraceMs) : spec.timeouts.stopGraceMs);
+
+function stopOf(state: RunState, { name, attempt }: HostState, graceMs = graceOf(state)): Effect {
   const why = state.failure?.text ?? state.trouble?.text ?? `stopped by ${state.stop?.by ?? "nobody"}`;
   return { key: `stop:${attempt}:${name}:${graceMs}`, do: "stop", host: name, attempt, graceMs, why };
 }

@@ -1,22 +1,35 @@
 /** What an event means to somebody who watches: zero or more lines. `before` is null for the first event. */
 
+import { REPLACED } from "../protocol.ts";
 import type { RunEvent } from "../run/events.ts";
 import { decide } from "../run/policy.ts";
 import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
+import { graceOf } from "../run/wanted.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
 import { formatGap } from "./gap.ts";
 import { controllerWords } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
+import { budgetWords } from "./standing.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 export function describeEvent(before: RunState | null, after: RunState, event: RunEvent): readonly string[] {
-  const lines = [...ofEvent(after, event)];
+  const lines = [...(isOld(before, after, event) ? ofOld(event) : ofEvent(after, event))];
   if (before?.phase !== after.phase) lines.push(...ofPhase(after));
   return lines.map(sanitiseWord);
 }
+
+/** Of an attempt that is over, or told before: hosts that come back and takeovers tell all of it again. */
+function isOld(before: RunState | null, after: RunState, event: RunEvent): boolean {
+  if (!("attempt" in event) || event.type === "attempt-begun") return false;
+  if (event.attempt !== after.attempt) return true;
+  return event.type === "rank-exited" && before !== null && (before.ranks[event.rank]?.exit ?? null) !== null;
+}
+
+const ofOld = (event: RunEvent): readonly string[] =>
+  event.type === "host-ended" ? [`${event.host}: what was left there of attempt ${event.attempt} has ended`] : [];
 
 function ofPhase(state: RunState): readonly string[] {
   switch (state.phase) {
@@ -31,7 +44,7 @@ function ofPhase(state: RunState): readonly string[] {
     case "running":
       return [`==> running (attempt ${state.attempt}, ${plural(state.world, "rank")})`];
     case "stopping":
-      return [`==> stopping: ${state.failure?.text ?? state.trouble?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}`];
+      return [`==> stopping: ${state.failure?.text ?? state.trouble?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}${graceWords(state)}`];
     case "recovering":
       return ["==> all stopped; finding out why"];
     case "draining":
@@ -43,6 +56,12 @@ function ofPhase(state: RunState): readonly string[] {
   }
 }
 
+/** Where a person would otherwise wait for they know not what. */
+function graceWords(state: RunState): string {
+  const graceS = Math.round(graceOf(state) / 1000);
+  return graceS > 5 ? ` (ranks have ${graceS} s to end)` : "";
+}
+
 function ofEvent(state: RunState, event: RunEvent): readonly string[] {
   switch (event.type) {
     case "host-refused":
@@ -52,6 +71,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-rebooted":
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
+      if (event.why === REPLACED) return [`${event.host}: ${REPLACED}; training goes on`];
       return [
         `${event.host}: no word from its agent (${event.why}); ${event.kind === "auth" ? "log in anew: this says nothing about the host" : "not known whether training goes on there"}`,
       ];
@@ -104,7 +124,10 @@ function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type:
   if (state.phase !== "recovering") return why; // the run's end says the rest
   const decision = decide(state);
   const waitS = Math.max(0, (state.recoverAt ?? at) - at) / 1000;
-  const next = decision.go === "wait" ? `==> ${decision.text}` : `==> attempt ${attempt + 1}${waitS < 1 ? " begins" : ` begins in ${Math.round(waitS)} s`}`;
+  const next =
+    decision.go === "wait"
+      ? `==> ${decision.text}`
+      : `==> attempt ${attempt + 1}${waitS < 1 ? " begins" : ` begins in ${Math.round(waitS)} s`} (${budgetWords(state)})`;
   return [...why, ...(cause.code === null ? [] : [`    more: nexadist explain ${cause.code}`]), next];
 }
 

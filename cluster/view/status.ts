@@ -1,6 +1,5 @@
 /** One run, host by host and rank by rank, for `status`. */
 
-import { decide } from "../run/policy.ts";
 import { describeExit } from "../run/reduce.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
@@ -9,6 +8,7 @@ import { hostStep } from "./host-line.ts";
 import { leaderLines } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
+import { standingLines } from "./standing.ts";
 import { formatTable } from "./table.ts";
 import { unseenFor } from "./unseen.ts";
 
@@ -17,8 +17,7 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
-    ...(state.failure === null && state.trouble !== null ? [`attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`] : []),
-    ...(state.phase === "recovering" ? [nextStep(state, now)] : []),
+    ...standingLines(state, now),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
@@ -53,11 +52,4 @@ function withoutExit(state: RunState, name: string): string {
   if (host?.receipt === "unknown") return "unknown, its host could not be asked";
   if (isOver(state) || (host?.receipt ?? null) !== null) return "ended";
   return host?.seen === false ? "unknown, no word from its host" : "running";
-}
-
-function nextStep(state: RunState, now: number): string {
-  const decision = decide(state);
-  if (decision.go !== "again") return `next: ${sanitiseWord(decision.text)}`;
-  const waitS = Math.max(0, (state.recoverAt ?? now) - now) / 1000;
-  return `next: attempt ${state.attempt + 1}${waitS < 1 ? "" : ` in ${Math.round(waitS)} s`} on ${decision.members.map((name) => sanitiseWord(name)).join(", ")}`;
 }

@@ -3,6 +3,7 @@
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import { leaderLines } from "../../cluster/view/leader.ts";
+import { standingLines } from "../../cluster/view/standing.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
@@ -47,5 +48,6 @@ async function show(context: Context, client: Client, run: string, find: () => P
   }
   if (state.fenced !== null) for (const line of leaderLines(state)) context.say(line);
   else context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
+  for (const line of standingLines(state, Date.now())) context.say(`==> ${line}`);
   return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find });
 }

@@ -75,6 +75,8 @@ const twice: readonly {
   { name: "the same place, got further", first: { place: "x.py:3" }, second: { place: "x.py:3" }, step: 5, ends: false },
   { name: "another place", first: { place: "x.py:3" }, second: { place: "x.py:4" }, ends: false },
   { name: "another kind", first: { place: "exit:9", kind: "exit" }, second: { place: "exit:9", kind: "signal" }, ends: false },
+  { name: "a bare exit code", first: { place: "exit:9", kind: "exit", exitCode: 9 }, second: { place: "exit:9", kind: "exit", exitCode: 9 }, ends: false },
+  { name: "a signal", first: { place: "signal:SIGKILL", kind: "signal" }, second: { place: "signal:SIGKILL", kind: "signal" }, ends: false },
   { name: "no known place", first: { place: null }, second: { place: null }, ends: false },
   { name: "a code of retry_codes", wish: { retryCodes: [75] }, first: { place: "x", exitCode: 75 }, second: { place: "x", exitCode: 75 }, ends: false },
   { name: "another code than those", wish: { retryCodes: [75] }, first: { place: "x", exitCode: 76 }, second: { place: "x", exitCode: 76 }, ends: true },

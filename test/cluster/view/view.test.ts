@@ -118,6 +118,17 @@ test("an error of several lines keeps them, inert, and is one line where there i
   assert.match(lines.find((line) => line.startsWith("gpu-b")) ?? "", /setup failed at line 2: false \(exit 1\)$/);
 });
 
+test("what a host tells of an attempt that is over, or tells again, is no news", () => {
+  const state = replay(lifeOf(SPEC, "running"));
+  const exit = (attempt: number): RunEvent => ({ at: 1, type: "rank-exited", host: "gpu-a", attempt, rank: 0, code: 1, signal: null, seenAt: 1 });
+  const dead = reduce(state, exit(1));
+  assert.equal(describeEvent(state, dead, exit(1))[0], "gpu-a r0: exited with code 1");
+  assert.deepEqual(describeEvent(dead, reduce(dead, exit(1)), exit(1)), []);
+  assert.deepEqual(describeEvent(state, reduce(state, exit(7)), exit(7)), []);
+  const ended: RunEvent = { at: 1, type: "host-ended", host: "gpu-a", attempt: 7, receipt: RECEIPT };
+  assert.deepEqual(describeEvent(state, reduce(state, ended), ended), ["gpu-a: what was left there of attempt 7 has ended"]);
+});
+
 test("a torch that cannot use GPUs says so", () => {
   assert.deepEqual(["2.13.0+cpu", "2.13.0+cu130", "2.9.1", null, undefined].map(formatTorch), [
     "2.13.0+cpu (CPU only)",

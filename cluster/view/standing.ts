@@ -1,0 +1,22 @@
+/** Where a run in trouble stands: what ended the attempt, and what comes next. */
+
+import { decide } from "../run/policy.ts";
+import type { RunState } from "../run/state.ts";
+import { sanitiseWord } from "../sanitise.ts";
+
+export function standingLines(state: RunState, now: number): readonly string[] {
+  if (state.failure !== null || state.trouble === null) return [];
+  const why = `attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`;
+  return state.phase === "recovering" ? [why, nextStep(state, now)] : [why];
+}
+
+function nextStep(state: RunState, now: number): string {
+  const decision = decide(state);
+  if (decision.go !== "again") return `next: ${sanitiseWord(decision.text)}`;
+  const waitS = Math.max(0, (state.recoverAt ?? now) - now) / 1000;
+  const members = decision.members.map((name) => sanitiseWord(name)).join(", ");
+  return `next: attempt ${state.attempt + 1}${waitS < 1 ? "" : ` in ${Math.round(waitS)} s`} on ${members}; ${budgetWords(state)}`;
+}
+
+export const budgetWords = ({ spent, spec }: RunState): string =>
+  `${spent} of ${spec.restart.max} restart${spec.restart.max === 1 ? "" : "s"} without progress used`;
