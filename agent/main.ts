@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CLOSE, PROTOCOL } from "../cluster/protocol.ts";
+import { CLOSE, PROTOCOL, REPLACED } from "../cluster/protocol.ts";
 import type { Agent } from "./agent-state.ts";
 import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
@@ -61,6 +61,7 @@ async function main(configPath: string): Promise<void> {
   };
 
   process.on("SIGTERM", () => leave("SIGTERM"));
+  process.on("SIGUSR2", () => leave(REPLACED)); // of an upgrade
   process.on("SIGINT", () => leave("SIGINT"));
   process.on("SIGHUP", () => undefined);
 

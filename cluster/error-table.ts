@@ -48,7 +48,7 @@ export const ERRORS = {
   NOT_WANTED: entry(EXIT.stopped, "{host} was stopped while it was being prepared", "nexadist status shows why"),
   HOST_REFUSED: entry(EXIT.unreachable, "{host} refused: {text}", "nexadist agent upgrade --host {host}"),
   LINK_SILENT: entry(EXIT.timedOut, "{host} made no progress for {seconds} s while {doing}", "ssh {host} true"),
-  CONTROLLER_ELSEWHERE: entry(EXIT.controllerLost, "a controller of yours is alive on {there} and uses the same state directory ({path})", "work there, or set NEXADIST_STATE_DIR to a directory of this machine"),
+  CONTROLLER_ELSEWHERE: entry(EXIT.controllerLost, "a controller of yours on {there}, or in another network namespace there, uses the same state directory ({path}); its last sign of life was {ago} s ago", (d) => `work there; if it is dead, try again in ${d.left ?? 60} s; or set NEXADIST_STATE_DIR to a directory of this machine`),
   NO_LINK: entry(EXIT.unreachable, "the controller holds no link to {host}", "nexadist hosts"),
   CODE_ROOT: entry(EXIT.config, "the code directory {root} cannot be read or is no directory", "set workdir in the cluster file, or run nexadist where the code is"),
   CODE_TOO_LARGE: entry(EXIT.config, "the code in {root} is too large to send: {what}; largest: {largest}", "list it in .nexaignore; put data on the hosts and name it under paths.shared; or use --no-sync where the hosts share a file system"),

@@ -26,6 +26,8 @@ export const SILENCE_MS = 10_000;
 /** An agent's socket waits this long for a hello. */
 export const HELLO_MS = 5000;
 export const CLOSE = { protocol: 4001, token: 4002, malformed: 4003, slow: 4004, fenced: 4005, silent: 4006, bye: 4007 } as const;
+/** What an agent says with its bye when an upgrade ends it. */
+export const REPLACED = "its agent is being replaced";
 
 /** Who commands: compared as (epoch, id). Higher epoch wins; equal epoch and another id is refused. */
 export type Authority = { readonly controller: string; readonly epoch: number };

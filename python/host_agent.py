@@ -101,8 +101,8 @@ def live_owner(runtime: str) -> int | None:
     return pid if isinstance(pid, int) and start_ticks(pid) == owner.get("start") else None
 
 
-def end_agent(runtime: str) -> bool:
-    """TERM, then KILL; shims and ranks stay. True when nobody holds the lock afterwards."""
+def end_agent(runtime: str, *, is_replaced: bool = False) -> bool:
+    """TERM (USR2: another one takes its place, and it says so), then KILL; shims and ranks stay. True when nobody holds the lock afterwards."""
     lock = os.path.join(runtime, "agent.lock")
     begun = time.monotonic()
     told: int | None = None
@@ -116,7 +116,7 @@ def end_agent(runtime: str) -> bool:
         try:
             if pid is not None and pid != told:
                 told = pid
-                os.kill(pid, signal.SIGTERM)
+                os.kill(pid, signal.SIGUSR2 if is_replaced else signal.SIGTERM)
             elif pid is not None and not killed and time.monotonic() - begun > LEAVE_S / 2:
                 killed = True
                 os.kill(pid, signal.SIGKILL)
@@ -191,17 +191,21 @@ def start(request: Json) -> Json:
     bundle = request["bundle"]
     bundle_dir = place(root, "bundle", bundle)
     key = agent_key(local_name)
-    runtime = make_private(os.path.join(runtime_base(), key))
+    runtime = os.path.join(runtime_base(), key)
     state = os.path.join(root, "agents", key)
     log = os.path.join(state, "agent.log")
     try:
         os.makedirs(state, 0o700, exist_ok=True)
         write_private(os.path.join(state, "host.json"), json.dumps(identity(local_name)))
-        write_private(os.path.join(runtime, "host.json"), json.dumps({**identity(local_name), "root": root}))
     except OSError as error:
         raise_os(error, state)
+    try:
+        make_private(runtime)
+        write_private(os.path.join(runtime, "host.json"), json.dumps({**identity(local_name), "root": root}))
+    except OSError as error:
+        raise_os(error, runtime)
     log_from = len(read_text(log))
-    if request.get("upgrade") and read_json(os.path.join(runtime, "agent.pid")).get("bundle") != bundle and not end_agent(runtime):
+    if request.get("upgrade") and read_json(os.path.join(runtime, "agent.pid")).get("bundle") != bundle and not end_agent(runtime, is_replaced=True):
         raise Failure("AGENT_STUCK", f"the old agent (see {log}) does not leave")
     before = outlive_session(pwd.getpwuid(os.getuid()).pw_name)
     fd = take_lock(os.path.join(runtime, "agent.lock"))

@@ -20,11 +20,22 @@ class Failure(Exception):
         self.text = text
 
 
+def room(path: str) -> str:
+    """What is left on the disk that holds `path`, or the nearest directory above that is there."""
+    while path not in ("", "/") and not os.path.isdir(path):
+        path = os.path.dirname(path)
+    try:
+        found = os.statvfs(path or "/")
+    except OSError:
+        return ""
+    return f" (the disk of {path}: {found.f_bavail * found.f_frsize} bytes and {found.f_favail} files free)"
+
+
 def raise_os(error: OSError, path: str) -> NoReturn:
     """Names a full disk, a read-only file system and a refusal as such."""
     where = str(error.filename or path)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        raise Failure("DISK_FULL", f"no space left at {where}") from error
+        raise Failure("DISK_FULL", f"no space left at {where}{room(where)}") from error
     if error.errno in (errno.EROFS, errno.EACCES, errno.EPERM):
         raise Failure("NOT_WRITABLE", f"{where}: {error.strerror}") from error
     raise Failure("HOST_IO", f"{where}: {error.strerror}") from error

@@ -22,8 +22,11 @@ export async function becomeOnly(socket: string): Promise<string | null> {
   if (!(await lock(socket))) return null;
   const machine = machineName();
   const { machine: there, at } = read("controller.alive");
-  if (typeof there === "string" && typeof at === "number" && there !== machine && Math.abs(Date.now() - at) < STALE_MS)
-    throw fail("CONTROLLER_ELSEWHERE", { there: there.split("/")[0], path: stateDir() });
+  const agoMs = typeof at === "number" ? Math.abs(Date.now() - at) : STALE_MS;
+  if (typeof there === "string" && there !== machine && agoMs < STALE_MS) {
+    const [ago, left] = [agoMs, STALE_MS - agoMs].map((ms) => Math.ceil(ms / 1000));
+    throw fail("CONTROLLER_ELSEWHERE", { there: there.split("/")[0], path: stateDir(), ago, left });
+  }
   const live = (): void => write("controller.alive", { machine, at: Date.now() });
   live();
   setInterval(live, SIGN_MS).unref();

@@ -2,8 +2,9 @@
 
 import * as z from "zod";
 import { fail } from "../../cluster/errors.ts";
+import { REPLACED } from "../../cluster/protocol.ts";
 import { isCutOff, type Knock, lossVerdict } from "../../cluster/run/loss.ts";
-import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import { type HostState, membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Linked } from "./keeper.ts";
 import { memberSpecs } from "./layout.ts";
 
@@ -25,6 +26,8 @@ const EVERY_MS = 2000;
 /** Hosts that knock: one may have a broken link of its own. */
 const WITNESSES = 3;
 const KNOCK_MS = 2000;
+/** In which another agent is to be there for one that leaves for it. */
+const REPLACE_MS = 10_000;
 /** An agent that does not even answer is no witness. */
 const ANSWER_MS = 5000;
 
@@ -49,19 +52,23 @@ export function watchSilent(deps: WitnessDeps): Witness {
     const members = membersOf(state);
     const now = deps.now();
     const counts = { members: members.length, silent: members.filter((h) => !h.seen).length };
+    // The link went silent UNSEEN_MS before it was written down.
+    const silentMs = now - Math.max(host.unseenAt ?? now, state.awakeSince) + (state.awakeSince > (host.unseenAt ?? 0) ? 0 : state.spec.timeouts.suspectMs);
+    const { lostMs } = state.spec.timeouts;
     const verdict = lossVerdict({
       ...counts,
-      // The link went silent UNSEEN_MS before it was written down.
-      silentMs: now - Math.max(host.unseenAt ?? now, state.awakeSince) + (state.awakeSince > (host.unseenAt ?? 0) ? 0 : state.spec.timeouts.suspectMs),
-      lostMs: state.spec.timeouts.lostMs,
+      silentMs,
+      lostMs,
       knocks: knocks.flatMap(({ by, saw }) => (saw === null ? [] : [{ by, saw }])),
       peersFailed: state.trouble !== null,
       quietMs: now - Math.max(deps.heardFromRanksAt(), state.awakeSince),
     });
     if (verdict !== null) return deps.lost(verdict);
+    const isExpected = (h: HostState): boolean => h.unseenWhy === REPLACED && now - (h.unseenAt ?? 0) < REPLACE_MS;
+    if (members.some((h) => !h.seen && isExpected(h))) return;
     const alive = knocks.find(({ saw }) => saw === "alive");
     if (isCutOff(counts)) say(`${counts.silent} of ${counts.members} hosts are silent: this machine may be the one that is cut off; nothing is restarted`);
-    else if (alive !== undefined) say(`${alive.by} reaches it: the link from here to it is broken; training goes on`);
+    else if (alive !== undefined && silentMs >= lostMs) say(`${alive.by} reaches it: its agent or the link from here is gone; training goes on`);
   };
 
   const witnesses = (): string[] =>

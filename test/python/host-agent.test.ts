@@ -36,8 +36,8 @@ test("start: the agent is detached, its working directory is /, it inherits noth
 });
 
 test("runtime directories that are links or somebody else's are refused", { skip: !isRoot && "needs root for a mount namespace" }, async () => {
-  const request = { nonce: "n1", op: "start", stateDir: "/tmp/state", bundle: "0".repeat(64), node: "/bin/false" };
-  const ask = async (prepare: string): Promise<string> => {
+  const ask = async (prepare: string, stateDir = "/tmp/state"): Promise<string> => {
+    const request = { nonce: "n1", op: "start", stateDir, bundle: "0".repeat(64), node: "/bin/false" };
     const child = spawn("unshare", ["-m", "sh", "-c", `mount -t tmpfs none /tmp && mount -t tmpfs none /dev/shm && ${prepare}; exec sh -c "$COMMAND"`], {
       env: { ...process.env, COMMAND: HOST_COMMAND },
     });
@@ -57,6 +57,11 @@ test("runtime directories that are links or somebody else's are refused", { skip
     /RUNTIME_DIR.*open to other users/,
   );
   assert.match(await ask(`ln -s /etc /tmp/nexadist-${uid}`), /BUNDLE_ABSENT/, "the second place serves");
+  const full = await ask(
+    `mount -t tmpfs -o size=4k none /tmp && mkdir -m 700 /tmp/nexadist-${uid} && head -c 9000 /dev/zero >/tmp/fill 2>/dev/null`,
+    "/dev/shm/s",
+  );
+  assert.match(full, new RegExp(`DISK_FULL.*no space left at /tmp/nexadist-${uid}/\\w+ \\(the disk of [^:]+: 0 bytes and \\d+ files free`));
 });
 
 test("uninstall: refuses while a run lives, then takes all of ours and none of the user's", async (t) => {
