@@ -5,6 +5,7 @@ import type { Saved } from "../../cluster/checkpoint/groups.ts";
 import type { Shipment } from "../../cluster/checkpoint/last-complete.ts";
 import { fail } from "../../cluster/errors.ts";
 import { CHECKPOINT_PIECE, type Command, checkpointPiece } from "../../cluster/protocol.ts";
+import { formatBytes } from "../../cluster/view/bytes.ts";
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 /** Less the fence, which the caller of `findCheckpoint` adds. */
@@ -37,7 +38,7 @@ export async function bring({ ask, root, saved, shipments, notice, isWanted }: D
     const progress = (bytes: number): void => {
       mustGoOn();
       done += bytes * shipment.to.length;
-      notice(`${saved.name} to ${shipment.to.join(", ")}: ${megabytes(done)} of ${megabytes(total)} MB`);
+      notice(`${saved.name} to ${shipment.to.join(", ")}: ${formatBytes(done)} of ${formatBytes(total)}`);
     };
     try {
       const sha256 = await stream(ask, root, path, shipment, progress);
@@ -48,8 +49,6 @@ export async function bring({ ask, root, saved, shipments, notice, isWanted }: D
     }
   }
 }
-
-export const megabytes = (bytes: number): string => (bytes / 1e6).toFixed(1);
 
 /** Read once, written everywhere; the hash is of what was read. */
 async function stream(ask: AskHost, root: string, path: string, { from, to, size }: Shipment, progress: (bytes: number) => void): Promise<string> {

@@ -8,7 +8,8 @@ import { fail, NexaError, toProblem } from "../../cluster/errors.ts";
 import type { Checkpoint } from "../../cluster/run/cause.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
-import { type AskHost, bring, type CheckpointCommand, megabytes } from "./bring-checkpoint.ts";
+import { formatBytes } from "../../cluster/view/bytes.ts";
+import { type AskHost, bring, type CheckpointCommand } from "./bring-checkpoint.ts";
 
 export type { CheckpointCommand };
 
@@ -30,9 +31,11 @@ export type FoundCheckpoint = {
   readonly notes: readonly string[];
   /** Steps that were saved and cannot be had; null: none are known to be. */
   readonly stepsLost: number | null;
+  /** Hosts of the run that cannot be asked. */
+  readonly silent: readonly string[];
 };
 
-const NOTHING: FoundCheckpoint = { checkpoint: null, notes: [], stepsLost: null };
+const NOTHING: FoundCheckpoint = { checkpoint: null, notes: [], stepsLost: null, silent: [] };
 
 /**
  * For an attempt after the first. Errors: CHECKPOINT_UNKNOWN when a member cannot say what it has, or cannot be given what it needs because its link broke: to
@@ -51,11 +54,11 @@ export async function findCheckpoint(deps: CheckpointDeps): Promise<FoundCheckpo
   for (const saved of complete) {
     const refused = await deliver(deps, root, saved, notes);
     if (refused === null) notes.push(...withoutStates(saved, worldOf(state)(saved.attempt), silent));
-    if (refused === null) return { checkpoint: { step: saved.step, path: `${root}/${saved.name}` }, notes, stepsLost: lost(had, saved.step) };
+    if (refused === null) return { checkpoint: { step: saved.step, path: `${root}/${saved.name}` }, notes, stepsLost: lost(had, saved.step), silent };
     notes.push(refused);
     had.push(saved.step);
   }
-  return { checkpoint: null, notes, stepsLost: lost(had, 0) };
+  return { checkpoint: null, notes, stepsLost: lost(had, 0), silent };
 }
 
 /** As far as the hosts that answer know; nothing is moved. Never rejects. */
@@ -116,7 +119,7 @@ async function deliver(deps: CheckpointDeps, root: string, saved: Saved, notes: 
   }
   const bytes = needed.reduce((sum, { size, to }) => sum + size * to.length, 0);
   const to = [...new Set(needed.flatMap((each) => each.to))];
-  notes.push(`${saved.name}: ${needed.length === 1 ? "1 file" : `${needed.length} files`} (${megabytes(bytes)} MB) brought to ${to.join(", ")}`);
+  notes.push(`${saved.name}: ${needed.length === 1 ? "1 file" : `${needed.length} files`} (${formatBytes(bytes)}) brought to ${to.join(", ")}`);
   return null;
 }
 

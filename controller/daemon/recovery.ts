@@ -1,15 +1,17 @@
 /** Does the effects between two attempts: finds out why one failed, and begins the next. */
 
 import { randomBytes, randomInt } from "node:crypto";
+import { cameTo, repeated } from "../../cluster/checkpoint/came-to.ts";
 import { NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import { refusalOfAttempt } from "./attempt-plan.ts";
-import { type CheckpointCommand, findCheckpoint, lookForCheckpoint } from "./find-checkpoint.ts";
+import { type CheckpointCommand, type FoundCheckpoint, findCheckpoint, lookForCheckpoint } from "./find-checkpoint.ts";
 import { gatherCause } from "./gather-cause.ts";
 import type { Linked } from "./keeper.ts";
 import { layOut } from "./layout.ts";
+import { readTails } from "./tails.ts";
 
 export type RecoveryDeps = {
   /** When the effect began. */
@@ -50,6 +52,14 @@ const askFor =
   async (host: string, command: CheckpointCommand): Promise<unknown> =>
     deps.linked(host)?.link.command({ ...command, ...fence(deps) }) ?? null;
 
+/** Of the attempt that ended. */
+async function doneAgain({ state, logsDir }: RecoveryDeps, { checkpoint, silent }: FoundCheckpoint): Promise<readonly string[]> {
+  if (state.attempt === 0 || state.spec.paths.checkpoints === undefined) return [];
+  const came = cameTo(await readTails(logsDir, state.attempt, state.members, []));
+  const were = state.members.filter((host) => silent.includes(host));
+  return repeated(came, checkpoint?.step ?? 0, were);
+}
+
 /** The first host's refusal, or the beginning. Errors: CHECKPOINT_UNKNOWN, of the moment: it is tried again. */
 export async function beginAttempt(deps: RecoveryDeps, attempt: number, members: readonly string[]): Promise<RunEvent> {
   const { now } = deps;
@@ -63,7 +73,7 @@ export async function beginAttempt(deps: RecoveryDeps, attempt: number, members:
     const { notice, isWanted } = deps;
     const found =
       attempt === 1
-        ? { checkpoint: null, notes: [], stepsLost: null }
+        ? { checkpoint: null, notes: [], stepsLost: null, silent: [] }
         : await findCheckpoint({ state: deps.state, members, ask: askFor(deps), notice, isWanted });
     const rdzvId = `${state.spec.run}-a${attempt}-${randomBytes(4).toString("hex")}`;
     return {
@@ -74,7 +84,11 @@ export async function beginAttempt(deps: RecoveryDeps, attempt: number, members:
       world: layout.world,
       members,
       checkpoint: found.checkpoint,
-      notes: [...found.notes, ...(found.stepsLost === null ? [] : [`${found.stepsLost} steps were saved and cannot be had: they are lost`])],
+      notes: [
+        ...found.notes,
+        ...(found.stepsLost === null ? [] : [`${found.stepsLost} steps were saved and cannot be had: they are lost`]),
+        ...(await doneAgain(deps, found)),
+      ],
       nproc: layout.places.map((place) => place.nproc),
     };
   } catch (error) {

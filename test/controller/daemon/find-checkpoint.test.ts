@@ -86,8 +86,8 @@ test("shards on two disks: every host gets the other's, a spare all of it, byte 
   const found = await findCheckpoint(depsOf({ a, b, c }, ["a", "c"], 1, { notice: (text) => said.push(text) }));
   assert.deepEqual(found.checkpoint, { step: 5, path: `${ROOT}/step_5` });
   assert.equal(found.stepsLost, null);
-  assert.match(found.notes.join("\n"), /^step_6 is torn \(\.metadata.*\): passed over\nstep_5: 3 files \(\d\.\d MB\) brought to .*c.*$/);
-  assert.ok(said.length >= 3 && said.every((text) => /^step_5 to [ac, ]+: \d+\.\d of \d+\.\d MB$/.test(text)), said.join("\n"));
+  assert.match(found.notes.join("\n"), /^step_6 is torn \(\.metadata.*\): passed over\nstep_5: 3 files \(700\.0 kB\) brought to .*c.*$/);
+  assert.ok(said.length >= 3 && said.every((text) => /^step_5 to [ac, ]+: \d+(?:\.\d)? (?:B|kB) of 700\.0 kB$/.test(text)), said.join("\n"));
   for (const host of [a, c]) {
     assert.equal(hash(readFileSync(join(host.dir, "step_5/__0_0.distcp"))), hash(SHARDS[0]));
     assert.deepEqual(readFileSync(join(host.dir, "step_5/__1_0.distcp")), SHARDS[1]);
