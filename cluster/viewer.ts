@@ -121,6 +121,8 @@ export type RunSummary = {
   readonly failure: string | null;
   /** Another controller leads it. */
   readonly ledBy?: string;
+  /** Hosts that could not be asked when it ended; absent: none. */
+  readonly owing?: readonly string[];
 };
 
 /** A run as agents keep it. */

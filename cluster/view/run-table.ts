@@ -10,12 +10,22 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
   const rows = runs.map((r) => [
     r.run,
     sanitiseWord(r.name),
-    r.ledBy === undefined ? r.phase : `${r.phase}, led by ${sanitiseWord(r.ledBy)}`,
+    phaseWord(r),
     `${r.hosts}`,
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? now) - r.requestedAt),
-    sanitiseWord(firstLine(r.failure ?? "")),
+    [r.failure === null ? "" : firstLine(r.failure), owes(r)]
+      .filter((text) => text !== "")
+      .map((text) => sanitiseWord(text))
+      .join("; "),
   ]);
   return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "FAILURE"], ...rows]);
 }
+
+function phaseWord({ phase, ledBy, owing = [] }: RunSummary): string {
+  if (ledBy !== undefined) return `${phase}, led by ${sanitiseWord(ledBy)}`;
+  return owing.length === 0 ? phase : `${phase}, owes`;
+}
+
+const owes = ({ owing = [] }: RunSummary): string => (owing.length === 0 ? "" : `owing: ${owing.join(", ")} could not be asked`);

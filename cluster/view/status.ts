@@ -10,18 +10,23 @@ import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
 import { standingLines } from "./standing.ts";
 import { formatTable } from "./table.ts";
-import { unseenFor } from "./unseen.ts";
+import { unseenSince, whyUnseen } from "./unseen.ts";
 
-export function statusLines(state: RunState, now: number): readonly string[] {
+/** Shorter silences are no news. */
+const QUIET_MS = 10_000;
+
+/** `wroteAt`: when a rank was last heard to write; null: not known. */
+export function statusLines(state: RunState, now: number, wroteAt: number | null = null): readonly string[] {
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...standingLines(state, now),
+    ...(state.phase === "running" && wroteAt !== null && now - wroteAt > QUIET_MS ? [`ranks last wrote ${formatDuration(now - wroteAt)} ago`] : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];
-  const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, hostStep(state, h)]);
+  const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, nowWord(state, h)]);
   const ranks = Object.values(state.ranks)
     .sort((a, b) => a.rank - b.rank)
     .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? withoutExit(state, r.host) : describeExit(r.exit)]);
@@ -30,20 +35,30 @@ export function statusLines(state: RunState, now: number): readonly string[] {
     ...head,
     "",
     ...formatTable([["HOST", "STAGE", "LINK", "SSH", "NOW"], ...hosts]),
+    ...(isOver(state) ? [] : hostsOf(state).flatMap((host) => whyLines(host))),
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
     ...(receipts.length === 0 ? [] : ["", ...receipts]),
     ...(state.logsIncomplete.length > 0 ? ["", `the last log lines of ${state.logsIncomplete.map(sanitiseWord).join(", ")} may be missing`] : []),
   ];
 }
 
-function stageWord(state: RunState, { stage, receipt }: HostState): string {
+function stageWord(state: RunState, { stage, receipt, lost }: HostState): string {
   if (isOver(state) && receipt === "unknown") return "owing";
+  if (!isOver(state) && lost !== null) return "lost";
   return stage === "forgot" ? "done" : stage;
+}
+
+const nowWord = (state: RunState, host: HostState): string => (!isOver(state) && host.lost !== null ? "" : hostStep(state, host));
+
+/** Too long for a column: why a host is unseen or lost. */
+function whyLines(host: HostState): readonly string[] {
+  const why = host.lost !== null ? firstLine(host.lost) : host.seen || host.stage === "waiting" || host.stage === "refused" ? "" : whyUnseen(host);
+  return why === "" ? [] : [`  ${sanitiseWord(host.name)}: ${sanitiseWord(why)}`];
 }
 
 function linkWord(state: RunState, host: HostState, now: number): string {
   if (isOver(state) || host.stage === "waiting" || host.stage === "refused") return "";
-  return host.seen ? "up" : unseenFor(host, now);
+  return host.seen ? "up" : unseenSince(host, now);
 }
 
 /** A rank whose end nobody told: what is not known is not called ended. */

@@ -1,7 +1,7 @@
 /** The end of a run in a few lines, and the exit status it gives the command that watched. */
 
 import { EXIT } from "../errors.ts";
-import { hostsOf, isOver, type RunState } from "../run/state.ts";
+import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
@@ -35,9 +35,10 @@ export function summaryLines(state: RunState, words: readonly string[] = []): re
   if (!isOver(state)) return liveLines(state.spec.run, state.phase);
   const took = state.endedAt === null ? "" : ` after ${formatDuration(state.endedAt - state.requestedAt)}`;
   const why = state.phase === "failed" && state.failure !== null ? `: ${sanitiseWord(firstLine(state.failure.text))}` : "";
+  const owing = owingHosts(state).map(({ name }) => sanitiseWord(name));
   return [
     ...receiptLines(state),
-    `==> ${state.spec.run} ${state.phase}${took}${why}`,
+    `==> ${state.spec.run} ${state.phase}${took}${owing.length === 0 ? "" : `, owing: ${owing.join(", ")} could not be asked`}${why}`,
     ...(why === "" ? [] : furtherLines(state.failure?.text ?? "").map(sanitiseWord)),
     ...lastWords(state, words),
     ...cures(state).map((cure) => `    try: ${sanitiseWord(cure)}`),

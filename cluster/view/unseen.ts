@@ -4,11 +4,7 @@ import type { HostState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 
-export function unseenFor(host: HostState, now: number): string {
-  const age = host.unseenAt === null ? "" : ` for ${formatDuration(now - host.unseenAt)}`;
-  const why = whyUnseen(host);
-  return `unseen${age}${why === "" ? "" : `: ${why}`}`;
-}
+export const unseenSince = (host: HostState, now: number): string => (host.unseenAt === null ? "unseen" : `unseen for ${formatDuration(now - host.unseenAt)}`);
 
 /** The reason without its age. */
 export const whyUnseen = (host: HostState): string => sanitiseWord(host.unseenWhy.replace(/ for \d+ s$/, ""));

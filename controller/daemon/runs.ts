@@ -25,6 +25,7 @@ import { mend } from "./mend.ts";
 import { codeTaken, sameSnapshot, snapshotOf } from "./run-code.ts";
 import { keepSecrets } from "./secrets.ts";
 import { fold, readStored, runNames, storedRuns } from "./stored-runs.ts";
+import { summarise } from "./summarise.ts";
 import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
 import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
@@ -43,6 +44,8 @@ export type LiveRun = {
   readonly logs: string;
   /** What each host that is not ready yet was last said to be doing. */
   readonly doing: ReadonlyMap<string, string>;
+  /** When ranks were last heard to write, as long as this controller drives the run; null: not yet. */
+  readonly wroteAt: () => number | null;
 };
 
 export type Runs = ReturnType<typeof openRuns>;
@@ -79,6 +82,7 @@ export function openRuns(controller: string) {
     const isOld = catchUp(journal.lines, fold(journal.lines)?.attempt ?? 0);
     const watchers = new Set<Watcher>();
     const doing = new Map<string, string>();
+    let wroteAt: number | null = null;
     let feed: LineFeed | null = null;
     const each = (tell: (watcher: Watcher) => void): void => {
       for (const watcher of watchers) tell(watcher);
@@ -98,6 +102,7 @@ export function openRuns(controller: string) {
       },
       onBytes: (host, stream, data, at) => {
         if (isOld(host, stream, data.length)) return;
+        if (/\/rank\d/.test(stream)) wroteAt = at;
         if (![...watchers].some((w) => w.log !== null)) feed = null;
         else {
           feed ??= feedLines(tellLine, logs.unfinished);
@@ -125,7 +130,7 @@ export function openRuns(controller: string) {
         logs.close();
       },
     });
-    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing };
+    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing, wroteAt: () => wroteAt };
     live.set(run, made);
     return made;
   };
@@ -211,6 +216,7 @@ export function openRuns(controller: string) {
       .map((r) => r.driver.state())
       .concat(
         recently,
+        all ? [] : [...owing.values()].map((driver) => driver.state()),
         all ? [] : [...stuck].filter(([run]) => !live.has(run)).map(([, state]) => state),
         ended.map(({ lines }) => fold(lines)).filter((state) => state !== null),
       );
@@ -281,18 +287,3 @@ function isUnfinished(state: RunState): boolean {
 
 export const definedEnv = (): Record<string, string> =>
   Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
-
-export const summarise = (state: RunState): RunSummary => ({
-  run: state.spec.run,
-  name: state.spec.name,
-  phase: state.phase,
-  hosts: state.spec.hosts.length,
-  ranks: state.world,
-  attempt: state.attempt,
-  requestedAt: state.requestedAt,
-  endedAt: state.endedAt,
-  file: state.spec.file,
-  by: state.by,
-  failure: state.failure?.text ?? state.trouble?.text ?? null,
-  ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine }),
-});

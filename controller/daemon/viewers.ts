@@ -84,7 +84,7 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return runs.summaries(request.all);
     case "run": {
       const { state, lines } = runs.find(request.run);
-      return { state, events: lines.length, dir: runDir(request.run) };
+      return { state, events: lines.length, dir: runDir(request.run), wroteAt: runs.live.get(request.run)?.wroteAt() ?? null };
     }
     case "up":
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };

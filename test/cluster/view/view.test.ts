@@ -5,6 +5,7 @@ import { test } from "node:test";
 import fc from "fast-check";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
+import { isOver } from "../../../cluster/run/state.ts";
 import { formatTorch } from "../../../cluster/torch.ts";
 import { aboutHost } from "../../../cluster/view/about-host.ts";
 import { formatBytes } from "../../../cluster/view/bytes.ts";
@@ -13,9 +14,11 @@ import { describeEvent } from "../../../cluster/view/event-line.ts";
 import { formatGap } from "../../../cluster/view/gap.ts";
 import { formatLogLine } from "../../../cluster/view/log-line.ts";
 import { formatReceipt, isAllGone, receiptLines } from "../../../cluster/view/receipt.ts";
+import { runTable } from "../../../cluster/view/run-table.ts";
 import { statusLines } from "../../../cluster/view/status.ts";
 import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
 import { fitTo, formatTable, widthOf } from "../../../cluster/view/table.ts";
+import { summarise } from "../../../controller/daemon/summarise.ts";
 import { lifeOf, SPEC } from "../../support/fake-controller.ts";
 
 const RECEIPT = { signalled: 2, exited: 1, killed: 1, left: 0, leftPids: [], proof: ["subreaper", "pids"] as const, gpuMemoryMiB: null };
@@ -89,15 +92,34 @@ test("status: ages are of now; a run that is over says what is owed, never what 
   const at = running.at(-1)?.at ?? 0;
   const unseen: RunEvent = { at, type: "host-unseen", host: "gpu-b", why: "nothing heard for 12 s" };
   const cut = [...running, unseen];
-  assert.match(row(cut, at + 5000), /launched +unseen for 5\.0 s: nothing heard +\S+ +1 rank started$/);
-  assert.match(row(cut, at + 600_000), /unseen for 10 min 0 s: nothing heard/);
+  assert.match(row(cut, at + 5000), /launched +unseen for 5\.0 s +\S+ +1 rank started$/);
+  assert.ok(statusLines(replay(cut), at + 5000).includes("  gpu-b: nothing heard"), "a reason has a line of its own");
+  assert.match(row(cut, at + 600_000), /unseen for 10 min 0 s/);
   const later: RunEvent = { at: at + 20_000, type: "host-unseen", host: "gpu-b", why: "connection refused" };
-  assert.match(row([...cut, later], at + 30_000), /unseen for 30 s: connection refused/);
+  assert.match(row([...cut, later], at + 30_000), /unseen for 30 s /);
+  const lost: RunEvent = { at: at + 20_000, type: "host-lost", host: "gpu-b", attempt: 1, why: "no word from it, and nobody reaches it" };
+  const gone = replay([...cut, lost]);
+  assert.ok(!isOver(gone));
+  assert.match(row([...cut, lost], at + 30_000), /^gpu-b +lost /);
+  const lines = statusLines(gone, at + 30_000);
+  assert.ok(lines.includes("  gpu-b: no word from it, and nobody reaches it"));
+  assert.ok(
+    lines.filter((line) => /^(HOST|gpu-)/.test(line)).every((line) => line.length <= 80),
+    lines.join("\n"),
+  );
+
+  const quiet = (wroteAt: number | null): string | undefined => statusLines(replay(running), at + 50_000, wroteAt).find((line) => /last wrote/.test(line));
+  assert.equal(quiet(at), "ranks last wrote 50 s ago");
+  for (const wroteAt of [null, at + 41_000]) assert.equal(quiet(wroteAt), undefined);
 
   const stop: RunEvent = { at, type: "stop-requested", by: "t", why: "", graceMs: 0 };
   const rest = lifeOf(SPEC, "succeeded").slice(running.length);
   const owing = [...cut, stop, ...rest.filter((e) => !("host" in e && e.host === "gpu-b")), { at, type: "timer", key: "stop" } as const];
   assert.match(row(owing, at + 5000), /^gpu-b +owing .* owes a stop: could not be asked \(nothing heard\)$/);
+  assert.match(summaryLines(replay(owing)).join("\n"), /^==> \S+ stopped after .*, owing: gpu-b could not be asked$/m);
+  const table = runTable([summarise(replay(owing)), summarise(replay(lifeOf(SPEC, "succeeded")))], at);
+  assert.match(table[1] ?? "", / stopped, owes .*owing: gpu-b could not be asked$/);
+  assert.doesNotMatch(table[2] ?? "", /ow(es|ing)/);
   for (const now of [at, at + 86_400_000]) assert.doesNotMatch(statusLines(replay(owing), now).join("\n"), /12 s|1 rank started|unseen/);
   assert.match(row(lifeOf(SPEC, "succeeded"), at), / ended$/);
   const early: RunEvent[] = [...running.slice(0, 3), stop];
