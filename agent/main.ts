@@ -7,6 +7,7 @@ import type { Agent } from "./agent-state.ts";
 import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
 import { readConfig, VERSION } from "./config.ts";
+import { GONE_EVERY_MS, isGone } from "./gone.ts";
 import { FRESH_EVERY_MS, keepFresh } from "./keep-fresh.ts";
 import { leaderOf } from "./leader.ts";
 import { type Link, type LinkContext, openLink } from "./link.ts";
@@ -86,6 +87,12 @@ async function main(configPath: string): Promise<void> {
     log,
   );
   setInterval(() => keepFresh(config.runtimeDir, config.secretsDir), FRESH_EVERY_MS);
+  let wasGone = false;
+  setInterval(() => {
+    const isNow = isGone(config.bundleDir) || isGone(config.stateDir);
+    if (isNow && wasGone) leave("its files are gone"); // twice: a mount may be exchanged
+    wasGone = isNow;
+  }, GONE_EVERY_MS);
   log(`ready, pid ${process.pid}, bundle ${config.bundle}`);
 
   setInterval(() => {

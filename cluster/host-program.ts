@@ -11,9 +11,10 @@ export const HOST_PARTS = [
   "host_store",
   "host_agent",
   "host_clean",
-  "host_look",
   "host_audit",
+  "host_look",
   "host_reap",
+  "host_uninstall",
   "host",
 ] as const;
 export type HostPart = (typeof HOST_PARTS)[number];

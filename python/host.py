@@ -13,11 +13,12 @@ from typing import IO, Any
 
 from host_agent import keep_session, start
 from host_audit import audit
-from host_clean import stop_agents, uninstall
+from host_clean import stop_agents
 from host_facts import facts
 from host_look import agents, uninstall_plan
 from host_reap import end_left
 from host_store import present, put
+from host_uninstall import uninstall
 from host_wire import Failure
 
 Json = dict[str, Any]

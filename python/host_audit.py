@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import shim_cgroup
-from host_agent import live_owner
+from host_agent import agent_key, live_owner
 from host_clean import is_held, is_of_this_host, names_in
 from host_wire import boot_id, namespaces, read_json, read_text, runtime_bases
 from shim_proc import Stat, all_stats, descendants
@@ -188,6 +188,29 @@ def agents(request: Json, look: Look) -> list[Json]:
         is_lost = pid not in owners
         found.append({"pid": pid, "start": look.stats[pid].start, "key": os.path.basename(os.path.dirname(argv[-1])), "isLeft": is_lost})
     return found
+
+
+def agents_of(request: Json, look: Look) -> dict[int, str]:
+    """PID to key of each agent that lives here with its state in `stateDir` (absent: anywhere), by what it was started with: its directories may be gone."""
+    local_name = request.get("localName")
+    found: dict[int, str] = {}
+    for pid, argv in look.argv.items():
+        bundle = is_program(argv, "agent.mjs")
+        if bundle is None or pid in look.spared or os.path.basename(argv[-1]) != "agent.json":
+            continue
+        key = os.path.basename(os.path.dirname(argv[-1]))
+        root = request.get("stateDir")
+        is_of_root = root is None or os.path.dirname(os.path.dirname(bundle)) == os.path.abspath(root)
+        if is_of_root and is_in_this_network(pid) and (local_name is None or key == agent_key(local_name)):
+            found[pid] = key
+    return found
+
+
+def is_in_this_network(pid: int) -> bool:
+    try:
+        return os.stat(f"/proc/{pid}/ns/net").st_ino == namespaces()[1]
+    except OSError:
+        return False
 
 
 def strays(known: list[Attempt], look: Look) -> list[Json]:

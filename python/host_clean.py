@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from host_agent import end_agent, identity, ours
-from host_wire import Failure, read_json, runtime_bases
+from host_wire import read_json, runtime_bases
 
 Json = dict[str, Any]
 SHIM_END_S = 20.0
@@ -200,37 +200,9 @@ def others_than(states: list[str], root: str) -> list[str]:
     return [os.path.basename(path) for path in paths if path not in states and os.path.exists(os.path.join(path, "host.json"))]
 
 
-def uninstall(request: Json) -> Json:
-    """Hosts that share a home may do this at the same time: each clears its own first and looks for others then, so the last to look finds none."""
-    root = str(request["stateDir"])
-    states = states_here(request)
-    live = [attempt for state in states for attempt in live_attempts(state)]
-    if live and not request.get("force"):
-        runs = sorted({os.path.basename(os.path.dirname(attempt)) for attempt in live})
-        raise Failure("RUNS_LIVE", f"still running here: {', '.join(runs)}; stop them first")
-    stuck = [attempt for attempt in live if not end_attempt(attempt)]
-    if stuck:
-        raise Failure("RUNS_LIVE", f"could not be ended: {', '.join(stuck)}")
-    stopped = stop_agents({"stateDir": root, "localName": request.get("localName")})
-    if stopped["stuck"]:
-        raise Failure("AGENT_STUCK", f"agents that do not leave: {', '.join(stopped['stuck'])}")
+def clear_state(state: str, purge: bool) -> list[str]:
+    """Gives what stays: the user's."""
     left: list[str] = []
-    removed: list[str] = []
-    for state in states:
-        clear_state(state, bool(request.get("purge")), left)
-        removed.append(state)
-    for base in runtime_bases():
-        for runtime in of_entry(ours(base, root), request):
-            shutil.rmtree(runtime, ignore_errors=True)
-            removed.append(runtime)
-        clear_base(base, [os.path.basename(state) for state in states])
-    others = others_than(states, root)
-    if not others:
-        removed.extend(clear_root(root))
-    return {"removed": removed, "left": left[:100], "leftCount": len(left), "otherHosts": others, "agents": stopped["ended"]}
-
-
-def clear_state(state: str, purge: bool, left: list[str]) -> None:
     runs = os.path.join(state, "runs")
     for name in names_in(runs):
         clear_run(os.path.join(runs, name), purge, left)
@@ -238,6 +210,7 @@ def clear_state(state: str, purge: bool, left: list[str]) -> None:
         if name != "runs":
             drop(os.path.join(state, name))
     prune(state)
+    return left
 
 
 def clear_base(base: str, keys: list[str]) -> None:

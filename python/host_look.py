@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from host_agent import live_owner, ours
+from host_audit import Look, agents_of
 from host_clean import code_files, live_attempts, names_in, of_entry, others_than, states_here
 from host_wire import read_json, runtime_bases
 
@@ -29,7 +30,13 @@ def agents(request: Json) -> Json:
             state = os.path.join(str(read_json(os.path.join(runtime, "host.json")).get("root", "")), "agents", key)
             is_running = live_owner(runtime) is not None
             found.append({"key": key, "pid": owner["pid"], "bundle": owner["bundle"], "running": is_running, "runs": runs_of(state)})
-    return {"agents": found}
+    return {"agents": [*found, *lost_agents(request, {each["pid"] for each in found if each["running"]})]}
+
+
+def lost_agents(request: Json, known: set[int]) -> list[Json]:
+    """Those that no directory names any more: nobody can reach them. They leave by themselves, if they are not stopped."""
+    found = agents_of(request, Look())
+    return [{"key": key, "pid": pid, "bundle": "", "running": True, "isLost": True, "runs": []} for pid, key in found.items() if pid not in known]
 
 
 def of_user(run: str) -> list[str]:

@@ -13,6 +13,8 @@ const agentSchema = z.object({
   pid: z.int(),
   bundle: z.string(),
   running: z.boolean(),
+  /** Its directories are gone: nothing can reach it. */
+  isLost: z.boolean().default(false),
   runs: z.array(z.object({ run: z.string(), live: z.boolean() })),
 });
 export type FoundAgent = z.infer<typeof agentSchema>;
