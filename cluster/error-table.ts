@@ -40,6 +40,7 @@ export const ERRORS = {
   NO_RUN: entry(EXIT.usage, "there is no run {run}", (d) => (d.file === undefined ? "nexadist runs" : `nexadist runs lists those of this machine; nexadist attach RUN -c ${d.file} asks the hosts for one that was led elsewhere`)),
   RUN_NOT_DRIVEN: entry(EXIT.controllerLost, "{run} is not over ({phase}), but this controller could not take it up again", "its reason is in {log}; kill {pid} ends the controller, the next command starts it again"),
   JOURNAL_LOST: entry(EXIT.controllerLost, "the journal of {run} cannot be read ({path}); what runs on its hosts goes on", "its hosts have it on record: nexadist takeover {run} -c {file}"),
+  RUN_FORGOTTEN: entry(EXIT.controllerLost, "this machine has lost what it kept of {run}; training goes on on its hosts", "lead it from here: nexadist takeover {run} -c {file}"),
   RUN_NAME_TAKEN: entry(EXIT.usage, "{name} is running already as {run}", "nexadist attach {run}   or: nexadist stop {run}   or give another --name"),
   CODE_DIFFERS: entry(EXIT.preflight, "the script is not the same on all hosts: {what}", "bring the shared directory in step, or drop --no-sync"),
   STATE_WRITE: entry(EXIT.preflight, "{path} cannot be written: {why}", "free space or mend permissions there, or set NEXADIST_STATE_DIR to another directory"),

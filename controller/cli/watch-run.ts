@@ -1,8 +1,8 @@
 /** Watches one run until it ends or the person leaves; a controller that dies meanwhile is started again and goes on. */
 
 import { userInfo } from "node:os";
-import { NexaError } from "../../cluster/errors.ts";
-import type { RunState } from "../../cluster/run/state.ts";
+import { fail, NexaError } from "../../cluster/errors.ts";
+import { isOver, type RunState } from "../../cluster/run/state.ts";
 import type { Item } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -105,6 +105,9 @@ export async function watchRun(context: Context, first: Client, run: string, opt
         break;
       } catch (error) {
         if (isLeft) break;
+        const known = printer.state();
+        if (error instanceof NexaError && error.code === "NO_RUN" && known !== null && !isOver(known))
+          throw fail("RUN_FORGOTTEN", { run, file: known.spec.file ?? "FILE" });
         lost = printer.next() > seen ? 1 : lost + 1;
         if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || lost > LOST_MAX) throw error;
         tell("the controller is gone, training is not; starting it again");
