@@ -21,7 +21,7 @@ def set_variables(env: "dict[str, str]", directory: str, rank: str) -> None:
     """Those that differ from rank to rank, and MASTER_PORT, which torchrun would pick at random."""
     if "NCCL_DEBUG" in env and "NCCL_DEBUG_FILE" not in env:
         env["NCCL_DEBUG_FILE"] = os.path.join(directory, f"rank{rank}.nccl")
-    if (env.get("TORCH_NCCL_TRACE_BUFFER_SIZE") or "").isdigit():
+    if (env.get("TORCH_FR_BUFFER_SIZE") or env.get("TORCH_NCCL_TRACE_BUFFER_SIZE") or "").isdigit():
         # torch adds the rank itself: a byte into the pipe makes it write its last collectives into the file.
         env.setdefault("TORCH_NCCL_DEBUG_INFO_PIPE_FILE", os.path.join(directory, "fr_"))
         if "TORCH_NCCL_DEBUG_INFO_TEMP_FILE" not in env:

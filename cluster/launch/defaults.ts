@@ -8,6 +8,8 @@ export type DefaultsContext = {
   readonly cpus: number | null;
   readonly interface: { readonly name: string; readonly family: "AF_INET" | "AF_INET6" | null; readonly why: string } | null;
   readonly gpuNames: readonly string[];
+  /** "2.9.1+cu128"; null: unknown. */
+  readonly torch: string | null;
 };
 
 export type EnvDefault = {
@@ -23,8 +25,15 @@ export type EnvDefault = {
 /** GeForce of the 40 and 50 series: the driver offers no peer-to-peer between cards, older drivers claimed it and hung. */
 const LACKS_P2P = /RTX (40|50)\d\d/;
 
+/** torch 2.9 renamed it and came to warn of the old name. For the pipe that asks on demand the size is 2000 from then on, whatever is set; older ones need theirs. */
+const hasNewRecorderName = ({ torch }: DefaultsContext): boolean => {
+  const [major = 0, minor = 0] = (torch ?? "").split(".").map(Number);
+  return major > 2 || (major === 2 && minor >= 10);
+};
+
 const isTailscale = (c: DefaultsContext): boolean => c.interface?.name.startsWith("tailscale") ?? false;
 const why = (text: string) => (): string => text;
+const RECORDER = { reason: why("torch's own default; only where it is set does torch tell its last collectives on demand (nexadist hang)") };
 const onInterface = (c: DefaultsContext): string => `${c.interface?.name} ${c.interface?.why}`;
 
 export const ENV_DEFAULTS: readonly EnvDefault[] = [
@@ -79,11 +88,18 @@ export const ENV_DEFAULTS: readonly EnvDefault[] = [
     reason: why("end the process when a collective fails; torch's own default, where torchrun forces 1, which can hang in ncclCommAbort"),
   },
   {
+    name: "TORCH_FR_BUFFER_SIZE",
+    aliases: ["TORCH_NCCL_TRACE_BUFFER_SIZE"],
+    when: "GPU ranks, torch 2.10 or newer",
+    value: (c) => (c.usesGpus && hasNewRecorderName(c) ? "2000" : null),
+    ...RECORDER,
+  },
+  {
     name: "TORCH_NCCL_TRACE_BUFFER_SIZE",
     aliases: ["TORCH_FR_BUFFER_SIZE"],
-    when: "GPU ranks",
-    value: (c) => (c.usesGpus ? "2000" : null),
-    reason: why("torch's own default; only where it is set does torch tell its last collectives on demand (nexadist hang)"),
+    when: "GPU ranks, an older torch or an unknown one",
+    value: (c) => (c.usesGpus && !hasNewRecorderName(c) ? "2000" : null),
+    ...RECORDER,
   },
   {
     name: "PYTORCH_CUDA_ALLOC_CONF",

@@ -55,7 +55,8 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
   const taken = new Set([...named, ...(at.sessionNames ?? [])]);
   const usesGpus = at.host.gpus.kind !== "none" && !input.cpuOnly;
   const gpuNames = (at.facts?.gpus ?? []).filter((gpu) => choice.gpus.some((chosen) => chosen.uuid === gpu.uuid)).map((gpu) => gpu.name);
-  const defaults = defaultVars({ usesGpus, nproc: place.nproc, cpus: cpusFor(at, hosts, places), interface: network, gpuNames }, taken);
+  const torch = at.facts?.python?.torch ?? null;
+  const defaults = defaultVars({ usesGpus, nproc: place.nproc, cpus: cpusFor(at, hosts, places), interface: network, gpuNames, torch }, taken);
   const gpuCount: PlanVar[] = usesGpus ? [{ name: "NEXA_GPUS", value: String(choice.nproc), reason: "GPUs of this host that the run has" }] : [];
   const devices = gpuVars(choice, at.host.gpus, at.facts, input.cpuOnly);
   const ours = [...ownVars(c), ...part.vars, ...pathVars(spec, at), ...gpuCount, ...devices].filter((each) => !named.has(each.name));

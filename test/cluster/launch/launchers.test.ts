@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { defaultVars } from "../../../cluster/launch/environment.ts";
 import { argvOf, codeOf, envOf, hostsOf, PAIR, placed, someFacts, someHost } from "./fixtures.ts";
 
 const [a, b] = PAIR;
@@ -56,11 +57,20 @@ test("torchrun, 3 + 1, in the order of the file although the addresses sort the 
     NCCL_SOCKET_FAMILY: "AF_INET",
     NCCL_DEBUG: "INFO",
     TORCH_NCCL_ASYNC_ERROR_HANDLING: "3",
-    TORCH_NCCL_TRACE_BUFFER_SIZE: "2000",
+    TORCH_FR_BUFFER_SIZE: "2000",
     PYTORCH_CUDA_ALLOC_CONF: "expandable_segments:True",
   });
   assert.equal(first?.spawns[0]?.role, "launcher");
   assert.equal(first?.spawns[0]?.cwd, "/job");
+});
+
+test("the size of the flight recorder goes by the name that the host's torch takes without a warning", () => {
+  const context = { usesGpus: true, nproc: 1, cpus: 1, interface: null, gpuNames: [] };
+  const names = (torch: string | null, taken: readonly string[] = []): string[] =>
+    defaultVars({ ...context, torch }, new Set(taken)).flatMap(({ name }) => (name.includes("BUFFER_SIZE") ? [name] : []));
+  for (const torch of ["2.13.0+cu128", "2.10.0", "3.0.0"]) assert.deepEqual(names(torch), ["TORCH_FR_BUFFER_SIZE"], torch);
+  for (const torch of ["2.8.0", "2.9.1+cu126", "1.13.1", null]) assert.deepEqual(names(torch), ["TORCH_NCCL_TRACE_BUFFER_SIZE"], String(torch));
+  for (const name of ["TORCH_FR_BUFFER_SIZE", "TORCH_NCCL_TRACE_BUFFER_SIZE"]) assert.deepEqual(names("2.13.0", [name]), []);
 });
 
 test("local addresses sort behind any first address", () => {
