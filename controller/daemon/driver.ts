@@ -114,8 +114,7 @@ export function driveRun(deps: DriverDeps): Driver {
 
   /** Another controller leads the run: whatever happens to it, nothing of it is ours to do any more. */
   const leave = (): void => {
-    forgetSecrets(state.spec.run);
-    saveManifest();
+    finish("finish");
     dispose();
   };
 
