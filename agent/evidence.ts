@@ -5,6 +5,7 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { HostEvidence } from "../cluster/host-evidence.ts";
 import type { Agent } from "./agent-state.ts";
+import { checkpointRoot } from "./checkpoint-scan.ts";
 import { isStream } from "./log-streams.ts";
 import { oomKills } from "./oom-kills.ts";
 import { attemptDir, type Run } from "./run.ts";
@@ -15,13 +16,19 @@ const SAID_MAX = 1024 * 1024;
 
 type Read = Omit<HostEvidence, "oomKills" | "sizes">;
 
-const nothing = (why: string): Read => ({ now: Date.now(), errors: [], kernel: [], kernelWhy: why });
+const nothing = (why: string): Read => ({ now: Date.now(), errors: [], kernel: [], kernelWhy: why, fullDisks: [] });
 
 /** Never rejects: what cannot be read is empty, with the reason. */
 export async function evidence(agent: Agent, run: Run, attempt: number): Promise<HostEvidence> {
   const since = run.events.find((event) => event.attempt === attempt)?.at ?? Date.now();
-  const read = await runReader(agent, attemptDir(run, attempt), since);
+  const read = await runReader(agent, attemptDir(run, attempt), since, checkpointsOf(run));
   return { ...read, now: Date.now(), oomKills: oomKills(run, attempt), sizes: sizesOf(attemptDir(run, attempt), attempt) };
+}
+
+/** The spec is the controller's: an agent takes nothing in it for granted. */
+function checkpointsOf({ record }: Run): string | undefined {
+  const { paths } = (record?.spec ?? {}) as { readonly paths?: { readonly checkpoints?: unknown } | null };
+  return typeof paths?.checkpoints === "string" ? paths.checkpoints : undefined;
 }
 
 function sizesOf(dir: string, attempt: number): Record<string, number> {
@@ -29,15 +36,19 @@ function sizesOf(dir: string, attempt: number): Record<string, number> {
   return Object.fromEntries(names.map((name) => [`a${attempt}/${name}`, statSync(join(dir, name), { throwIfNoEntry: false })?.size ?? 0]));
 }
 
-function runReader({ config }: Agent, dir: string, since: number): Promise<Read> {
+function runReader({ config }: Agent, dir: string, since: number, checkpoints: string | undefined): Promise<Read> {
   return new Promise((resolve) => {
     const { PATH, LANG } = process.env;
-    const child = spawn(config.python, ["-I", "-S", join(config.bundleDir, "evidence.py"), dir, String(Math.trunc(since))], {
-      cwd: "/",
-      env: { PATH, LANG },
-      stdio: ["ignore", "pipe", "ignore"],
-      detached: true,
-    });
+    const child = spawn(
+      config.python,
+      ["-I", "-S", join(config.bundleDir, "evidence.py"), dir, String(Math.trunc(since)), ...(checkpoints === undefined ? [] : [checkpointRoot(checkpoints)])],
+      {
+        cwd: "/",
+        env: { PATH, LANG },
+        stdio: ["ignore", "pipe", "ignore"],
+        detached: true,
+      },
+    );
     let said = "";
     const settle = (read: Read): void => {
       clearTimeout(timer);

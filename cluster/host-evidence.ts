@@ -8,6 +8,7 @@ const CALLSTACK_MAX = 16_384;
 const LINE_MAX = 512;
 const LINES_MAX = 200;
 const RANKS_MAX = 64;
+const DISKS_MAX = 8;
 
 export const hostEvidence = z.object({
   /** The host's clock, ms. */
@@ -20,6 +21,8 @@ export const hostEvidence = z.object({
   kernel: z.array(z.object({ at: z.number().nullable(), text: z.string().max(LINE_MAX) })).max(LINES_MAX),
   /** Why there are none, where the log could not be read. */
   kernelWhy: z.string().max(LINE_MAX).nullable(),
+  /** Directories that a run writes to whose disk has no room, at the time of the look. An older agent does not tell. */
+  fullDisks: z.array(z.string().max(LINE_MAX)).max(DISKS_MAX).default([]),
   /** Processes that the kernel killed for want of memory where the attempt ran, since it began; null: not known. */
   oomKills: z.int().nonnegative().nullable(),
   /** Stream → bytes of the attempt's logs on the host: until the controller has those, the reason may still be on its way. */

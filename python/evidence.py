@@ -1,4 +1,4 @@
-"""What a host knows of the end of an attempt, as JSON: evidence.py ATTEMPT_DIR SINCE_MS (error files of ranks, lines of the kernel's log)."""
+"""What a host knows of the end of an attempt, as JSON: evidence.py ATTEMPT_DIR SINCE_MS [DIRECTORY...] (error files of ranks, the kernel's log, full disks)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 
 MESSAGE_MAX = 4096
@@ -18,6 +19,10 @@ RANKS_MAX = 64
 FILE_MAX = 1024 * 1024
 # Tools are asked no longer than that, seconds; the agent waits 2.5.
 TOOL_S = 1.0
+# A file system that does not answer is asked no longer than what is left of the agent's patience, seconds; it is asked all the while the others are.
+DISKS_S = 0.3
+# Less than that free, in bytes, is full where the disk is larger than ten times as much.
+FULL_BYTES = 64 * 1024 * 1024
 
 # Only what may end a rank leaves the host.
 INTEREST = re.compile(
@@ -144,10 +149,36 @@ def from_journal(since_ms: float) -> list[dict[str, object]]:
     return found
 
 
+def is_full(path: str) -> bool:
+    """Of a directory that is not there yet, its nearest parent counts."""
+    while not os.path.isdir(path) and path != os.path.dirname(path):
+        path = os.path.dirname(path)
+    disk = os.statvfs(path)
+    # What is kept back for root counts for root alone.
+    blocks, inodes = (disk.f_bfree, disk.f_ffree) if os.geteuid() == 0 else (disk.f_bavail, disk.f_favail)
+    free, total = blocks * disk.f_frsize, disk.f_blocks * disk.f_frsize
+    return total > 0 and (free * 100 < total or (free < FULL_BYTES and free * 10 < total) or (disk.f_files > 0 and inodes == 0))
+
+
+def look_for_full(paths: list[str], found: list[str]) -> None:
+    for path in paths:
+        try:
+            if path not in found and is_full(path):
+                found.append(path)
+        except OSError:
+            pass
+
+
 def main() -> None:
     directory, since = sys.argv[1], float(sys.argv[2])
+    full: list[str] = []
+    places = [*sys.argv[3:], os.path.expanduser("~"), directory, "/tmp"]
+    disks = threading.Thread(target=look_for_full, args=(places, full), daemon=True)
+    disks.start()
     lines, why = kernel_lines(since)
-    told = {"now": int(time.time() * 1000), "errors": error_files(os.path.join(directory, "error")), "kernel": lines, "kernelWhy": why}
+    told: dict[str, object] = {"now": int(time.time() * 1000), "errors": error_files(os.path.join(directory, "error")), "kernel": lines, "kernelWhy": why}
+    disks.join(DISKS_S)
+    told["fullDisks"] = [path[:LINE_MAX] for path in full]
     sys.stdout.write(json.dumps(told) + "\n")
 
 

@@ -42,6 +42,9 @@ export type KernelLine = { readonly host: string; readonly at: number | null; re
 /** Processes that the kernel killed for want of memory where the attempt ran. */
 export type OomCount = { readonly host: string; readonly kills: number };
 
+/** A directory that a run writes to, on a disk without room. */
+export type FullDisk = { readonly host: string; readonly path: string };
+
 export type Evidence = {
   /** Number of ranks; 0: none was started. */
   readonly world: number;
@@ -54,6 +57,7 @@ export type Evidence = {
   readonly tails: readonly Tail[];
   readonly kernel: readonly KernelLine[];
   readonly ooms: readonly OomCount[];
+  readonly fullDisks: readonly FullDisk[];
   /** Host's clock less the controller's, ms, where it was asked: makes `seenAt` of hosts comparable. */
   readonly clockOffsetMs: Readonly<Record<string, number>>;
   /** Why we ended it ourselves before anything was seen to fail. */
@@ -77,6 +81,7 @@ export const NO_EVIDENCE: Evidence = {
   tails: [],
   kernel: [],
   ooms: [],
+  fullDisks: [],
   clockOffsetMs: {},
   ended: null,
   launcher: "torchrun",

@@ -3,6 +3,7 @@
 import type { Cause } from "../run/cause.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { Evidence, RankExit } from "./evidence.ts";
+import { fullDiskOf } from "./full-disk.ts";
 import { judgeGpus, judgeLauncher, judgeTrouble } from "./judge-host.ts";
 import { judgeRank } from "./judge-rank.ts";
 import { compareSuspects, type Suspect, suspect } from "./suspect.ts";
@@ -19,12 +20,14 @@ export function rootCause(evidence: Evidence): Cause {
   if (first === undefined) return nothingKnown(evidence);
   const { tier, at, who, what, proofs, ...cause } = first;
   const others = suspects.filter((one) => one !== first && one.rank !== null && one.rank !== first.rank);
-  const words = [...proofs.slice(0, OWN_MAX), ...others.flatMap(({ proofs: of }) => of.find((line) => !/: File "/.test(line)) ?? [])];
+  const full = fullDiskOf(first, evidence);
+  const words = [...(full?.proofs ?? []), ...proofs.slice(0, OWN_MAX), ...others.flatMap(({ proofs: of }) => of.find((line) => !/: File "/.test(line)) ?? [])];
   return {
     ...cause,
+    code: full?.code ?? cause.code,
     host: cause.host === null ? null : cleaned(cause.host, LINE_MAX),
     place: cause.place === null ? null : cleaned(cause.place, LINE_MAX),
-    text: `${cleaned(`${who} ${what}`, TEXT_MAX)}${victims(evidence, first)}`,
+    text: `${cleaned(`${who} ${what}`, TEXT_MAX)}${full?.text ?? ""}${victims(evidence, first)}`,
     evidence: [...new Set(words.map((line) => cleaned(line, LINE_MAX)))].slice(0, EVIDENCE_MAX),
   };
 }

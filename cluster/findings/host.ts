@@ -12,6 +12,15 @@ export const HOST = inFamily("host", "exception", [
     remedy: "df -h there; free space, or point HF_HOME, TMPDIR and the checkpoints to another volume. torchrun leaves torchelastic_* in TMPDIR.",
   },
   {
+    code: "SAVE_FAILED",
+    title: "torch could not write a file to its end",
+    role: "root",
+    patterns: [/inline_container\.cc.{0,200}(?:unexpected pos|failed writing)/],
+    cause: "Nearly always the disk or the quota was full while a checkpoint was saved; what is left of that file is torn.",
+    remedy: "df -h and quota there; free space, keep fewer checkpoints, or point `paths: {checkpoints: …}` and the script to another volume.",
+    dependsOn: ["NO_SPACE"],
+  },
+  {
     code: "TOO_MANY_FILES",
     title: "too many open files",
     role: "root",

@@ -54,6 +54,7 @@ async function gather({ state, events, logsDir, ask, now }: CauseSources): Promi
     errorFiles: answered.flatMap(({ host, reply }) => reply.errors.map((error) => ({ host, ...error }))),
     kernel: answered.flatMap(({ host, reply }) => reply.kernel.map((line) => ({ host, ...line }))),
     ooms: answered.flatMap(({ host, reply }) => (reply.oomKills === null ? [] : [{ host, kills: reply.oomKills }])),
+    fullDisks: answered.flatMap(({ host, reply }) => reply.fullDisks.map((path) => ({ host, path }))),
     clockOffsetMs: Object.fromEntries(answered.map(({ host, offsetMs }) => [host, offsetMs])),
   };
 }

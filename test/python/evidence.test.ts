@@ -58,6 +58,24 @@ test("error files: the earliest first, both shapes, and text that is no JSON", (
   ]);
 });
 
+test("a disk without room is told, of a directory that is not there yet too; one with room is not", {
+  skip: process.getuid?.() !== 0 && "needs root for a small tmpfs",
+}, (t) => {
+  const { dir } = attemptDir(t);
+  const small = join(dir, "small");
+  mkdirSync(small);
+  const look = `${PYTHON} -I -S ${join(PYTHON_DIR, "evidence.py")} ${dir} 0 ${small}/none/yet`;
+  const inside = (then: string): string[] => {
+    const said = execFileSync("unshare", ["-m", "sh", "-c", `mount -t tmpfs -o size=1m none ${small} && ${then}${look}`], {
+      encoding: "utf8",
+      timeout: 30_000,
+    });
+    return hostEvidence.parse({ ...(JSON.parse(said) as object), oomKills: null, sizes: {} }).fullDisks.filter((path) => path.startsWith(dir));
+  };
+  assert.deepEqual(inside(""), []);
+  assert.deepEqual(inside(`head -c 2000000 /dev/zero > ${small}/x 2>&-; `), [`${small}/none/yet`]);
+});
+
 test("what a hostile rank leaves there holds nobody up and stays within its bounds", (t) => {
   const { dir, put } = attemptDir(t);
   execFileSync("mkfifo", [join(dir, "error", "rank0.json")]);

@@ -26,6 +26,7 @@ const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   tails: list(fc.record({ host, stream: fc.constantFrom("rank1.err", "rank1.out", "launcher.err"), rank: fc.option(rank), text })),
   kernel: list(fc.record({ host, at: fc.option(number), text })),
   ooms: list(fc.record({ host, kills: fc.nat(2) })),
+  fullDisks: list(fc.record({ host, path: text })),
   clockOffsetMs: fc.dictionary(host, number),
   ended: fc.option(
     fc.record({ kind: fc.constantFrom("hang" as const, "start" as const), text, host: fc.option(host), rank: fc.option(rank), code: fc.constant(null) }),

@@ -48,6 +48,27 @@ check(
   { kind: "signal", place: "signal:SIGKILL", text: /^rank 2 on gpu-a was ended by SIGKILL/ },
 );
 
+const TORN = traceback("RuntimeError: [enforce fail at inline_container.cc:668] . unexpected pos 1664 vs 1558");
+const save = { exits: [exit(1, 1000, { code: 1 }), ...stopped(1)], tails: [err(1, TORN)] };
+
+check("a save that tore, on a full disk", scene({ ...save, fullDisks: [{ host: "gpu-a", path: "/root" }] }), {
+  kind: "exception",
+  code: "NO_SPACE",
+  text: /unexpected pos 1664 vs 1558 at train\.py:88 in step\(\); the disk of gpu-a \(\/root\) is full; 7 other ranks ended because of it$/,
+});
+
+check("a save that tore; another host's disk is full, which is no reason", scene({ ...save, fullDisks: [{ host: "gpu-b", path: "/root" }] }), {
+  kind: "exception",
+  code: "SAVE_FAILED",
+  text: /vs 1558 at train\.py:88 in step\(\); 7 other ranks/,
+});
+
+check(
+  "an exception that is not of writing, on a full disk",
+  scene({ exits: save.exits, tails: [err(1, traceback("ValueError: bad batch"))], fullDisks: [{ host: "gpu-a", path: "/root" }] }),
+  { kind: "exception", code: null, text: "rank 1 on gpu-a raised ValueError: bad batch at train.py:88 in step(); 7 other ranks ended because of it" },
+);
+
 check(
   "kill -9 by hand",
   scene({ exits: [exit(3, 1000, { signal: "SIGKILL" }), exit(6, 1100, { code: 1 }), ...stopped(3).filter((e) => e.rank !== 6)], tails: [err(6, GLOO)] }),

@@ -139,6 +139,10 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   PCIE_ERRORS: ["pcieport 0000:64:01.0: PCIe Bus Error: severity=Uncorrectable (Fatal), type=Transaction Layer, (Requester ID)"],
   HUNG_TASK: ["INFO: task python3:17041 blocked for more than 120 seconds."],
   NO_SPACE: ["OSError: [Errno 28] No space left on device"],
+  SAVE_FAILED: [
+    "RuntimeError: [enforce fail at inline_container.cc:668] . unexpected pos 1664 vs 1558",
+    "RuntimeError: [enforce fail at inline_container.cc:862] . PytorchStreamWriter failed writing file data/7: file write failed",
+  ],
   TOO_MANY_FILES: ["OSError: [Errno 24] Too many open files"],
   DATALOADER_DIED: ["RuntimeError: DataLoader worker (pid 4711) is killed by signal: Killed."],
   WANDB_INIT: ["wandb: ERROR Run initialization has timed out after 90.0 sec. Please try increasing the timeout with the `init_timeout` setting"],

@@ -59,7 +59,7 @@ test("--list and --json", async (t) => {
   const { out } = await nexadist(t, at, ["explain", "--list"]);
   assert.ok(out.includes("NCCL_WATCHDOG_TIMEOUT") && out.includes("HOST_KEY_CHANGED") && !/undefined/.test(out));
   const json = JSON.parse((await nexadist(t, at, ["--json", "explain", "--list"])).out) as { findings: object[]; errors: object[] };
-  assert.equal(json.findings.length, 92);
+  assert.equal(json.findings.length, 93);
   assert.ok(json.errors.length > 50);
   assert.equal((await nexadist(t, at, ["explain"])).code, 2);
   assert.equal((await nexadist(t, at, ["explain", at.home])).code, 2, "a directory is no text");

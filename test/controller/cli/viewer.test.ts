@@ -168,21 +168,6 @@ test("a lost controller in mid-watch is found again and nothing is told twice", 
   assert.match(said.err, /log lines of the last \d+ s may be missing here: nexadist logs train_20260102_030405 --since \d+s/);
 });
 
-test("a controller that came back without its disk: the run goes on, and how to lead it is said", async (t) => {
-  const at = place(t);
-  at.write("cluster.yaml", FILE);
-  let watches = 0;
-  const live = watching("running", (asked) => asked.socket.destroy());
-  const fake = await fakeController(t, (asked) => {
-    if (asked.request.ask === "watch" && ++watches > 1) asked.problem({ code: "NO_RUN", message: `there is no run ${RUN}`, hint: "nexadist runs", exit: 2 });
-    else live(asked);
-  });
-  const said = await nexadist(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
-  assert.equal(said.code, 7, said.err);
-  assert.match(said.err, /training goes on on its hosts\n.*nexadist takeover train_20260102_030405 -c FILE/);
-  assert.doesNotMatch(said.err, /there is no run/);
-});
-
 test("a controller of another protocol: exit 6 with the cure; a taken name: exit 2", async (t) => {
   const at = place(t);
   at.write("cluster.yaml", FILE);
