@@ -11,6 +11,7 @@ import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { onHosts, withHost } from "./reach-host.ts";
+import { stopRunsOn } from "./stop-runs-on.ts";
 import { hostsJson, tellMissing } from "./tell-missing.ts";
 
 const removedSchema = z.object({
@@ -28,6 +29,7 @@ export const agentUninstall: Run = async (context, [file], options) => {
   if (options.dryRun === true) return tellPlans(context, hosts, options, wishes);
   if ((wishes.purge || wishes.force) && !context.yes)
     await confirm(context, wishes.purge ? "delete what jobs wrote in their run directories" : "end runs that are alive", hosts.length);
+  if (wishes.force) await stopRunsOn(context, hosts);
   const found = await onHosts(
     hosts,
     (host) =>

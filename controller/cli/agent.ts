@@ -6,6 +6,7 @@ import { readManifest } from "../assets.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
 import { type FoundAgent, findAgents } from "./agent-look.ts";
 import type { Run } from "./commands.ts";
+import type { Context } from "./context.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { onHosts, withHost } from "./reach-host.ts";
 import { hostsJson, tellMissing } from "./tell-missing.ts";
@@ -27,7 +28,11 @@ export const agentStatus: Run = async (context, [file], options) => {
     const rows = found.flatMap((each) => {
       if (!each.ok) return [[each.host.name, "not reached", "", "", ""]];
       if (each.value.agents.length === 0) return [[each.host.name, "none", "", "", ""]];
-      return each.value.agents.map((a) => [each.host.name, a.running ? "running" : "ended", `${a.pid}`, buildWords(a.bundle, agentBundle.hash), runWords(a)]);
+      return each.value.agents.map((a) =>
+        a.isLost
+          ? [each.host.name, "lost", `${a.pid}`, "its directories are gone", `nexadist agent uninstall --host ${each.host.name}`]
+          : [each.host.name, a.running ? "running" : "ended", `${a.pid}`, buildWords(a.bundle, agentBundle.hash), runWords(a)],
+      );
     });
     for (const line of formatTable([["HOST", "AGENT", "PID", "BUILD", "RUNS"], ...rows.map((row) => row.map(sanitiseWord))])) context.print(line);
   }
@@ -37,30 +42,45 @@ export const agentStatus: Run = async (context, [file], options) => {
 export const agentUpgrade: Run = async (context, [file], options) => {
   const { hosts } = loadHosts(context, file, options);
   if (options.dryRun === true) return planUpgrade(context, hosts, options);
+  const { agentBundle } = await readManifest();
   const found = await onHosts(
     hosts,
     (host) =>
       withHost(host, context, options, async (transport) => {
-        const agent = await bringUpAgent(transport, host, await lookAt(transport, host), (text) =>
-          context.say(`${sanitiseWord(host.name)}: ${sanitiseWord(text)}`),
-        );
-        return { pid: agent.pid, bundle: agent.bundle };
+        const current = (await findAgents(transport, host)).find((agent) => agent.running && agent.bundle === agentBundle.hash);
+        if (current !== undefined) return { pid: current.pid, bundle: current.bundle, isCurrent: true };
+        const { pid, bundle } = await bringUpAgent(transport, host, await lookAt(transport, host), sayOnce(context, host.name));
+        return { pid, bundle, isCurrent: false };
       }),
     {
       onEach: (each) =>
         each.ok &&
         !context.json &&
-        context.print(`${sanitiseWord(each.host.name)}: agent of this build runs (pid ${each.value.pid}); training was not touched`),
+        context.print(
+          each.value.isCurrent
+            ? `${sanitiseWord(each.host.name)}: is current (pid ${each.value.pid})`
+            : `${sanitiseWord(each.host.name)}: agent of this build runs (pid ${each.value.pid}); training was not touched`,
+        ),
     },
   );
   if (context.json) context.printJson(hostsJson(found));
   return tellMissing(context, found);
 };
 
+/** Each kind of step once: bytes that count up are no news in a log. */
+function sayOnce(context: Context, host: string): (text: string) => void {
+  const said = new Set<string>();
+  return (text) => {
+    const kind = text.replace(/[\d.]+/g, "#");
+    if (!said.has(kind)) context.say(`${sanitiseWord(host)}: ${sanitiseWord(text.replace(/, [\d.]+ of /, ", "))}`);
+    said.add(kind);
+  };
+}
+
 const planUpgrade = async (context: Parameters<Run>[0], hosts: ReturnType<typeof loadHosts>["hosts"], options: Parameters<Run>[2]): Promise<number> => {
   const { agentBundle } = await readManifest();
   const would = (agents: readonly FoundAgent[]): string => {
-    const running = agents.find((agent) => agent.running);
+    const running = agents.find((agent) => agent.running && !agent.isLost);
     if (running === undefined) return "would start an agent of this build";
     if (running.bundle === agentBundle.hash) return `would change nothing: agent ${running.pid} is of this build`;
     return `would replace agent ${running.pid} (${buildWords(running.bundle, agentBundle.hash)}) by one of this build; training goes on`;

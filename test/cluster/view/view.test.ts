@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { REPLACED } from "../../../cluster/protocol.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import { isOver } from "../../../cluster/run/state.ts";
@@ -80,6 +81,8 @@ test("events in words are one line each and inert", () => {
   const state = replay(lifeOf(SPEC, "running"));
   const event: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: "gone\n\x1b[2J" };
   assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); not known whether training goes on there"]);
+  const replaced: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: REPLACED };
+  assert.deepEqual(describeEvent(state, reduce(state, replaced), replaced), ["gpu-a: its agent is being replaced; training goes on"]);
   const failed = replay(lifeOf(SPEC, "failed"));
   assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");

@@ -6,7 +6,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startTicks } from "../../../agent/process-start.ts";
-import { nexadist, type Place, place, type Said } from "../../support/cli.ts";
+import { openClient } from "../../../controller/cli/client.ts";
+import { nexadist, type Place, place, type Said, start } from "../../support/cli.ts";
 
 type Status = {
   schema: number;
@@ -52,6 +53,9 @@ test("looked at, brought up, looked at again, and taken off both at once: a dry 
       assert.deepEqual([agent.running, agent.bundle, agent.runs], [true, up.build, []]);
       assert.notEqual(startTicks(agent.pid), null);
     }
+    const again = await ask("upgrade");
+    assert.match(again.out, new RegExp(`^${names[0]}: is current \\(pid ${agents[0]?.pid}\\)$`, "m"));
+    assert.equal(again.err, "");
     assert.match((await ask("upgrade", "--dry-run")).out, new RegExp(`^${names[0]}: would change nothing: agent ${agents[0]?.pid} is of this build$`, "m"));
 
     // What a run of each left: a file of the user's, which stays, in a directory that would keep the shared part from going.
@@ -90,7 +94,8 @@ test("looked at, brought up, looked at again, and taken off both at once: a dry 
 
 test("one entry's agent goes, its neighbour's stays", (t) =>
   withEntries(t, async (_at, names, ask) => {
-    assert.equal((await ask("upgrade")).code, 0);
+    const up = await ask("upgrade");
+    assert.equal(up.code, 0, up.err);
     const gone = await ask("uninstall", "--host", names[0] ?? "");
     assert.match(gone.out, /its home also holds the agents of 1 other host/);
     const { hosts } = JSON.parse((await ask("status", "--json")).out) as Status;
@@ -98,4 +103,30 @@ test("one entry's agent goes, its neighbour's stays", (t) =>
       hosts.map((each) => each.agents.map((agent) => agent.running)),
       [[], [true]],
     );
+  }));
+
+test("taken off by force under a run of one's own: the run is stopped first, so nothing brings an agent back", (t) =>
+  withEntries(t, async (at, names, ask) => {
+    at.write("wait.py", "import time\nprint('begun', flush=True)\ntime.sleep(600)\n");
+    const begun = start(t, at, ["up", "cluster.yaml", "--set", "launcher=direct", "--", "wait.py"]);
+    try {
+      await begun.says(/r0.*begun/);
+      const gone = await ask("uninstall", "--force", "-y");
+      assert.equal(gone.code, 0, gone.err);
+      assert.match(gone.err, /^stopping \S+, which trains there$/m);
+      for (const name of names) assert.match(gone.out, new RegExp(`^${name}: nothing of nexadist is left \\(1 agent ended\\)$`, "m"));
+      const { out } = await begun.done;
+      assert.match(out, /stopped/);
+      assert.doesNotMatch(out, /attempt 2/);
+      const { hosts } = JSON.parse((await ask("status", "--json")).out) as Status;
+      assert.deepEqual(
+        hosts.map((each) => each.agents),
+        [[], []],
+      );
+    } finally {
+      const client = await openClient(join(at.dir, "state/controller.sock"));
+      await client.ask({ ask: "quit" });
+      await client.ask({ ask: "watch", run: "-", from: 0, logs: false }).catch(() => undefined); // until it has left
+      client.close();
+    }
   }));
