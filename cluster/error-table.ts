@@ -52,6 +52,7 @@ export const ERRORS = {
   CONTROLLER_ELSEWHERE: entry(EXIT.controllerLost, "a controller of yours on {there}, or in another network namespace there, uses the same state directory ({path}); its last sign of life was {ago} s ago", (d) => `work there; if it is dead, try again in ${d.left ?? 60} s; or set NEXADIST_STATE_DIR to a directory of this machine`),
   NO_LINK: entry(EXIT.unreachable, "the controller holds no link to {host}", "nexadist hosts"),
   CODE_ROOT: entry(EXIT.config, "the code directory {root} cannot be read or is no directory", "set workdir in the cluster file, or run nexadist where the code is"),
+  CODE_TOO_WIDE: entry(EXIT.config, "all of {root} would travel to the hosts as the code", "cd into the project's directory, or --set defaults.workdir=DIR, or --no-sync"),
   CODE_TOO_LARGE: entry(EXIT.config, "the code in {root} is too large to send: {what}; largest: {largest}", "list it in .nexaignore; put data on the hosts and name it under paths.shared; or use --no-sync where the hosts share a file system"),
   CODE_EXCLUDED: entry(EXIT.config, "{path} would not reach the hosts: {why}", "change that rule, or start in another directory: this one is {root}"),
   CODE_CHANGED: entry(EXIT.config, "{path} changed while it was being sent", "run the same command again"),

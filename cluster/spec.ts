@@ -101,8 +101,11 @@ export type RunSpec = {
   readonly logs: { readonly quotaBytes: number };
   readonly paths: { readonly scratch?: string; readonly durable?: string; readonly shared?: string; readonly checkpoints?: string };
   readonly tags: readonly string[];
-  /** snapshot: the directory `root` on the controller's machine travels; in-place: ranks run in `dir` on every host (--no-sync); none: nothing to ship. */
-  readonly code: { readonly kind: "snapshot"; readonly root: string } | { readonly kind: "in-place"; readonly dir: string } | { readonly kind: "none" };
+  /** snapshot: the directory `root` on the controller's machine travels, without the files `keepOut` (absolute); in-place: ranks run in `dir` on every host (--no-sync); none: nothing to ship. */
+  readonly code:
+    | { readonly kind: "snapshot"; readonly root: string; readonly keepOut?: readonly string[] }
+    | { readonly kind: "in-place"; readonly dir: string }
+    | { readonly kind: "none" };
 };
 
 /** scope ("*" or host name) → variable → value. Never journaled, never in an argv. */

@@ -11,6 +11,7 @@ import { layer } from "./layers.ts";
 import { loadClusterFile, loadUserFile, type SourceFile } from "./load.ts";
 import { type Located, type Positions, problemIn } from "./located.ts";
 import { checkCluster } from "./parse.ts";
+import { privateFiles } from "./private-files.ts";
 import type { ConfigProblem } from "./problem.ts";
 import { detectionOf, restartOf } from "./recovery.ts";
 import { parseEndpoint, parsePorts } from "./rendezvous.ts";
@@ -118,6 +119,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
   const name = file.name ?? defaultName(source.path);
   const ports = file.rdzv_ports === undefined ? null : parsePorts(file.rdzv_ports);
   const secrets: SecretValues = { ...(Object.keys(global.secret).length > 0 ? { "*": global.secret } : {}), ...hosts.secrets };
+  const kept = privateFiles(file);
   const { connect = "30s", start = "10m", stop_grace = "30s", run = "none" } = file.timeouts ?? {};
   const spec: RunSpec = {
     schema: 1,
@@ -148,7 +150,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),
     tags: file.tags ?? [],
-    code: job.code,
+    code: job.code.kind === "snapshot" && kept.length > 0 ? { ...job.code, keepOut: kept } : job.code,
   };
   const restart = { ...DEFAULTS.restart, max: spec.restart.max };
   const timeouts = { ...DEFAULTS.timeouts, lost: `${spec.timeouts.lostMs / 1000}s` };

@@ -111,7 +111,10 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "controller-woke":
       return [`the controller stood still for ${Math.round(event.sleptMs / 1000)} s (a sleeping machine?); nothing was decided meanwhile`];
     case "code-taken":
-      return event.notes.map((note) => `code: ${note}`);
+      return [
+        `code: ${event.files} files, ${(event.bytes / 1e6).toFixed(1)} MB${state.spec.code.kind === "snapshot" ? ` of ${state.spec.code.root}` : ""}`,
+        ...event.notes.map((note) => `code: ${note}`),
+      ];
     case "timer":
       return event.key === "drain" && state.logsIncomplete.length > 0 ? [`the last log lines of ${state.logsIncomplete.join(", ")} may be missing`] : [];
     default:

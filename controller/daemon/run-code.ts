@@ -5,13 +5,15 @@ import { fail } from "../../cluster/errors.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
-import { cacheDir } from "../paths.ts";
+import { cacheDir, stateDir } from "../paths.ts";
 import { type Snapshot, takeSnapshot } from "../sync/snapshot.ts";
 
 export function snapshotOf(spec: RunSpec): Promise<Snapshot | null> {
   if (spec.code.kind !== "snapshot") return Promise.resolve(null);
   const mustHold = spec.job.kind === "script" ? [spec.job.script] : [];
-  return takeSnapshot(spec.code.root, { cacheFile: join(cacheDir(), "hashes.json"), mustHold });
+  const ours = [stateDir(), cacheDir()].map((path) => ({ path, why: "it is nexadist's own" }));
+  const named = (spec.code.keepOut ?? []).map((path) => ({ path, why: "the cluster file names it as secret" }));
+  return takeSnapshot(spec.code.root, { cacheFile: join(cacheDir(), "hashes.json"), mustHold, keptOut: [...ours, ...named] });
 }
 
 export const codeTaken = (snapshot: Snapshot, at: number): RunEvent => ({

@@ -9,8 +9,9 @@ import type { SnapshotEntry } from "../../cluster/protocol.ts";
 import { sortEntries, treeText } from "../../cluster/tree.ts";
 import { gitRuleFor, listByGit } from "./git-list.ts";
 import { type FileMark, type HashCache, openHashCache } from "./hash-cache.ts";
+import { type KeptOut, keepOut, refuseWide } from "./keep-out.ts";
 import { linkProblem } from "./links.ts";
-import { readRules, ruleFor } from "./rules.ts";
+import { IGNORE_FILE, readRules, ruleFor } from "./rules.ts";
 import { USUAL_EXCLUDES, walk } from "./walk.ts";
 
 const MIB = 1024 * 1024;
@@ -33,21 +34,26 @@ export type SnapshotOptions = {
   readonly cacheFile?: string | null;
   /** Paths relative to root that must be in it: the job's script. */
   readonly mustHold?: readonly string[];
+  /** Files and directories that never travel (absolute). */
+  readonly keptOut?: readonly KeptOut[];
   readonly nowMs?: number;
 };
 
-/** Errors: CODE_ROOT, CODE_TOO_LARGE, CODE_EXCLUDED. */
+/** Errors: CODE_ROOT, CODE_TOO_WIDE, CODE_TOO_LARGE, CODE_EXCLUDED. */
 export async function takeSnapshot(root: string, options: SnapshotOptions = {}): Promise<Snapshot> {
   const limits = options.limits ?? LIMITS;
   const realRoot = await realpath(root).catch((cause: unknown) => {
     throw fail("CODE_ROOT", { root }, cause);
   });
   if (!(await lstat(realRoot)).isDirectory()) throw fail("CODE_ROOT", { root });
+  await refuseWide(realRoot);
   const tracked = await listByGit(realRoot);
   const rules = await readRules(realRoot, tracked === null ? USUAL_EXCLUDES : []);
-  const listed = (tracked ?? (await walk(realRoot, rules, limits.files))).filter((path) => ruleFor(rules, path) === null);
-  if (listed.length > limits.files) throw fail("CODE_TOO_LARGE", { root, what: `${listed.length} files, more than ${limits.files}`, largest: crowded(listed) });
   const notes: string[] = [];
+  const ruled = (tracked ?? (await walk(realRoot, rules, limits.files))).filter((path) => ruleFor(rules, path) === null);
+  const listed = await keepOut(realRoot, ruled, options.keptOut ?? [], notes);
+  if (listed.length > limits.files) throw fail("CODE_TOO_LARGE", { root, what: `${listed.length} files, more than ${limits.files}`, largest: crowded(listed) });
+  for (const path of listed) if (path.endsWith(`/${IGNORE_FILE}`)) notes.push(`${path} is not read: put its lines into ${IGNORE_FILE} of ${realRoot}`);
   const files = await look(realRoot, listed, notes);
   refuseLarge(root, files, limits);
   const cache = await openHashCache(options.cacheFile ?? null, realRoot, options.nowMs ?? Date.now());

@@ -191,3 +191,33 @@ test("the tree's name depends on its content alone", () => {
     }),
   );
 });
+
+test("keys, files named as secret and a directory of ours never travel, and each is named; a home is refused", async (t) => {
+  const root = await directory(t);
+  await put(root, { "a.py": "a", ".ssh/id": "k", "sub/.netrc": "k", "run.env": "TOKEN=x", "st/journal": "j", "sub/.nexaignore": "*" });
+  const keptOut = [
+    { path: join(root, "run.env"), why: "the cluster file names it as secret" },
+    { path: join(root, "st"), why: "it is nexadist's own" },
+  ];
+  const taken = await takeSnapshot(root, { keptOut });
+  assert.deepEqual(paths(taken), ["a.py", "sub/.nexaignore"]);
+  for (const said of [
+    ".ssh is left out: it holds keys",
+    "sub/.netrc is left out",
+    "run.env is left out: the cluster file",
+    "st is left out",
+    "sub/.nexaignore is not read",
+  ])
+    assert.ok(
+      taken.notes.some((note) => note.startsWith(said)),
+      said,
+    );
+  const home = process.env.HOME;
+  process.env.HOME = root;
+  t.after(() => {
+    if (home === undefined) delete process.env.HOME;
+    else process.env.HOME = home;
+  });
+  await assert.rejects(takeSnapshot(root), withCode("CODE_TOO_WIDE"));
+  await assert.rejects(takeSnapshot("/"), withCode("CODE_TOO_WIDE"));
+});
