@@ -15,13 +15,16 @@ import { unseenSince, whyUnseen } from "./unseen.ts";
 /** Shorter silences are no news. */
 const QUIET_MS = 10_000;
 
-/** `wroteAt`: when a rank was last heard to write; null: not known. */
-export function statusLines(state: RunState, now: number, wroteAt: number | null = null): readonly string[] {
+/** What the state does not hold. `wroteAt`: when a rank was last heard to write; null: not known. `notes`: of how the attempt began. */
+export type Besides = { readonly wroteAt?: number | null; readonly notes?: readonly string[] };
+
+export function statusLines(state: RunState, now: number, { wroteAt = null, notes = [] }: Besides = {}): readonly string[] {
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...standingLines(state, now),
+    ...(isOver(state) || state.phase === "recovering" ? [] : notes.map((note) => sanitiseWord(note))),
     ...(state.phase === "running" && wroteAt !== null && now - wroteAt > QUIET_MS ? [`ranks last wrote ${formatDuration(now - wroteAt)} ago`] : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),

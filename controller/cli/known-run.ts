@@ -31,7 +31,15 @@ export async function findRun(client: Client, context: Context, wanted: unknown)
 export const findRunToStop = async (client: Client, context: Context, wanted: unknown): Promise<RunSummary> =>
   pickToStop(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, named(context));
 
-/** `events`: how many the journal holds; watching goes on from there. `wroteAt`: when its ranks last wrote, as far as the controller heard. */
-export type KnownRun = { readonly state: RunState; readonly events: number; readonly dir: string; readonly wroteAt: number | null };
+export type KnownRun = {
+  readonly state: RunState;
+  /** How many the journal holds; watching goes on from there. */
+  readonly events: number;
+  readonly dir: string;
+  /** When its ranks last wrote, as far as the controller heard; null: not known. */
+  readonly wroteAt: number | null;
+  /** What the last attempt began with: what is done again, what could not be had. */
+  readonly notes: readonly string[];
+};
 
 export const readRun = async (client: Client, run: string): Promise<KnownRun> => (await client.ask({ ask: "run", run })) as KnownRun;

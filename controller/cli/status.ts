@@ -10,9 +10,11 @@ import { findRun, readRun } from "./known-run.ts";
 export const status: Run = async (context, [wanted], options) => {
   const client = await findController(context, options);
   const { run } = await findRun(client, context, wanted);
-  const { state, dir, wroteAt } = await readRun(client, run);
-  if (context.json) context.printJson({ run, dir, state, wroteAt });
-  else for (const line of [...statusLines(state, Date.now(), wroteAt), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)]) context.print(line);
+  const { state, dir, wroteAt, notes } = await readRun(client, run);
+  if (context.json) context.printJson({ run, dir, state, wroteAt, notes });
+  else
+    for (const line of [...statusLines(state, Date.now(), { wroteAt, notes }), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)])
+      context.print(line);
   return 0;
 };
 

@@ -84,7 +84,9 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return runs.summaries(request.all);
     case "run": {
       const { state, lines } = runs.find(request.run);
-      return { state, events: lines.length, dir: runDir(request.run), wroteAt: runs.live.get(request.run)?.wroteAt() ?? null };
+      const begun = lines.findLast(({ event }) => event.type === "attempt-begun")?.event;
+      const notes = begun?.type === "attempt-begun" ? (begun.notes ?? []) : [];
+      return { state, events: lines.length, dir: runDir(request.run), wroteAt: runs.live.get(request.run)?.wroteAt() ?? null, notes };
     }
     case "up":
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };

@@ -81,6 +81,12 @@ test("on disks of their own, after the death of a rank and then of a host", { sk
       (third.notes ?? []).join("\n"),
       /cannot be had: .*100\.66\.164\.19 cannot be asked[\s\S]*brought to 100\.66\.164\.20[\s\S]*\d+ steps were saved and cannot be had/,
     );
+    assert.match(
+      (third.notes ?? []).join("\n"),
+      new RegExp(
+        `rank \\d had come to step \\d+ \\(its log\\); it goes on from step ${step}: \\d+ steps? (is|are) done again\na newer checkpoint .* may be on ${B}, `,
+      ),
+    );
     await beginsAt(seat, run, 3, [A, C], step);
     await seat.cli(["stop", run]);
     await lab.host("gpu-b").boot();

@@ -111,9 +111,12 @@ test("status: ages are of now; a run that is over says what is owed, never what 
     lines.join("\n"),
   );
 
-  const quiet = (wroteAt: number | null): string | undefined => statusLines(replay(running), at + 50_000, wroteAt).find((line) => /last wrote/.test(line));
+  const quiet = (wroteAt: number | null): string | undefined => statusLines(replay(running), at + 50_000, { wroteAt }).find((line) => /last wrote/.test(line));
   assert.equal(quiet(at), "ranks last wrote 50 s ago");
   for (const wroteAt of [null, at + 41_000]) assert.equal(quiet(wroteAt), undefined);
+  const notes = ["5 steps are done again"];
+  assert.ok(statusLines(replay(running), at, { notes }).includes("5 steps are done again"));
+  assert.ok(!statusLines(replay(lifeOf(SPEC, "succeeded")), at, { notes }).includes("5 steps are done again"));
 
   const stop: RunEvent = { at, type: "stop-requested", by: "t", why: "", graceMs: 0 };
   const rest = lifeOf(SPEC, "succeeded").slice(running.length);
