@@ -33,6 +33,8 @@ test("a cable that is out when the stop comes: unseen, unknown, exit 4; plugged 
   const status = await seat.cli(["status", run]);
   assert.match(status.out, /r1 +\S+ +\d+ +unknown/, status.out);
   assert.match(status.out, /owing .*owes a stop: could not be asked/);
+  assert.match(stopped.out, new RegExp(`==> ${run} stopped after .*, owing: ${B} could not be asked`));
+  assert.match((await seat.cli(["ps"])).out, new RegExp(`${run} .* stopped, owes .*owing: ${B} could not be asked`));
 
   await lab.host("gpu-b").link("up");
   const paid = await seat.wait(run, "the receipt of gpu-b", (_, state) => (state.hosts[B]?.receipt === "unknown" ? null : state));
@@ -43,6 +45,7 @@ test("a cable that is out when the stop comes: unseen, unknown, exit 4; plugged 
   await seat.wait(run, "gpu-b to forget it", (_, state) => state.hosts[B]?.stage === "forgot");
   const again = await seat.cli(["stop", run]);
   assert.equal(again.code, 0, again.out + again.err);
+  assert.doesNotMatch((await seat.cli(["ps"])).out, new RegExp(run), "it is over and owes nothing");
 });
 
 test("the debt outlives the controller", { skip: needsRoot }, async (t) => {
