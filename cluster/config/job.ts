@@ -2,6 +2,7 @@
 
 import { quoteAll } from "../launch/quote.ts";
 import type { Job, Launcher, RunSpec } from "../spec.ts";
+import { accelerateProblems } from "./accelerate-keys.ts";
 import { jobFromArgv } from "./command-line.ts";
 import { inside, isAbsolute, resolvePath } from "./controller-paths.ts";
 import type { Files } from "./files.ts";
@@ -117,6 +118,9 @@ export function readAccelerateConfig(file: ClusterFile, at: Positions, files: Fi
   const read = readYaml({ name: path, text: text.text }, { free: true });
   if (!read.ok) return { config: null, problems: read.problems };
   const { value } = read.located;
-  if (typeof value === "object" && value !== null && !Array.isArray(value)) return { config: value as Readonly<Record<string, unknown>>, problems: [] };
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    const problems = accelerateProblems(read.located);
+    return { config: problems.length > 0 ? null : (value as Readonly<Record<string, unknown>>), problems };
+  }
   return { config: null, problems: [problemIn(read.located.at, [], "an accelerate configuration is a map of keys")] };
 }

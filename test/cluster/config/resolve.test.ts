@@ -249,5 +249,9 @@ test("accelerate's own file is read with its types, and its errors are in it", (
   assert.deepEqual(spec.accelerateConfig, { distributed_type: "FSDP", use_cpu: false, fsdp_config: { fsdp_version: 2 } });
   assert.equal(spec.launcher, "accelerate");
   assert.match(refused(file, { disk: { "/proj/conf/fsdp.yaml": "a: 1\na: 2\n" } }), /^\/proj\/conf\/fsdp\.yaml:2:1: this key is here twice/);
+  const wrong = (text: string): string => refused(file, { disk: { "/proj/conf/fsdp.yaml": text } });
+  assert.match(wrong("use_cpu: false\nfsdp_confg: {}\n"), /fsdp\.yaml:2:1: fsdp_confg: no key of an accelerate configuration/);
+  assert.match(wrong("cluster: [a]\n"), /fsdp\.yaml:1:1: cluster: [\s\S]*looks like a cluster file of nexadist/);
+  assert.equal(wrong("distributed_type: NO\nfp16: true\nipex_config: {}\n"), "");
   assert.match(refused(file), /^conf\/c\.yaml:5:26: job\.accelerate_config: cannot read/);
 });
