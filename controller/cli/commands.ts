@@ -52,7 +52,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       set,
       host,
       exclude,
-      ["--no-sync", "send no code: the hosts share a file system"],
+      ["--no-sync", "send no code: the hosts share a file system; only the script is compared, not what it imports"],
       accept,
     ],
     examples: [

@@ -27,6 +27,8 @@ export const up: Run = async (context, [file], options) => {
     spec.hosts.map((host) => host.name),
   );
   if (words !== null) context.say(words);
+  if (spec.code.kind === "in-place" && spec.job.kind === "script")
+    context.say(`no code is sent: only ${sanitiseWord(spec.job.script)} is compared between the hosts, what it imports is not`);
   const seating = spec.seat === null ? null : await import("./up-on-seat.ts"); // loaded only where there is one
   const seated = (await seating?.takeSeat(context, options, spec)) ?? null;
   const client = await findOrStartDaemon();

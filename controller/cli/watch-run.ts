@@ -3,6 +3,7 @@
 import { userInfo } from "node:os";
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver, type RunState } from "../../cluster/run/state.ts";
+import { liveLines } from "../../cluster/view/summary.ts";
 import type { Item } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -78,6 +79,12 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     stop(null);
   };
   const caught = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  /** Whoever read our lines is gone (`| head`): the process is about to end, the run goes on. */
+  const onUnread = (error: NodeJS.ErrnoException): void => {
+    const state = printer.state();
+    if (error.code === "EPIPE" && state !== null && !isOver(state)) for (const line of liveLines(run, state.phase)) context.say(line);
+  };
+  process.stdout.prependListener("error", onUnread);
   for (const signal of caught) process.on(signal, onSignal);
   try {
     let lost = 0;
@@ -123,6 +130,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
   } finally {
     screen.live([]);
     for (const signal of caught) process.off(signal, onSignal);
+    process.stdout.off("error", onUnread);
     client.close();
   }
 }
