@@ -32,7 +32,9 @@ export const HOST_COMMAND = [
   `$p -I -S -c "import sys;sys.version_info<(3,9) and sys.exit(${NO_PYTHON});import base64;`,
   'exec(compile(base64.b64decode(sys.stdin.buffer.readline()),chr(104),chr(101)+chr(120)+chr(101)+chr(99)))"; ',
   // A wrapper that finds no Python of its own (pyenv without a version: 1, 127) has not touched stdin: the next one may do.
-  `r=$?; case $r in ${NO_PYTHON}) ;; 1|126|127) e=$r ;; *) exit $r ;; esac; done; exit \${e:-${NO_PYTHON}}'`,
+  `r=$?; case $r in ${NO_PYTHON}) ;; 1|126|127) e=$r ;; *) exit $r ;; esac; done; `,
+  // sshd loses the status of a program that ends while more is written to it than a pipe holds: all is taken first.
+  `cat >/dev/null; exit \${e:-${NO_PYTHON}}'`,
 ].join("");
 
 /** Python text that makes a module of each part, then runs the last as the program. */
