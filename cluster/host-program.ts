@@ -19,6 +19,20 @@ export const HOST_PARTS = [
 ] as const;
 export type HostPart = (typeof HOST_PARTS)[number];
 
+/** The program that `diag` runs on a host, made in the same way. */
+export const PROBE_PARTS = [
+  "host_wire",
+  "host_net",
+  "host_session",
+  "host_facts",
+  "probe_disk",
+  "probe_python",
+  "probe_calls",
+  "probe_jobs",
+  "probe_sections",
+  "probe",
+] as const;
+
 /** Exit status of HOST_COMMAND when no Python of 3.9 or newer is there. */
 export const NO_PYTHON = 97;
 
@@ -38,8 +52,8 @@ export const HOST_COMMAND = [
 ].join("");
 
 /** Python text that makes a module of each part, then runs the last as the program. */
-export function hostProgram(sources: Readonly<Record<HostPart, string>>): string {
-  const parts = JSON.stringify(HOST_PARTS.map((name) => [name, sources[name]]));
+export function hostProgram(sources: Readonly<Record<string, string>>, names: readonly string[] = HOST_PARTS): string {
+  const parts = JSON.stringify(names.map((name) => [name, sources[name]]));
   // JSON without non-ASCII characters is a Python literal, surrogate pairs aside; those cannot be in our sources (a test looks).
   const literal = JSON.stringify(parts).replace(/[\u007f-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
   return [

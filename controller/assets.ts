@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { basename, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail } from "../cluster/errors.ts";
-import { HOST_PARTS, type HostPart, hostProgram } from "../cluster/host-program.ts";
+import { HOST_PARTS, hostProgram } from "../cluster/host-program.ts";
 
 const here = dirname(fileURLToPath(import.meta.url));
 
@@ -41,14 +41,18 @@ async function pathOf(name: string): Promise<string> {
   return join(distDir, found.path);
 }
 
-let helper: Promise<string> | undefined;
+const programs = new Map<string, Promise<string>>();
 
-/** The text of python/host.py, which runs on hosts without being installed there. */
-export function readHelperProgram(): Promise<string> {
-  helper ??= Promise.all(HOST_PARTS.map(async (name) => [name, await readFile(await pathOf(`${name}.py`), "utf8")] as const)).then((parts) =>
-    hostProgram(Object.fromEntries(parts) as Record<HostPart, string>),
+/** The text of a program that runs on hosts without being installed there: python/host.py, or another of the parts named. */
+export function readHostProgram(parts: readonly string[] = HOST_PARTS): Promise<string> {
+  const key = parts.join();
+  const known = programs.get(key);
+  if (known !== undefined) return known;
+  const program = Promise.all(parts.map(async (name) => [name, await readFile(await pathOf(`${name}.py`), "utf8")] as const)).then((sources) =>
+    hostProgram(Object.fromEntries(sources), parts),
   );
-  return helper;
+  programs.set(key, program);
+  return program;
 }
 
 /** Path of the Node that the npm package for `arch` holds on this machine, or null. */

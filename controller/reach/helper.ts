@@ -3,8 +3,8 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { fail } from "../../cluster/errors.ts";
-import { HOST_COMMAND, NO_PYTHON } from "../../cluster/host-program.ts";
-import { readHelperProgram } from "../assets.ts";
+import { HOST_COMMAND, HOST_PARTS, NO_PYTHON } from "../../cluster/host-program.ts";
+import { readHostProgram } from "../assets.ts";
 import type { RemoteProcess, Transport } from "./transport.ts";
 
 /** A payload of which this long nothing was taken may have met a dead link; then it is asked whether it is, in less time than a keeper waits for progress. */
@@ -62,14 +62,21 @@ export async function callHelper(
 }
 
 /** The helper becomes a pipe to the unix socket at `path`: for hosts whose sshd forwards no sockets. */
-export async function proxyThroughHelper(transport: Transport, host: string, path: string): Promise<RemoteProcess> {
-  const { child, nonce } = await startHelper(transport, { op: "proxy", socket: path });
+export const proxyThroughHelper = async (transport: Transport, host: string, path: string): Promise<RemoteProcess> =>
+  (await openOnHost(transport, host, { op: "proxy", socket: path })).child;
+
+/** `noise`: what rc files printed before it. */
+export type Opened = { readonly child: RemoteProcess; readonly noise: string };
+
+/** A program that answers and then talks on: what follows its first answer is on stdout. The caller bounds it in time and ends it. */
+export async function openOnHost(transport: Transport, host: string, request: HelperRequest, parts: readonly string[] = HOST_PARTS): Promise<Opened> {
+  const { child, nonce } = await startHelper(transport, request, parts);
   try {
     const found = await readAnswer(child, nonce);
     if (found.json === null) throw silence(host, found.noise, 0, await child.exit);
     unwrap(host, found.json);
     if (found.rest.length > 0) child.stdout.unshift(found.rest);
-    return child;
+    return { child, noise: found.noise };
   } catch (error) {
     child.kill();
     throw error;
@@ -90,8 +97,8 @@ function withinTime(starting: Promise<Started>, ms: number, late: () => Error): 
 
 type Started = { readonly child: RemoteProcess; readonly nonce: string };
 
-async function startHelper(transport: Transport, request: HelperRequest): Promise<Started> {
-  const program = Buffer.from(await readHelperProgram()).toString("base64");
+async function startHelper(transport: Transport, request: HelperRequest, parts: readonly string[] = HOST_PARTS): Promise<Started> {
+  const program = Buffer.from(await readHostProgram(parts)).toString("base64");
   const nonce = randomBytes(12).toString("hex");
   const child = await transport.exec(HOST_COMMAND);
   child.stdin.on("error", () => undefined); // its end is told by `exit`

@@ -1,0 +1,52 @@
+"""What a look at a host asks: name, then program or files, one line each. Judges of cluster/diag/checks find the answers by these names."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Ask(NamedTuple):
+    """`argv`: a program, run with LC_ALL=C. `files`: globs; the answer is a JSON object of path to text. `call`: a function of probe_calls.CALLS."""
+
+    argv: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    call: str = ""
+    # quick, full or deep: asked in that tier and those above it.
+    tier: str = "quick"
+    # s; a program that has not ended by then is ended, and given up where it cannot be.
+    seconds: float = 5.0
+    # Absent (code null, `why`) where this path is not there, instead of an error of its own.
+    needs: str | None = None
+
+
+ASKS: dict[str, Ask] = {
+    # system
+    "facts": Ask(call="facts", seconds=12.0),
+    "limits": Ask(call="limits"),
+    "cgroup": Ask(call="cgroup"),
+    "activity": Ask(call="activity"),
+    "processes": Ask(call="processes"),
+    "environment": Ask(call="environment"),
+    "login": Ask(call="login"),
+    "memory": Ask(files=("/proc/meminfo", "/proc/swaps")),
+    "load": Ask(files=("/proc/loadavg",)),
+    "os": Ask(files=("/etc/os-release", "/usr/lib/os-release")),
+    "reboot": Ask(files=("/run/reboot-required", "/run/reboot-required.pkgs", "/var/run/reboot-required", "/var/run/reboot-required.pkgs")),
+    "governor": Ask(files=("/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor", "/sys/devices/system/cpu/cpu*/cpufreq/energy_performance_preference")),
+    "numa": Ask(files=("/proc/sys/kernel/numa_balancing", "/sys/devices/system/node/online")),
+    "power": Ask(files=("/sys/class/power_supply/*/type", "/sys/class/power_supply/*/status", "/sys/class/dmi/id/chassis_type")),
+    "sleep": Ask(argv=("systemctl", "is-enabled", "sleep.target", "suspend.target")),
+    "updates": Ask(argv=("systemctl", "is-enabled", "unattended-upgrades.service")),
+    "holds": Ask(argv=("apt-mark", "showhold")),
+    "kernel_log": Ask(call="kernel_log"),
+    # time
+    "clock_state": Ask(call="clock_state"),
+    "clocksource": Ask(files=("/sys/devices/system/clocksource/clocksource0/current_clocksource",)),
+    # the job's Python and code
+    "python": Ask(call="python", seconds=12.0),
+    "code": Ask(call="code", seconds=10.0),
+}
+
+# One for each directory that a run uses, as "disk:scratch": a stale mount hangs its own answer only.
+DISK = Ask(call="disk")
+WRITE = Ask(call="write", seconds=8.0)
