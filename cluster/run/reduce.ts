@@ -5,7 +5,7 @@ import { attemptBegun, diagnosed, hangFound, hostFailed, hostLost, hostRebooted 
 import type { RunEvent } from "./events.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
-import { isOver, type RankState, type RunState } from "./state.ts";
+import { type HostState, isOver, type RankState, type RunState } from "./state.ts";
 import { countWon, isOutdone, takenOver } from "./takeover.ts";
 import { failed, isCurrent, troubled } from "./trouble.ts";
 
@@ -132,7 +132,7 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "host-rebooted":
       return hostRebooted(state, event);
     case "host-drained":
-      return patch(state, event.host, (h) => ({ stage: later(h.stage, "drained") }));
+      return patch(state, event.host, (h) => (hasArmed(h) ? { stage: later(h.stage, "drained") } : {}));
     case "host-forgot":
       return patch(state, event.host, () => ({ stage: "forgot" }));
     case "stop-requested":
@@ -210,7 +210,12 @@ function launcherExited(state: RunState, event: RunEvent & { type: "launcher-exi
   });
 }
 
+/** Since it was connected, or started again: the answer to a stop that was asked before that is about nothing that it has now. */
+const hasArmed = (h: HostState): boolean => h.mayRun || !["waiting", "connected", "prepared"].includes(h.stage);
+
 function hostEnded(state: RunState, event: RunEvent & { type: "host-ended" }): RunState {
+  const known = state.hosts[event.host];
+  if (known === undefined || !hasArmed(known)) return state;
   const next = patch(state, event.host, (h) => ({ receipt: event.receipt, mayRun: false, lost: null, stage: later(h.stage, "ended") }));
   const host = next.hosts[event.host];
   const ownRanks = Object.values(next.ranks).filter((rank) => rank.host === event.host);

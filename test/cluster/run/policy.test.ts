@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Cause } from "../../../cluster/run/cause.ts";
 import { FAULTS_MAX } from "../../../cluster/run/policy.ts";
+import { wanted } from "../../../cluster/run/wanted.ts";
 import type { Receipt } from "../../../cluster/shim-contract.ts";
 import { receipt } from "./model.ts";
 import { play, type Wish } from "./play.ts";
@@ -260,4 +261,19 @@ test("the pause doubles with each restart that got nowhere, up to 5 min, and up 
     run.again();
   }
   assert.deepEqual(pauses, [2000, 5000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]);
+});
+
+test("the answer to a stop that a host gets when it has been started again is about nothing: it is prepared, and takes part", () => {
+  const run = play({ max: 1 });
+  run.tell({ type: "host-unseen", host: "a", why: "write ECONNRESET" });
+  run.tell({ type: "rank-exited", host: "b", attempt: 1, rank: 1, code: null, signal: "SIGTERM", seenAt: 0 });
+  run.tell({ type: "host-rebooted", host: "a", attempt: 1, agent: { key: "k-again", bundle: "h", pid: 1 } });
+  run.tell({ type: "host-seen", host: "a" });
+  run.end("a");
+  run.tell({ type: "host-drained", host: "a", attempt: 1 });
+  run.endAll();
+  run.diagnose({ kind: "host-rebooted", host: "a", rank: null, exitCode: null });
+  assert.ok(wanted(run.state()).some((effect) => effect.key === "prepare:a"));
+  run.prepare("a");
+  assert.equal(run.next(), "abc");
 });

@@ -113,7 +113,7 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
   const host = "host" in effect ? world.hosts.find((h) => h.name === effect.host) : undefined;
   switch (effect.do) {
     case "link":
-      return host && link(world, c, host);
+      return host && link(world, c, host, n);
     case "prepare":
       if (host === undefined || !command(world, c, host)) return;
       host.isPrepared = true;
@@ -186,7 +186,7 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
   }
 }
 
-function link(world: World, c: Controller, host: Host): void {
+function link(world: World, c: Controller, host: Host, n: number): void {
   const known = c.state.hosts[host.name];
   if (known === undefined || known.seen) return;
   if (!isReached(host)) {
@@ -195,11 +195,16 @@ function link(world: World, c: Controller, host: Host): void {
   }
   if (!command(world, c, host, true)) return;
   const agent = { key: keyOf(host), bundle: "h", pid: 1 };
+  // A stop may be on its way when another boot's agent is met, and its answer comes after that is known.
+  const late = n % 2 === 0 ? wanted(c.state).find((effect) => effect.do === "stop" && effect.host === host.name) : undefined;
   if (c.keys.get(host.name) !== agent.key) c.read.set(host.name, 0);
   const before = known.agent?.key;
   c.keys.set(host.name, agent.key);
   if (before !== undefined && before !== agent.key) tell(world, c, { type: "host-rebooted", host: host.name, attempt: known.attempt, agent });
-  if (known.stage !== "waiting") return tell(world, c, { type: "host-seen", host: host.name });
+  if (known.stage !== "waiting") {
+    tell(world, c, { type: "host-seen", host: host.name });
+    return late && act(world, c, late, n);
+  }
   const dirs = { bundle: "/b", state: "/s", runtime: "/r" };
   tell(world, c, { type: "host-connected", host: host.name, facts: {} as HostFacts, dirs, agent, driver: "ssh2", dialled: null, why: "" });
 }
