@@ -32,7 +32,7 @@ class HeldPort(NamedTuple):
     lock_fd: int
 
 
-def _listeners(port: int) -> list[tuple[int, str]]:
+def listeners(port: int) -> list[tuple[int, str]]:
     """(uid, socket inode) of each socket that listens on the port, on any address of this network namespace."""
     found: list[tuple[int, str]] = []
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
@@ -66,9 +66,9 @@ def _user_name(uid: int) -> str:
         return f"uid {uid}"
 
 
-def _owner(port: int) -> str:
+def owner(port: int) -> str:
     """Who listens, as far as this user may know: "nc (pid 812, user ann)"."""
-    for uid, inode in _listeners(port):
+    for uid, inode in listeners(port):
         pid = _pid_of_socket(inode)
         if pid is None:
             return f"a process of user {_user_name(uid)}"
@@ -132,13 +132,13 @@ def _bind(port: int) -> list[socket.socket]:
 def _hold_one(port: int, directory: str, mark: str, wait_s: float) -> HeldPort:
     lock_fd = _lock(directory, port, mark, wait_s)
     try:
-        if _listeners(port):
-            raise PortBusy(port, f"port {port} is in use by {_owner(port)}")
+        if listeners(port):
+            raise PortBusy(port, f"port {port} is in use by {owner(port)}")
         try:
             sockets = _bind(port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise PortBusy(port, f"port {port} is in use by {_owner(port)}") from None
+                raise PortBusy(port, f"port {port} is in use by {owner(port)}") from None
             raise PortBusy(port, f"port {port} cannot be bound: {error.strerror}") from None
     except PortBusy:
         os.close(lock_fd)

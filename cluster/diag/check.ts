@@ -75,7 +75,10 @@ export type ClusterCheck = Said & {
   readonly judge: (probes: readonly HostProbe[], context: DiagContext) => readonly (Judgement & { readonly host: string })[];
 };
 
-/** One way between two hosts; what python/probe_peer.py measured from `from` to `to`. null: not measured, `why` says so. */
+/**
+ * One way between two hosts; what python/probe_peer.py measured from `from` to `to`. null: not measured, `why` says so.
+ * `from` and `to` the same: what the host said of its own ports when it was to listen on them.
+ */
 export type PairProbe = {
   readonly from: string;
   readonly to: string;
@@ -84,14 +87,18 @@ export type PairProbe = {
   readonly ports: readonly {
     readonly port: number;
     readonly kind: "rdzv" | "ephemeral";
-    readonly outcome: "open" | "refused" | "timeout" | "unreachable" | "other";
+    readonly outcome: "open" | "refused" | "timeout" | "unreachable" | "busy" | "other";
     readonly ms: number;
+    /** Who holds a busy port; what else came back. */
+    readonly detail?: string;
   }[];
   readonly latencyMs: { readonly p50: number; readonly max: number; readonly lost: number } | null;
   /** Bit/s. */
   readonly bandwidth: number | null;
   /** The largest IP packet that went through whole, bytes, beside the MTU of the interface that it left by. */
   readonly mtu: { readonly path: number; readonly interface: number } | null;
+  /** What came of writing more than a packet holds over TCP, when small messages had gone through. */
+  readonly bigWrites?: "through" | "stalled" | null;
   /** The interface that the route to the other takes. */
   readonly route: { readonly interface: string; readonly source: string } | null;
 };
