@@ -121,6 +121,10 @@ def write_gpus(lab: Lab, host: Host) -> None:
         file.write(f'#!/bin/sh\nexec {host["train"]}/bin/python -I -S /usr/local/lib/fake-nvidia-smi "$@"\n')
     os.chmod(program, 0o755)
     shutil.copy(os.path.join(lab["scripts"], "fake-nvidia-smi"), os.path.join(host["disk"], "usr-local/lib/fake-nvidia-smi"))
+    parts = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(
+        os.path.join(lab["scripts"], "fake-nvidia-smi.d"), os.path.join(host["disk"], "usr-local/lib/fake-nvidia-smi.d"), ignore=parts, dirs_exist_ok=True
+    )
     digest = hashlib.sha256(f"{host['seed']} gpu".encode()).hexdigest()
     gpus = [{"uuid": f"GPU-{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{index:012x}"} for index in range(count)]
     with open(os.path.join(host["disk"], "etc/fake-nvidia-smi.json"), "w") as file:

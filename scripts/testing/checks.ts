@@ -6,7 +6,7 @@ import { execa } from "execa";
 export type Check = { readonly name: string; readonly argv: readonly string[]; readonly env?: Readonly<Record<string, string>> };
 
 /** Python programs that travel as one flat directory import their neighbours by bare name: each directory is checked by itself. */
-const PYTHON_DIRS = ["python", "scripts/lab.d", "configs/train"];
+const PYTHON_DIRS = ["python", "scripts/lab.d", "scripts/fake-nvidia-smi.d", "configs/train"];
 
 export function allChecks(root: string): Check[] {
   const python = PYTHON_DIRS.flatMap((dir): Check[] => {
