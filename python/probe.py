@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
@@ -24,21 +25,26 @@ TOTAL_S = {"quick": 15.0, "full": 60.0, "deep": 60.0}
 
 def wanted(request: Json) -> dict[str, tuple[Ask, Json]]:
     tier = TIERS.index(str(request.get("tier", "quick")))
-    only = request.get("sections")
     asks = {name: (ask, request) for name, ask in ASKS.items() if TIERS.index(ask.tier) <= tier}
     for name, path in dict(request.get("paths", {})).items():
         asks[f"disk:{name}"] = (DISK, {**request, "path": path})
         if name in request.get("writes", []):
             asks[f"write:{name}"] = (WRITE, {**request, "path": path})
-    return {name: asks[name] for name in asks if only is None or name in only}
+    known = set(request.get("known", []))
+    return {name: asked for name, asked in asks.items() if name not in known}
 
 
 def read_files(patterns: tuple[str, ...]) -> str:
-    found: dict[str, str] = {}
+    """null: it is there and may not be read. A driver's file without a value now, such as the speed of a link that is down, is as one that is not there."""
+    found: dict[str, str | None] = {}
     for pattern in patterns:
         for path in sorted(glob.glob(pattern))[:1024]:
-            with open(path, encoding="utf-8", errors="replace") as file:
-                found[path] = file.read(65536)
+            try:
+                with open(path, encoding="utf-8", errors="replace") as file:
+                    found[path] = file.read(65536)
+            except OSError as error:
+                if error.errno in (errno.EACCES, errno.EPERM, errno.EIO):
+                    found[path] = None
     return json.dumps(found)
 
 

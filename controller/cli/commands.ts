@@ -1,33 +1,9 @@
 /** The command table: parsing, help, docs and the frozen-flags test come from here. Each command's code is loaded only when it is asked for. */
 
-import type { Context } from "./context.ts";
+import { accept, type CommandSpec, dryRun, exclude, file, host, type OptionSpec, run, set } from "./command-spec.ts";
+import { LOOKS } from "./commands-look.ts";
 
-export type Args = readonly (string | readonly string[] | undefined)[];
-export type Options = Readonly<Record<string, unknown>>;
-export type Run = (context: Context, args: Args, options: Options) => Promise<number>;
-/** flags, help, and "many" when it may be given again and again. */
-export type OptionSpec = readonly [string, string] | readonly [string, string, "many"];
-
-export type CommandSpec = {
-  /** "up", or "config show": a command of a group. */
-  readonly name: string;
-  readonly group?: string;
-  readonly about: string;
-  readonly args: readonly (readonly [string, string])[];
-  readonly options: readonly OptionSpec[];
-  readonly examples: readonly string[];
-  /** A command line of the user's own may follow `--`. */
-  readonly takesRest: boolean;
-  readonly load: () => Promise<Run>;
-};
-
-const file = ["[file]", "cluster file (default: -c, else ./cluster.yaml)"] as const;
-const run = ["[run]", "id, unique beginning of it, name, or latest (default)"] as const;
-const host: OptionSpec = ["--host <host>", "only this host (again for more; ranges such as gpu[1-4])", "many"];
-const exclude: OptionSpec = ["--exclude <host>", "all but this host (again for more)", "many"];
-const set: OptionSpec = ["--set <key=value>", "set a key of the cluster file, such as timeouts.connect=10s (again for more)", "many"];
-const dryRun: OptionSpec = ["--dry-run", "only say what would be done on every host"];
-const accept: OptionSpec = ["--accept-new-host-keys", "take unknown host keys into known_hosts, printing their fingerprints"];
+export type { Args, CommandSpec, OptionSpec, Options, Run } from "./command-spec.ts";
 
 export const GLOBALS: readonly OptionSpec[] = [
   ["-c, --cluster <file>", "cluster file"],
@@ -178,42 +154,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesRest: false,
     load: async () => (await import("./cp.ts")).cp,
   },
-  {
-    name: "hosts",
-    about: "Reach and inventory: OS, architecture, GPUs, Node, Python, torch, and how SSH goes there.",
-    args: [file],
-    options: [host, exclude, accept],
-    examples: ["nexadist hosts", "nexadist hosts --json | jq .hosts[].facts.gpus"],
-    takesRest: false,
-    load: async () => (await import("./hosts.ts")).hosts,
-  },
-  {
-    name: "audit",
-    about: "Ask every host over SSH what of ours is alive there, of which run, and what is left over; offers to end that.",
-    args: [file],
-    options: [host, exclude, ["--end", "end what is left over without a question"], accept],
-    examples: ["nexadist audit", "nexadist audit --host gpu-a --end", "nexadist audit --json"],
-    takesRest: false,
-    load: async () => (await import("./audit.ts")).audit,
-  },
-  {
-    name: "drill",
-    about: "Kill parts of a run of its own on the hosts, and measure how soon that is seen and how soon it trains again.",
-    args: [file],
-    options: [set, host, exclude, accept],
-    examples: ["nexadist drill cluster.yaml", "nexadist drill --yes --json"],
-    takesRest: false,
-    load: async () => (await import("./drill.ts")).drill,
-  },
-  {
-    name: "explain",
-    about: "What a code of a finding or an error means and what to do; or the findings that a log shows. Needs no network.",
-    args: [["[what]", "a code in any case, a file, or - for the standard input"]],
-    options: [["--list", "all codes"]],
-    examples: ["nexadist explain CUDA_OOM", "nexadist explain train.log", "nexadist explain --list"],
-    takesRest: false,
-    load: async () => (await import("./explain.ts")).explain,
-  },
+  ...LOOKS,
   {
     name: "agent status",
     group: "The agents on the hosts.",

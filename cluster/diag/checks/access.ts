@@ -1,0 +1,118 @@
+/** Whether a host can be reached and used at all. */
+
+import * as z from "zod";
+import type { HostCheck } from "../check.ts";
+import { jsonOf, kernelLog, notLooked, pass, warn } from "../read.ts";
+
+/** What the controller itself saw on the way: made by controller/diag/probe-host.ts. */
+export const reachShape = z.object({ driver: z.string(), connectMs: z.number(), noise: z.string() });
+
+const base = { group: "access", tier: "quick", scope: "host", needs: [], proof: "unproven" } as const;
+
+/** s until a prompt: more makes every command of a launch wait. */
+const SLOW_MS = 3000;
+
+export const ACCESS: readonly HostCheck[] = [
+  {
+    ...base,
+    id: "ssh.reachable",
+    title: "the host answers",
+    why: "a run needs every host",
+    fix: "{fix}",
+    who: "you",
+    verify: "ssh {host} true",
+    isBlocking: true,
+    judge: (probe) => {
+      const { driver, connectMs } = jsonOf(probe, "reach", reachShape);
+      const observed = driver === "local" ? "this machine" : `reached in ${(connectMs / 1000).toFixed(1)} s`;
+      if (driver === "local" || connectMs <= SLOW_MS) return pass(observed);
+      const fix = "see what takes the time: time ssh -v {host} true; often UseDNS, GSSAPI or a slow login script there";
+      return warn(observed, { expected: `at most ${SLOW_MS / 1000} s`, words: { fix: fix.replace("{host}", probe.host) } });
+    },
+  },
+  {
+    ...base,
+    id: "ssh.auth",
+    title: "the host takes our key",
+    why: "nothing can be started there",
+    fix: "{fix}",
+    who: "you",
+    verify: "ssh -o BatchMode=yes {host} true",
+    isBlocking: true,
+    judge: (probe) => (jsonOf(probe, "reach", reachShape).driver === "local" ? pass("no SSH is needed") : pass("logged in")),
+  },
+  {
+    ...base,
+    id: "ssh.hostkey",
+    title: "the host is who it says",
+    why: "somebody else may answer in its place",
+    fix: "{fix}",
+    who: "you",
+    verify: "ssh {host} true",
+    isBlocking: true,
+    judge: (probe) => (jsonOf(probe, "reach", reachShape).driver === "local" ? pass("no SSH is needed") : pass("its key is known")),
+  },
+  {
+    ...base,
+    id: "ssh.session",
+    title: "a session runs what it is told",
+    why: "nothing can be started there",
+    fix: "{fix}",
+    who: "admin",
+    verify: "ssh {host} 'echo ok'",
+    isBlocking: true,
+    judge: (probe) => {
+      jsonOf(probe, "reach", reachShape);
+      return pass("it did");
+    },
+  },
+  {
+    ...base,
+    id: "host.python",
+    title: "a Python 3.9 or newer for the agent",
+    why: "what starts and ends ranks there is written in it",
+    fix: "{fix}",
+    who: "root",
+    verify: "ssh {host} python3 --version",
+    isBlocking: true,
+    judge: ({ facts }) => pass(`${facts.helperPython.path} ${facts.helperPython.version}`),
+  },
+  {
+    ...base,
+    id: "ssh.clean_shell",
+    title: "login files print nothing",
+    why: "scp, rsync and other programs read that text as data",
+    fix: "put at the top of ~/.bashrc on {host}: case $- in *i*) ;; *) return;; esac",
+    who: "you",
+    verify: "ssh {host} true | wc -c  # 0",
+    isBlocking: false,
+    judge: (probe) => {
+      const noise = jsonOf(probe, "reach", reachShape).noise.trim();
+      if (noise === "") return pass("silent");
+      return warn(`a login file prints ${JSON.stringify(noise.split("\n")[0]?.slice(0, 60))}`, { expected: "nothing" });
+    },
+  },
+  {
+    ...base,
+    id: "sys.klog",
+    title: "the kernel log can be read",
+    why: "GPU errors and kills for want of memory are told there only",
+    fix: "sudo usermod -aG adm,systemd-journal {user}  # on {host}, then log in anew",
+    who: "root",
+    verify: "ssh {host} journalctl -k -n 1 -q",
+    isBlocking: false,
+    judge: (probe) => {
+      const { container } = jsonOf(probe, "login", loginShape);
+      try {
+        kernelLog(probe);
+      } catch (thrown) {
+        // In a container no right of the user's helps: that is no finding, but nothing is green either.
+        if (container !== "") throw notLooked(`in a container (${container}): ${thrown instanceof Error ? thrown.message : ""}`);
+        throw thrown;
+      }
+      return pass("readable");
+    },
+  },
+];
+
+export const loginShape = z.object({ user: z.string(), uid: z.number(), groups: z.array(z.string()), container: z.string() });

@@ -1,0 +1,69 @@
+/** One diagnosis: all hosts at once, then what compares them, then the links between them. Results are told as they are known. */
+
+import { CHECKS } from "../../cluster/diag/catalogue.ts";
+import type { Check, DiagContext, PairProbe, Result, Tier } from "../../cluster/diag/check.ts";
+import { judgeHosts, Ledger, type Look } from "../../cluster/diag/judge.ts";
+import { toProblem } from "../../cluster/errors.ts";
+import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
+import type { Transport } from "../reach/transport.ts";
+import { probeHost } from "./probe-host.ts";
+
+export type DiagDeps = {
+  /** Dials a host; rejects as connectHost does. */
+  readonly reach: (host: HostSpec) => Promise<Transport>;
+  readonly now: () => number;
+  readonly say: (text: string) => void;
+  readonly onResult: (result: Result) => void;
+};
+
+/** `only` and `skip`: ids, or groups. */
+export type DiagWish = { readonly tier: Tier; readonly only: readonly string[]; readonly skip: readonly string[] };
+
+export type Diagnosis = {
+  readonly spec: RunSpec;
+  readonly tier: Tier;
+  readonly checks: readonly Check[];
+  readonly results: readonly Result[];
+  readonly looks: readonly Look[];
+  readonly pairs: readonly PairProbe[];
+  readonly at: number;
+  readonly tookMs: number;
+};
+
+const TIERS: readonly Tier[] = ["quick", "full", "deep"];
+
+const names = (check: Check, words: readonly string[]): boolean =>
+  words.some((word) => word === check.id || word === check.group || check.id.startsWith(`${word}.`));
+
+/** Access is always looked at: without it nothing else means anything. */
+export const chosen = ({ tier, only, skip }: DiagWish): readonly Check[] =>
+  CHECKS.filter(
+    (check) =>
+      TIERS.indexOf(check.tier) <= TIERS.indexOf(tier) && (only.length === 0 || names(check, only) || check.id === "ssh.reachable") && !names(check, skip),
+  );
+
+export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Promise<Diagnosis> {
+  const at = deps.now();
+  const begun = performance.now();
+  const checks = chosen(wish);
+  const context: DiagContext = { spec, tier: wish.tier, now: at };
+  const open: { readonly host: HostSpec; readonly transport: Transport }[] = [];
+  const look = async (host: HostSpec): Promise<Look> => {
+    try {
+      const dialled = performance.now();
+      const transport = await deps.reach(host);
+      open.push({ host, transport });
+      return { host, probe: await probeHost(transport, host, spec, { tier: wish.tier, connectMs: performance.now() - dialled }) };
+    } catch (error) {
+      return { host, problem: toProblem(error, host.name) };
+    }
+  };
+  try {
+    const looks = await Promise.all(spec.hosts.map(look));
+    const ledger = new Ledger();
+    judgeHosts(checks, looks, context, ledger, deps.onResult);
+    return { spec, tier: wish.tier, checks, results: ledger.results, looks, pairs: [], at, tookMs: performance.now() - begun };
+  } finally {
+    for (const { transport } of open) transport.close();
+  }
+}
