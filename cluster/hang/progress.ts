@@ -5,7 +5,7 @@
  * A run is quiet when all of its streams are.
  */
 
-import { kindOf, type LineKind, shapeOf } from "./step-mark.ts";
+import { kindOf, type LineKind, shapeOf } from "../steps/line-kind.ts";
 
 /** A hang is never spoken of sooner, unless the file says so: shorter pauses are everywhere. */
 export const LEAST_MS = 60_000;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { FIRST_STEP_MS, LEAST_MS, type Progress, UNKNOWN_PHASE_MS, watchProgress } from "../../../cluster/hang/progress.ts";
-import { kindOf } from "../../../cluster/hang/step-mark.ts";
+import { kindOf } from "../../../cluster/steps/line-kind.ts";
 
 const AUTO = { hangMs: null, firstStepMs: null };
 const isDue = (progress: Progress, at: number): boolean => progress.due(at) !== null;

@@ -8,7 +8,7 @@ const SAVING = /\b(?:sav(?:e|es|ed|ing)|checkpoint(?:s|ed|ing)?|ckpt)\b/i;
 const EVALUATION = /\b(?:eval(?:uat(?:e|es|ed|ing|ion))?|valid(?:at(?:e|es|ed|ing|ion))?|test(?:ing)?|infer(?:ence|ring)?|generat(?:e|ing))\b/i;
 const STEP = /\b(?:steps?|iter(?:s|ation|ations)?|batch(?:es)?|epochs?|global_step|samples|tokens|it\/s|s\/it|loss)\b|\d+%\|/i;
 /** Looked at of a line. */
-const LENGTH = 1000;
+export const LENGTH = 1000;
 
 export function kindOf(line: string): LineKind {
   const text = line.slice(0, LENGTH);

@@ -1,0 +1,95 @@
+/** Lines of names and numbers, as loggers print them: step, loss, time and rates, in any of the usual ways to write a pair. */
+
+import { readCount, readNumber } from "./numbers.ts";
+import { type Rate, type Said, SILENT } from "./said.ts";
+
+/** Between a name and its number. */
+const IS = `["']? {0,2}[\\s:=#["'(]{1,14}`;
+const NUMBER = `([+-]?\\d[\\d,]*(?:\\.\\d+)?(?:e[+-]?\\d+)?|nan)`;
+const begins = "(?<![\\w.-])";
+
+/** One number of many of one kind, and a plural only with its total: "Total optimization steps = 1000" is none. */
+const STEP = new RegExp(
+  `${begins}(?<!\\b(?:max|total|num|per|every|save|log|logging|eval|warmup|accumulation)[ _])(?:(?:train_|optimizer_|training_)?step|global_step|iteration|iter|update)${IS}(\\d[\\d,]*)\\b(?![.\\d])(?: {0,9}(?:\\/|of) {0,9}(\\d[\\d,]*))?`,
+  "i",
+);
+const GLOBAL_STEP = new RegExp(`${begins}global[_ ]step${IS}(\\d[\\d,]*)`, "i");
+const STEPS_OF = new RegExp(`${begins}(?:steps|iters|iterations|batch|batches|it)${IS}(\\d[\\d,]*) {0,9}(?:\\/|of) {0,9}(\\d[\\d,]*)`, "i");
+/** Epoch 3 [640/60000 (1%)]: torch's examples. */
+const IN_EPOCH = /\bepoch[\s:=]{0,4}\[?\d+\]?(?:\/\d+\]?)?[\s,:]{1,4}\[ {0,9}(\d+)\/ {0,9}(\d+)[\] (]/i;
+const EPOCH = new RegExp(`${begins}epoch${IS}(\\d+(?:\\.\\d+)?)`, "i");
+const LOSS = new RegExp(`${begins}(?<!\\b(?:eval|val|valid|validation|test|dev)[ _])(?:(?:train|training|lm|avg|mean|total)[ _\\/])?loss${IS}${NUMBER}`, "i");
+/** The mean of all, told at the end. */
+const IS_END = /train_runtime["' :=]{1,6}.{1,200}train_loss/;
+
+const STEP_TIME: readonly (readonly [RegExp, number])[] = [
+  [new RegExp(`time per (?:iteration|step) ?\\(ms\\)${IS}${NUMBER}`, "i"), 1],
+  [new RegExp(`${begins}(?:step|iter|iteration|batch)[ _](?:time|duration)["']?[\\s:=]{1,14}([\\d.]+) ?ms\\b`, "i"), 1],
+  [new RegExp(`${begins}(?:step|iter|iteration|batch)[ _](?:time|duration)["']?[\\s:=]{1,14}([\\d.]+)`, "i"), 1000],
+  [new RegExp(`${begins}(?:time|dt)["']?[\\s:=]{1,4}([\\d.]+) ?ms\\b`, "i"), 1],
+  [new RegExp(`${begins}(?:time|dt)["']?[\\s:=]{1,4}([\\d.]+) ?s\\b`, "i"), 1000],
+  [new RegExp(`${begins}completed step.{1,20}seconds${IS}${NUMBER}`, "i"), 1000],
+];
+
+const PER_S = "(?:\\/|_per_|_| per )s(?:ec(?:ond)?)?";
+const PER_GPU = "(?:\\/|_per_| per )(?:gpu|device)";
+const RATES: readonly (readonly [RegExp, Rate["of"]])[] = [
+  [new RegExp(`${begins}(?:train_)?tok(?:en)?s?(?:\\/train)?${PER_S}(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "tokens"],
+  [new RegExp(`${begins}tps${IS}${NUMBER}(?<each>(?=.{1,200}\\btflops\\b))?`, "i"), "tokens"],
+  [/(?<![\w.,])([\d,]+(?:\.\d+)?[kKM]?) ?tok(?:en)?s?\/s(?:ec)?(?<each>\/gpu)?/i, "tokens"],
+  [new RegExp(`${begins}(?:train_|curr)?samples(?:\\/|_per_| per |per)s(?:ec(?:ond)?)?(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "samples"],
+];
+
+/** null: it says nothing of a training. */
+export function readKeys(text: string): Said | null {
+  const [step, total] = stepOf(text);
+  const loss = IS_END.test(text) ? null : readNumber(LOSS.exec(text)?.[1]);
+  const epoch = readNumber(EPOCH.exec(text)?.[1]);
+  const rate = rateOf(text);
+  if (step === null && loss === null && rate === null) return null;
+  return {
+    ...SILENT,
+    source: "keys",
+    series: `keys ${seriesOf(text)}`,
+    step,
+    total,
+    epoch,
+    loss,
+    stepMs: stepTimeOf(text),
+    rate,
+  };
+}
+
+function stepOf(text: string): readonly [number | null, number | null] {
+  const of = STEPS_OF.exec(text) ?? IN_EPOCH.exec(text);
+  const own = STEP.exec(text);
+  const global = GLOBAL_STEP.exec(text);
+  if (global !== null) return [readCount(global[1]), null];
+  if (own !== null) return [readCount(own[1]), readCount(own[2])];
+  return [readCount(of?.[1]), readCount(of?.[2])];
+}
+
+function stepTimeOf(text: string): number | null {
+  for (const [pattern, factor] of STEP_TIME) {
+    const ms = readNumber(pattern.exec(text)?.[1]);
+    if (ms !== null && ms > 0) return ms * factor;
+  }
+  return null;
+}
+
+function rateOf(text: string): Rate | null {
+  for (const [pattern, of] of RATES) {
+    const match = pattern.exec(text);
+    const value = readNumber(match?.slice(1).find((part) => part !== undefined && /^\d/.test(part)));
+    if (value !== null && value > 0) return { value, of, isPerGpu: match?.groups?.each !== undefined || /tps/i.test(match?.[0] ?? "") };
+  }
+  return null;
+}
+
+/** The words before the first number: what changes on every line is not among them. */
+const seriesOf = (text: string): string =>
+  text
+    .replace(/\d[\d,.:eE+-]*/g, "#")
+    .replace(/\s+/g, " ")
+    .trim()
+    .slice(0, 80);
