@@ -59,7 +59,7 @@ export function claim(context: CommandContext, command: Fenced): Run {
 }
 
 /** Commands of a run, less those that need the link itself. */
-export async function perform(context: CommandContext, command: Exclude<Fenced, { do: "subscribe" }>): Promise<unknown> {
+export async function perform(context: CommandContext, command: Exclude<Fenced, { do: "subscribe" | "samples" }>): Promise<unknown> {
   const { agent, blobs } = context;
   const run = claim(context, command);
   switch (command.do) {

@@ -10,6 +10,8 @@ import { type Execs, makeExecs } from "./exec.ts";
 import { knock } from "./knock.ts";
 import { type LogTail, tailLogs } from "./log-tail.ts";
 import type { Run } from "./run.ts";
+import { type Feed, feedSamples } from "./telemetry/feed.ts";
+import type { Sampler } from "./telemetry/sampler.ts";
 
 /** Logs and command output wait beyond this; a peer that lets the rest grow to the limit is closed. */
 const ROOM_BYTES = 1024 * 1024;
@@ -31,11 +33,12 @@ export type Link = {
   readonly heardMs: () => number;
 };
 
-export type LinkContext = CommandContext & { readonly countLinks: () => number; readonly quit: () => void };
+export type LinkContext = CommandContext & { readonly countLinks: () => number; readonly quit: () => void; readonly sampler: Sampler };
 
 export function openLink(context: LinkContext, socket: WebSocket, controller: string): Link {
   const { agent } = context;
   const subscriptions = new Map<string, Subscription>();
+  const feeds = new Map<string, Feed>();
   const claimed = new Set<string>();
   const roomWaiters = new Set<() => void>();
   const blobs: BlobReceiver = context.blobs.receive();
@@ -89,6 +92,11 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
     subscriptions.set(run.run, { run, tail, close: stopAll });
   };
 
+  const feed = (run: Run, from: number): void => {
+    feeds.get(run.run)?.close();
+    feeds.set(run.run, feedSamples(context.sampler, run.run, from, run.events[0]?.at ?? Date.now(), { send, hasRoom, whenRoom }));
+  };
+
   const dispatch = async (id: number, command: Command): Promise<unknown> => {
     switch (command.do) {
       case "exec":
@@ -111,11 +119,17 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
         setImmediate(() => !isClosed && subscribe(run, command.eventsFrom, command.cursors)); // the reply goes first
         return {};
       }
+      case "samples": {
+        const run = claim(context, command);
+        const { id } = context.sampler.spool();
+        setImmediate(() => !isClosed && feed(run, command.id === id ? command.from : 0));
+        return { id };
+      }
       default: {
         const asked = perform(context, command);
         if (agent.runs.get(command.run)?.record?.controller === controller) claimed.add(command.run);
         const reply = await asked;
-        if (command.do === "forget") subscriptions.get(command.run)?.close(); // not when it was refused: the run is alive
+        if (command.do === "forget") for (const each of [subscriptions, feeds]) each.get(command.run)?.close(); // not when it was refused: the run is alive
         return reply;
       }
     }
@@ -135,6 +149,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
       );
     } else if (message.type === "ack") {
       if (message.exec !== undefined) execs.taken(message.exec.id, message.exec.bytes);
+      if (message.samples !== undefined) feeds.get(message.run)?.ack(message.samples);
       if (message.cursors !== undefined) subscriptions.get(message.run)?.tail.ack(message.cursors);
     }
   };
@@ -180,7 +195,7 @@ export function openLink(context: LinkContext, socket: WebSocket, controller: st
       isClosed = true;
       clearInterval(pulse);
       for (const run of claimed) agent.heard.set(heardKey(run, controller), heardAt);
-      for (const subscription of [...subscriptions.values()]) subscription.close();
+      for (const each of [...subscriptions.values(), ...feeds.values()]) each.close();
       for (const tell of roomWaiters) tell();
       roomWaiters.clear();
       execs.killAll();

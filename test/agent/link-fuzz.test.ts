@@ -111,6 +111,7 @@ test("no frame throws, runs or writes", async (t) => {
     leader: () => ({ isLinked: true, heardMs: 0 }),
     fenceOthers: () => undefined,
     quit,
+    sampler: { spool: () => assert.fail("no run was there to sample for"), join: () => () => undefined, close: () => undefined },
   };
   let answered = 0;
   await fc.assert(

@@ -1,0 +1,87 @@
+/** Samples this host by the second while anybody wants it: a run that is alive here, or a controller that listens. Nothing here waits for a tool. */
+
+import { NOTHING, type Sample, type SampleItem } from "../../cluster/telemetry/sample.ts";
+import { findProgram } from "./child.ts";
+import { watchDisks } from "./disks.ts";
+import { type Owners, watchProcesses } from "./gpu-processes.ts";
+import { keepReadings } from "./gpu-readings.ts";
+import { readHost } from "./host-numbers.ts";
+import { loopNvidia, PACES, type Paces } from "./nvidia-loop.ts";
+import { openSpool, type Spool } from "./spool.ts";
+
+export type SamplerDeps = {
+  readonly dir: string;
+  readonly owners: Owners;
+  /** A run is alive here. */
+  readonly isBusy: () => boolean;
+  readonly log: (text: string) => void;
+  readonly paces?: Paces;
+};
+
+export type Sampler = {
+  /** Opened when first wanted: an idle agent writes nothing. */
+  readonly spool: () => Spool;
+  /** Told of each sample; returns how to leave. */
+  readonly join: (listener: (item: SampleItem) => void) => () => void;
+  readonly close: () => void;
+};
+
+const PROCESSES_MS = 5000;
+
+export function openSampler({ dir, owners, isBusy, log, paces = PACES }: SamplerDeps): Sampler {
+  const listeners = new Set<(item: SampleItem) => void>();
+  let spool: Spool | null = null;
+  let sources: ReturnType<typeof begin> | null = null;
+
+  const begin = () => {
+    const gpus = keepReadings();
+    const program = (): string | null => findProgram("nvidia-smi");
+    const smi = loopNvidia(program, { row: gpus.row, lost: gpus.lost, log }, paces);
+    const host = readHost();
+    const disks = watchDisks(paces.slowMs);
+    const processes = watchProcesses(() => (smi.tool().state === "ok" ? program() : null), owners, PROCESSES_MS);
+    const now = (): Sample => ({
+      ...NOTHING,
+      tool: smi.tool(),
+      gpus: gpus.now(smi.tool().state === "ok"),
+      processes: smi.tool().state === "ok" ? processes.now() : {},
+      host: host.now(),
+      nets: host.nets(),
+      disks: disks.now(),
+    });
+    const close = (): void => {
+      for (const each of [smi, disks, processes]) each.close();
+    };
+    return { now, close };
+  };
+  const kept = (): Spool => {
+    spool ??= openSpool(dir, log);
+    return spool;
+  };
+  const stop = (): void => {
+    sources?.close();
+    sources = null;
+  };
+  const tick = (): void => {
+    if (listeners.size === 0 && !isBusy()) return stop();
+    try {
+      sources ??= begin();
+      const item = kept().push(Date.now(), sources.now());
+      for (const tell of [...listeners]) tell(item);
+    } catch (error) {
+      log(`no sample: ${String(error)}`);
+    }
+  };
+  const timer = setInterval(tick, paces.everyMs);
+  return {
+    spool: kept,
+    join: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    close: () => {
+      clearInterval(timer);
+      stop();
+    },
+  };
+}
