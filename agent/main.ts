@@ -14,6 +14,7 @@ import { type Link, type LinkContext, openLink } from "./link.ts";
 import { listen } from "./listen.ts";
 import { isLive, loadRuns, type Run } from "./run.ts";
 
+import { openSampler } from "./telemetry/sampler.ts";
 const IDLE_EXIT_MS = 24 * 3600_000;
 const IDLE_LOOK_MS = 60_000;
 
@@ -44,8 +45,21 @@ async function main(configPath: string): Promise<void> {
   let busyAt = Date.now();
 
   const leave = (why: string): void => {
+  const sampler = openSampler({
+    dir: join(config.stateDir, "samples"),
+    isBusy: () => [...agent.runs.values()].some(isLive),
+    owners: {
+      hasRun: (run) => agent.runs.has(run),
+      shims: () =>
+        new Map(
+          [...agent.runs.values()].flatMap((run) => [...run.attempts.values()].flatMap(({ armed }) => (armed === null ? [] : [[armed.pid, run.run] as const]))),
+        ),
+    },
+    log,
+  });
     log(`leaving: ${why}`);
     for (const link of links) link.close(CLOSE.bye, why);
+    sampler.close();
     setTimeout(() => process.exit(0), 100); // for the close frames; shims and ranks stay
   };
   const context: LinkContext = {
@@ -53,6 +67,7 @@ async function main(configPath: string): Promise<void> {
     blobs: openBlobStore(join(config.rootDir, "blobs")),
     queues: new Map(),
     countLinks: () => links.size,
+    sampler,
     leader: (run: Run) => leaderOf(agent, links, run),
     quit: () => leave("asked to"),
     fenceOthers: (run: Run) => {
@@ -115,6 +130,7 @@ function welcome({ config, runs }: Agent) {
       run: run.run,
       epoch: run.record?.epoch ?? 0,
       controller: run.record?.controller ?? "",
+    samples: true as const,
       seq: run.record?.seq ?? 0,
       live: isLive(run),
     })),

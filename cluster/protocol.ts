@@ -167,6 +167,8 @@ export const commandSchema = z.discriminatedUnion("do", [
 ]);
 export type Command = z.infer<typeof commandSchema>;
 
+  /** Samples of the host from `from` on (0: since the run began there), if `id` is what the agent numbers by, else from 0. If its welcome says that it can. Reply SamplesReply. */
+  z.object({ do: z.literal("samples"), ...authority, from: z.int().nonnegative(), id: z.string().max(64) }),
 /** Controller → agent, text frames. */
 export const toAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello"), protocol: z.int(), token: z.string(), controller: z.string() }),
@@ -193,6 +195,8 @@ export type AgentRunEvent =
   /** Comes after `ended` or `shim-lost`: no log file of the attempt grows any more. Stream name → final size in bytes. */
   | { readonly type: "drained"; readonly at: number; readonly sizes: Readonly<Record<string, number>> };
 
+    /** Number of the next sample. */
+    samples: z.int().nonnegative().optional(),
 export type AttemptStatus = { readonly attempt: number; readonly phase: "armed" | "launched" | "stopping" | "ended"; readonly pids: number };
 
 export type AdoptReply = { readonly events: number; readonly attempts: readonly AttemptStatus[] };
@@ -228,6 +232,7 @@ export const fromAgentSchema = z.discriminatedUnion("type", [
     key: z.string(),
     bootId: z.string(),
     pid: z.int(),
+export const samplesReply = z.object({ id: z.string().max(64) });
     dirs: z.object({ bundle: z.string(), state: z.string(), runtime: z.string() }),
     runs: z.array(z.object({ run: z.string(), epoch: z.int(), controller: z.string(), seq: z.int(), live: z.boolean() })),
   }),
@@ -245,6 +250,8 @@ export type FromAgent = z.infer<typeof fromAgentSchema>;
 export const binaryHeader = z.discriminatedUnion("t", [
   z.object({ t: z.literal("log"), run: z.string(), stream: z.string(), offset: z.int() }),
   z.object({ t: z.literal("gap"), run: z.string(), stream: z.string(), offset: z.int(), to: z.int(), why: z.string() }),
+    /** It knows `samples`. */
+    samples: z.literal(true).optional(),
   z.object({ t: z.literal("exec"), id: z.int(), fd: z.union([z.literal(1), z.literal(2)]) }),
   z.object({ t: z.literal("blob"), run: z.string(), sha256: z.string(), offset: z.int(), size: z.int() }),
 ]);
@@ -254,6 +261,8 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export function packFrame(header: BinaryHeader, data: Uint8Array): Uint8Array {
+  /** SampleItems of cluster/telemetry/sample.ts in their order; the run checks their shape. */
+  z.object({ type: z.literal("samples"), run: z.string(), items: z.array(z.unknown()).max(10_000) }),
   const head = encoder.encode(JSON.stringify(header));
   const frame = new Uint8Array(4 + head.length + data.length);
   new DataView(frame.buffer).setUint32(0, head.length);
