@@ -4,7 +4,7 @@ import { fail } from "../cluster/errors.ts";
 import type { Agent } from "./agent-state.ts";
 
 export const armFailure = (agent: Agent, attempt: number, code: string, text: string): Error =>
-  code === "PORT_BUSY" ? portBusy(agent, text) : fail("ARM_FAILED", { attempt, why: text });
+  code === "PORT_BUSY" ? portBusy(agent, text) : code === "GPU_BUSY" ? fail("GPUS_TAKEN", { text }) : fail("ARM_FAILED", { attempt, why: text });
 
 /** The event that a shim which could not arm says last; null: it said something else. */
 export function readArmFailed(out: string): { readonly code: string; readonly text: string } | null {

@@ -12,6 +12,7 @@ import { arm, launch, settled, stop } from "./attempts.ts";
 import type { BlobStore } from "./blob-store.ts";
 import { readPiece, sealFile, writePiece } from "./checkpoint-files.ts";
 import { scanCheckpoints } from "./checkpoint-scan.ts";
+import { claimGpus, endClaim, unclaim } from "./claims.ts";
 import { commitTree } from "./code-tree.ts";
 import { VERSION } from "./config.ts";
 import { evidence } from "./evidence.ts";
@@ -77,6 +78,10 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
         agent.setups.set(run.run, setup);
         return prepare(agent.config, run, command, setup.signal).finally(() => agent.setups.delete(run.run));
       });
+    case "claim":
+      return inTurn(context, run, () => claimGpus(agent, run, command), "claims"); // beside a setup that takes its time
+    case "unclaim":
+      return inTurn(context, run, () => unclaim(agent, run), "claims");
     case "arm":
       return inTurn(context, run, async () => {
         const armed = await arm(agent, run, command);
@@ -110,6 +115,7 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
       return inTurn(context, run, async () => {
         if (isLive(run)) throw fail("USAGE", { what: `${run.run} is still alive on this host`, fix: `nexadist stop ${run.run}` });
         await settled(agent, run);
+        await inTurn(context, run, () => endClaim(agent, run), "claims");
         forget(agent.config, run);
         run.journal.close();
         agent.runs.delete(run.run);
@@ -120,10 +126,11 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
   }
 }
 
-function inTurn<T>({ queues }: CommandContext, run: Run, step: () => Promise<T>): Promise<T> {
-  const turn = (queues.get(run.run) ?? Promise.resolve()).then(step, step);
-  const settled = turn.catch(() => undefined).finally(() => queues.get(run.run) === settled && queues.delete(run.run));
-  queues.set(run.run, settled);
+function inTurn<T>({ queues }: CommandContext, run: Run, step: () => Promise<T>, kind = "steps"): Promise<T> {
+  const key = `${kind}/${run.run}`;
+  const turn = (queues.get(key) ?? Promise.resolve()).then(step, step);
+  const settled = turn.catch(() => undefined).finally(() => queues.get(key) === settled && queues.delete(key));
+  queues.set(key, settled);
   return turn;
 }
 

@@ -6,6 +6,7 @@ import { CLOSE, PROTOCOL, REPLACED } from "../cluster/protocol.ts";
 import type { Agent } from "./agent-state.ts";
 import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
+import { KEEP_EVERY_MS, keepClaim } from "./claims.ts";
 import { readConfig, VERSION } from "./config.ts";
 import { GONE_EVERY_MS, isGone } from "./gone.ts";
 import { FRESH_EVERY_MS, keepFresh } from "./keep-fresh.ts";
@@ -13,8 +14,8 @@ import { leaderOf } from "./leader.ts";
 import { type Link, type LinkContext, openLink } from "./link.ts";
 import { listen } from "./listen.ts";
 import { isLive, loadRuns, type Run } from "./run.ts";
-
 import { openSampler } from "./telemetry/sampler.ts";
+
 const IDLE_EXIT_MS = 24 * 3600_000;
 const IDLE_LOOK_MS = 60_000;
 
@@ -44,7 +45,6 @@ async function main(configPath: string): Promise<void> {
   const links = new Set<Link>();
   let busyAt = Date.now();
 
-  const leave = (why: string): void => {
   const sampler = openSampler({
     dir: join(config.stateDir, "samples"),
     isBusy: () => [...agent.runs.values()].some(isLive),
@@ -57,17 +57,18 @@ async function main(configPath: string): Promise<void> {
     },
     log,
   });
+  const leave = (why: string): void => {
     log(`leaving: ${why}`);
-    for (const link of links) link.close(CLOSE.bye, why);
     sampler.close();
+    for (const link of links) link.close(CLOSE.bye, why);
     setTimeout(() => process.exit(0), 100); // for the close frames; shims and ranks stay
   };
   const context: LinkContext = {
     agent,
     blobs: openBlobStore(join(config.rootDir, "blobs")),
     queues: new Map(),
-    countLinks: () => links.size,
     sampler,
+    countLinks: () => links.size,
     leader: (run: Run) => leaderOf(agent, links, run),
     quit: () => leave("asked to"),
     fenceOthers: (run: Run) => {
@@ -102,6 +103,10 @@ async function main(configPath: string): Promise<void> {
     log,
   );
   setInterval(() => keepFresh(config.runtimeDir, config.secretsDir), FRESH_EVERY_MS);
+  setInterval(() => {
+    // For whoever leads it: without a leader there is no other attempt.
+    for (const run of agent.runs.values()) if (isLive(run) || leaderOf(agent, links, run).isLinked) void keepClaim(agent, run);
+  }, KEEP_EVERY_MS);
   let wasGone = false;
   setInterval(() => {
     const isNow = isGone(config.bundleDir) || isGone(config.stateDir);
@@ -125,12 +130,13 @@ function welcome({ config, runs }: Agent) {
     key: config.key,
     bootId: config.bootId,
     pid: process.pid,
+    samples: true as const,
     dirs: { bundle: config.bundleDir, state: config.stateDir, runtime: config.runtimeDir },
+    claims: true as const,
     runs: [...runs.values()].map((run) => ({
       run: run.run,
       epoch: run.record?.epoch ?? 0,
       controller: run.record?.controller ?? "",
-    samples: true as const,
       seq: run.record?.seq ?? 0,
       live: isLive(run),
     })),

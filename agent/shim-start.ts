@@ -8,6 +8,7 @@ import { fail } from "../cluster/errors.ts";
 import type { ArmSpec, Receipt } from "../cluster/shim-contract.ts";
 import type { Agent } from "./agent-state.ts";
 import { armFailure, readArmFailed } from "./arm-failure.ts";
+import { claimSocket } from "./claims.ts";
 import { attemptDir, type Run } from "./run.ts";
 import { readSealed, writeSealed } from "./sealed-file.ts";
 
@@ -16,7 +17,11 @@ const SWEEP_MS = 60_000;
 const START_MS = 20_000;
 const SAID_MAX = 4000;
 
-export type ArmRequest = Pick<ArmSpec, "host" | "ports" | "portRange" | "mark" | "quotaBytes"> & { readonly attempt: number };
+export type ArmRequest = Pick<ArmSpec, "host" | "ports" | "portRange" | "mark" | "quotaBytes"> & {
+  readonly attempt: number;
+  /** Claimed before; absent or empty: none. */
+  readonly gpus?: readonly string[] | undefined;
+};
 
 function networkNamespace(): string {
   try {
@@ -28,7 +33,7 @@ function networkNamespace(): string {
 
 /** Written before anything is started, so that an attempt that exists is an attempt we know of. */
 export function writeArmSpec(agent: Agent, run: Run, request: ArmRequest): ArmSpec {
-  const { attempt, host, ports, portRange, mark, quotaBytes } = request;
+  const { attempt, host, ports, portRange, mark, quotaBytes, gpus = [] } = request;
   const dir = attemptDir(run, attempt);
   const name = createHash("sha256").update(`${run.run}/${attempt}`).digest("hex").slice(0, 12);
   // Ports belong to a network namespace; hosts that share a /tmp do not share them.
@@ -44,6 +49,7 @@ export function writeArmSpec(agent: Agent, run: Run, request: ArmRequest): ArmSp
     portLocks,
     mark,
     quotaBytes,
+    ...(gpus.length === 0 ? {} : { claim: { socket: claimSocket(agent, run), gpus } }),
   };
   try {
     mkdirSync(join(dir, "error"), { recursive: true, mode: 0o700 });

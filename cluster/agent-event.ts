@@ -30,7 +30,7 @@ const event = z.discriminatedUnion("type", [
     ports: z.array(count).max(16),
     containment: z.array(z.enum(["cgroup", "subreaper", "mark"])).max(3),
   }),
-  z.object({ ...shim, type: z.literal("arm-failed"), code: z.enum(["PORT_BUSY", "LOCKED", "DIR", "OTHER"]), text, port: count.optional() }),
+  z.object({ ...shim, type: z.literal("arm-failed"), code: z.enum(["PORT_BUSY", "GPU_BUSY", "LOCKED", "DIR", "OTHER"]), text, port: count.optional() }),
   z.object({
     ...shim,
     type: z.literal("launched"),

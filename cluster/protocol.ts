@@ -6,6 +6,7 @@
  */
 
 import * as z from "zod";
+import { wantSchema } from "./claims/claim.ts";
 import type { Problem } from "./errors.ts";
 import type { Receipt, ShimEvent, Spawn } from "./shim-contract.ts";
 
@@ -97,6 +98,20 @@ export const commandSchema = z.discriminatedUnion("do", [
     /** How long `setup` may take. */
     limitMs: z.int().positive().optional(),
   }),
+  /** Takes GPUs of this host for the run, all that it wants or none; reply ClaimReply of cluster/claims. Only to agents whose welcome says `claims`. */
+  z.object({
+    do: z.literal("claim"),
+    ...authority,
+    name: z.string().max(256),
+    by: z.string().max(256),
+    requestedAt: z.number(),
+    want: wantSchema,
+    gpus: z.array(z.object({ index: z.int().nonnegative(), uuid: z.string().max(256) })).max(1024),
+    mayQueue: z.boolean(),
+    force: z.boolean(),
+  }),
+  /** Lets them go; a place in the queue stays for a minute. */
+  z.object({ do: z.literal("unclaim"), ...authority }),
   /** Starts the shim of an attempt, which holds ports; reply {ports, pid, start, dir, socket} when armed. */
   z.object({
     do: z.literal("arm"),
@@ -108,6 +123,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     portRange: z.tuple([z.int(), z.int()]),
     mark: z.string(),
     quotaBytes: z.int(),
+    /** Claimed before. */
+    gpus: z.array(z.string().max(256)).max(1024).optional(),
   }),
   /**
    * Environment of each spawn: the captured session (or `setup`) environment, less names that match `unset` (exact, or a prefix ending in "*"),
@@ -150,6 +167,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     sha256: z.string().length(64).nullable(),
     attempt: z.int().nonnegative(),
   }),
+  /** Samples of the host from `from` on (0: since the run began there), if `id` is what the agent numbers by, else from 0. If its welcome says that it can. Reply SamplesReply. */
+  z.object({ do: z.literal("samples"), ...authority, from: z.int().nonnegative(), id: z.string().max(64) }),
   /** What the ranks of the attempt are doing, stacks included; nothing is paused. Reply HostLook, within 7 s. */
   z.object({ do: z.literal("stacks"), ...authority, attempt: z.int() }),
   /** The run has ended and everything was handed over: erase secrets, scratch and record; keep logs until `uninstall` or age. */
@@ -167,8 +186,6 @@ export const commandSchema = z.discriminatedUnion("do", [
 ]);
 export type Command = z.infer<typeof commandSchema>;
 
-  /** Samples of the host from `from` on (0: since the run began there), if `id` is what the agent numbers by, else from 0. If its welcome says that it can. Reply SamplesReply. */
-  z.object({ do: z.literal("samples"), ...authority, from: z.int().nonnegative(), id: z.string().max(64) }),
 /** Controller → agent, text frames. */
 export const toAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("hello"), protocol: z.int(), token: z.string(), controller: z.string() }),
@@ -178,6 +195,8 @@ export const toAgentSchema = z.discriminatedUnion("type", [
     type: z.literal("ack"),
     run: z.string(),
     events: z.int().optional(),
+    /** Number of the next sample. */
+    samples: z.int().nonnegative().optional(),
     cursors: z.record(z.string(), z.int()).optional(),
     exec: z.object({ id: z.int(), bytes: z.int().nonnegative() }).optional(),
   }),
@@ -195,8 +214,6 @@ export type AgentRunEvent =
   /** Comes after `ended` or `shim-lost`: no log file of the attempt grows any more. Stream name → final size in bytes. */
   | { readonly type: "drained"; readonly at: number; readonly sizes: Readonly<Record<string, number>> };
 
-    /** Number of the next sample. */
-    samples: z.int().nonnegative().optional(),
 export type AttemptStatus = { readonly attempt: number; readonly phase: "armed" | "launched" | "stopping" | "ended"; readonly pids: number };
 
 export type AdoptReply = { readonly events: number; readonly attempts: readonly AttemptStatus[] };
@@ -215,6 +232,7 @@ export const armReply = z.object({ ports: z.array(z.int().min(1).max(65_535)).ma
 /** `id` changes when the file does. */
 export const checkpointPiece = z.object({ data: z.string().max(CHECKPOINT_PIECE * 1.5), size: z.int().nonnegative(), id: z.string().max(128) });
 export type CheckpointPiece = z.infer<typeof checkpointPiece>;
+export const samplesReply = z.object({ id: z.string().max(64) });
 /** absent: nothing of the attempt was ever started there, and nothing of it will be. */
 export const stopReply = z.object({ absent: z.boolean() });
 /** rebuilt.count: how often the agent's disk has lost events; what was read before is read again. */
@@ -232,14 +250,19 @@ export const fromAgentSchema = z.discriminatedUnion("type", [
     key: z.string(),
     bootId: z.string(),
     pid: z.int(),
-export const samplesReply = z.object({ id: z.string().max(64) });
+    /** It knows `samples`. */
+    samples: z.literal(true).optional(),
     dirs: z.object({ bundle: z.string(), state: z.string(), runtime: z.string() }),
+    /** It knows `claim`. */
+    claims: z.literal(true).optional(),
     runs: z.array(z.object({ run: z.string(), epoch: z.int(), controller: z.string(), seq: z.int(), live: z.boolean() })),
   }),
   z.object({ type: z.literal("reply"), id: z.int(), ok: z.literal(true), value: z.unknown() }),
   z.object({ type: z.literal("refused"), id: z.int(), ok: z.literal(false), problem: z.custom<Problem>((v) => typeof v === "object" && v !== null) }),
   z.object({ type: z.literal("event"), run: z.string(), event: z.unknown() }),
   z.object({ type: z.literal("beat"), lagMs: z.number() }),
+  /** SampleItems of cluster/telemetry/sample.ts in their order; the run checks their shape. */
+  z.object({ type: z.literal("samples"), run: z.string(), items: z.array(z.unknown()).max(10_000) }),
 ]);
 export type FromAgent = z.infer<typeof fromAgentSchema>;
 
@@ -250,8 +273,6 @@ export type FromAgent = z.infer<typeof fromAgentSchema>;
 export const binaryHeader = z.discriminatedUnion("t", [
   z.object({ t: z.literal("log"), run: z.string(), stream: z.string(), offset: z.int() }),
   z.object({ t: z.literal("gap"), run: z.string(), stream: z.string(), offset: z.int(), to: z.int(), why: z.string() }),
-    /** It knows `samples`. */
-    samples: z.literal(true).optional(),
   z.object({ t: z.literal("exec"), id: z.int(), fd: z.union([z.literal(1), z.literal(2)]) }),
   z.object({ t: z.literal("blob"), run: z.string(), sha256: z.string(), offset: z.int(), size: z.int() }),
 ]);
@@ -261,8 +282,6 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
 export function packFrame(header: BinaryHeader, data: Uint8Array): Uint8Array {
-  /** SampleItems of cluster/telemetry/sample.ts in their order; the run checks their shape. */
-  z.object({ type: z.literal("samples"), run: z.string(), items: z.array(z.unknown()).max(10_000) }),
   const head = encoder.encode(JSON.stringify(header));
   const frame = new Uint8Array(4 + head.length + data.length);
   new DataView(frame.buffer).setUint32(0, head.length);

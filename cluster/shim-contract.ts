@@ -37,6 +37,8 @@ export type ArmSpec = {
   readonly mark: string;
   /** Bytes kept per log file before the oldest are given back to the disk (hole punched) behind a gap record. */
   readonly quotaBytes: number;
+  /** GPUs that the run has claimed, and the socket of the program that holds them; absent: none. */
+  readonly claim?: { readonly socket: string; readonly gpus: readonly string[] };
 };
 
 /** One process that the shim starts itself: the launcher (torchrun, accelerate), or each rank of `direct` and `command`. */
@@ -64,7 +66,7 @@ export type ShimEvent = { readonly index: number; readonly at: number /* ms sinc
       readonly ports: readonly number[];
       readonly containment: readonly ("cgroup" | "subreaper" | "mark")[];
     }
-  | { readonly type: "arm-failed"; readonly code: "PORT_BUSY" | "LOCKED" | "DIR" | "OTHER"; readonly text: string; readonly port?: number }
+  | { readonly type: "arm-failed"; readonly code: "PORT_BUSY" | "GPU_BUSY" | "LOCKED" | "DIR" | "OTHER"; readonly text: string; readonly port?: number }
   | {
       readonly type: "launched";
       readonly pids: readonly { readonly role: "launcher" | "rank"; readonly rank: number | null; readonly pid: number; readonly start: number }[];

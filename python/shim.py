@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True  # the bundle is verified by hash, and uninstalli
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import shim_cgroup  # noqa: E402
+import shim_claims  # noqa: E402
 import shim_ports  # noqa: E402
 from shim_attempt import Attempt  # noqa: E402
 from shim_events import Events, Journal, make_reserve, release_reserve  # noqa: E402
@@ -56,10 +57,15 @@ def arm_attempt(arm: dict[str, Any], loop: Loop, umask: int) -> Events:
     except OSError as error:
         raise CannotArm("DIR", f"{error.filename or directory}: {error.strerror}") from None
     try:
+        release_gpus = shim_claims.take(arm["claim"]) if arm.get("claim") else None
         held = shim_ports.hold(arm["ports"], arm["portRange"], arm["portLocks"], arm["mark"])
         attempt = Attempt(loop, arm, events, pids, held, umask)
         peers = Peers(loop, events, attempt.command, attempt.rank_said_hello)
         peers.listen(arm["socket"])
+    except shim_claims.GpuBusy as error:
+        release_reserve(directory)
+        events.emit("arm-failed", code="GPU_BUSY", text=str(error))
+        raise CannotArm("GPU_BUSY", str(error)) from None
     except shim_ports.PortBusy as error:
         release_reserve(directory)
         events.emit("arm-failed", code="PORT_BUSY", text=str(error), port=error.port)
@@ -67,6 +73,7 @@ def arm_attempt(arm: dict[str, Any], loop: Loop, umask: int) -> Events:
     except OSError as error:
         events.emit("arm-failed", code="OTHER", text=str(error))
         raise CannotArm("OTHER", str(error)) from None
+    attempt.release_gpus = release_gpus or attempt.release_gpus
     set_up(arm, loop, attempt, events, pids, peers, held)
     return events
 

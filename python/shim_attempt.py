@@ -41,6 +41,7 @@ class Attempt:
         self.procs = Procs(loop, pids, self._on_exit)
         self.ending = Ending(loop, self.procs, self._directory, self._mark, events.emit, self._on_done)
         self.on_ended: Callable[[], None] = lambda: None
+        self.release_gpus: Callable[[], None] = lambda: None
 
     def command(self, message: Message) -> None:
         """A line of an agent. Each command is harmless when it comes again."""
@@ -200,6 +201,7 @@ class Attempt:
 
         def last_word(gpu_memory: int | str) -> None:
             whole = {**receipt, **shim_gpu.receipt_fields(gpu_memory)}
+            self.release_gpus()  # before the word that it is over: who hears it may want them
             self._events.emit("ended", receipt=whole)
             log(f"ended: {json.dumps(whole)}")
             self.on_ended()

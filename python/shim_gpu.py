@@ -13,13 +13,19 @@ from shim_proc import all_stats, descendants, send
 _ANSWER_S = 5.0
 # "ok" tells an empty list from a program that failed: this child's exit status is reaped with everyone else's.
 _QUERY = '"$0" --query-compute-apps=pid,used_gpu_memory --format=csv,noheader,nounits && echo ok'
-# Inode of the machine's first pid namespace (include/linux/proc_ns.h): only there are nvidia-smi's pids our pids.
+# Inode of the machine's first pid namespace (include/linux/proc_ns.h).
 _FIRST_PID_NAMESPACE = 0xEFFFFFFC
 
 
-def _program() -> str | None:
+def find_program() -> str | None:
+    """nvidia-smi."""
     places = [*os.environ.get("PATH", "").split(":"), "/usr/bin", "/usr/local/bin", "/usr/lib/wsl/lib"]
     return next((path for path in (os.path.join(place, "nvidia-smi") for place in places if place) if os.access(path, os.X_OK)), None)
+
+
+def sees_all_pids() -> bool:
+    """Only there are nvidia-smi's pids our pids."""
+    return os.stat("/proc/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
 
 
 def held_by(pids: set[int], text: str, is_first_namespace: bool, exists: Callable[[int], bool]) -> int | str:
@@ -52,7 +58,7 @@ def receipt_fields(answer: int | str) -> dict[str, Any]:
 
 def measure(loop: Loop, pids: set[int], on_known: Callable[[int | str], None]) -> None:
     """Asks without holding up the loop, and answers once: MiB, or why unknown."""
-    program = _program()
+    program = find_program()
     if program is None:
         on_known("no nvidia-smi")
         return
@@ -84,8 +90,7 @@ def measure(loop: Loop, pids: set[int], on_known: Callable[[int | str], None]) -
         chunk = os.read(reader, 65536)
         text += chunk
         if not chunk:
-            first = os.stat("/proc/self/ns/pid").st_ino == _FIRST_PID_NAMESPACE
-            finish(held_by(pids, text.decode("utf-8", "replace"), first, lambda pid: os.path.exists(f"/proc/{pid}")))
+            finish(held_by(pids, text.decode("utf-8", "replace"), sees_all_pids(), lambda pid: os.path.exists(f"/proc/{pid}")))
 
     def give_up() -> None:
         if not is_over:

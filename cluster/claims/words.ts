@@ -1,0 +1,46 @@
+/** Who keeps the GPUs of a host, in words for a person. */
+
+import type { Keeper } from "./claim.ts";
+
+const MANY = 6;
+
+/** "GPU 0, 1: run train_… (model) of ann; GPU 2: python (pid 812, user bob, 14000 MiB)". */
+export function keeperWords(busy: readonly Keeper[]): string {
+  const gpusOf = new Map<string, string[]>();
+  for (const one of busy) {
+    const who = whoIs(one);
+    gpusOf.set(who, [...(gpusOf.get(who) ?? []), ...("gpu" in one && one.gpu != null ? [`${one.gpu}`] : [])]);
+  }
+  const words = [...gpusOf].map(([who, gpus]) => (gpus.length === 0 ? who : `GPU ${gpus.join(", ")}: ${who}`));
+  return [...words.slice(0, MANY), ...(words.length > MANY ? [`and ${words.length - MANY} more`] : [])].join("; ");
+}
+
+function whoIs(one: Keeper): string {
+  const of = one.user == null ? "" : ` of ${one.user}`;
+  switch (one.kind) {
+    case "run":
+      return `${runWords(one)}${of}`;
+    case "queue":
+      return `${runWords(one)}${of} waits for GPUs there since before`;
+    case "process": {
+      const about = [`pid ${one.pid}`, one.user == null ? "of a user that is not shown there" : `user ${one.user}`];
+      return `${one.process} (${[...about, ...(one.memoryMiB == null ? [] : [`${one.memoryMiB} MiB`])].join(", ")})`;
+    }
+    case "lock":
+      return one.pid === undefined ? "a process that cannot be seen holds its lock" : `pid ${one.pid}${of} holds its lock`;
+  }
+}
+
+const runWords = ({ run, name }: { readonly run: string; readonly name: string }): string =>
+  name === "" || name === run ? `run ${run}` : `run ${run} (${name})`;
+
+/** What ends it, for the first of them that a person can do something about. */
+export function keeperCure(busy: readonly Keeper[], host: string, here: string): string {
+  const process = busy.find((one) => one.kind === "process");
+  const run = busy.find((one) => one.kind === "run");
+  const isOwn = run !== undefined && run.user === here;
+  const ends = isOwn ? [`nexadist stop ${run.run}`] : process === undefined ? [] : process.user === here ? [`ssh ${host} kill ${process.pid}`] : [];
+  return [...ends, "nexadist up --wait starts it when they are free", ...(process === undefined ? [] : ["--force uses them beside that process"])].join(
+    "; or ",
+  );
+}

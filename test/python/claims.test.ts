@@ -1,0 +1,138 @@
+/** Claims on GPUs: of all who race for one exactly one has it, for as long as it lives, whatever strangers put in the way. */
+
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type ClaimsPlace, claimsPlace, type Holder, UUIDS } from "../support/claims.ts";
+import { needsRoot } from "../support/lab.ts";
+
+const me = userInfo().username;
+const all = { kind: "count", count: 4 };
+
+async function race(at: ClaimsPlace, holders: readonly Holder[], rounds: number): Promise<void> {
+  for (let round = 0; round < rounds; round++) {
+    const answers = await Promise.all(holders.map((holder, k) => holder.claim({ run: `r${k}`, want: all })));
+    const winners = holders.filter((_, k) => answers[k]?.ok === true);
+    assert.equal(winners.length, 1, JSON.stringify(answers));
+    const winner = answers.findIndex(({ ok }) => ok);
+    for (const { busy } of answers.filter(({ ok }) => !ok)) assert.deepEqual([...new Set(busy?.map((one) => one.run))], [`r${winner}`]);
+    for (const holder of holders) await holder.ask({ do: "unclaim" });
+  }
+  for (const holder of holders) {
+    const ended = once(holder.child, "exit");
+    await holder.ask({ do: "end" });
+    await ended;
+  }
+  assert.ok(!existsSync(at.directory), `left: ${existsSync(at.directory) && readdirSync(at.directory).join()}`);
+}
+
+test("of three that race for all GPUs exactly one gets them, fifty times, and nothing is left", async (t) => {
+  const at = claimsPlace(t);
+  await race(at, [await at.hold(), await at.hold(), await at.hold()], 50);
+});
+
+test("across users too", { skip: needsRoot }, async (t) => {
+  const at = claimsPlace(t);
+  const [a, b] = [await at.hold({ uid: 65534 }), await at.hold()];
+  assert.equal((await a.claim({ run: "theirs", want: { kind: "list", ids: UUIDS.slice(0, 2) } })).ok, true);
+  const refused = await b.claim({ run: "mine", want: all });
+  assert.deepEqual(
+    refused.busy?.map(({ gpu, kind, run, user }) => [gpu, kind, run, user]),
+    [
+      [0, "run", "theirs", "nobody"],
+      [1, "run", "theirs", "nobody"],
+    ],
+  );
+  assert.deepEqual((await b.claim({ run: "mine" })).gpus, UUIDS.slice(2), "auto takes the free ones");
+  await a.kill();
+  assert.deepEqual((await (await at.hold()).claim({ run: "third" })).gpus, UUIDS.slice(0, 2), "what a killed holder of another user had is free");
+});
+
+test("count takes free ones in the order of their index, a list exactly these, and asking again changes nothing", async (t) => {
+  const at = claimsPlace(t);
+  const [a, b, c] = [await at.hold(), await at.hold(), await at.hold()];
+  assert.deepEqual((await a.claim({ run: "a", want: { kind: "list", ids: [UUIDS[1]] } })).gpus, [UUIDS[1]]);
+  assert.deepEqual((await b.claim({ run: "b", want: { kind: "count", count: 2 } })).gpus, [UUIDS[0], UUIDS[2]]);
+  assert.deepEqual((await b.claim({ run: "b", want: { kind: "count", count: 2 } })).gpus, [UUIDS[0], UUIDS[2]]);
+  const refused = await c.claim({ run: "c", want: { kind: "count", count: 2 } });
+  assert.deepEqual(
+    refused.busy?.map(({ gpu, run, user }) => [gpu, run, user]),
+    [
+      [0, "b", me],
+      [1, "a", me],
+      [2, "b", me],
+    ],
+  );
+  assert.deepEqual((await c.claim({ run: "c" })).gpus, [UUIDS[3]], "nothing of what was refused is kept");
+});
+
+test("first come, first served: by when the run was asked for, and who is gone waits no more", async (t) => {
+  const at = claimsPlace(t);
+  const [holds, second, third] = [await at.hold(), await at.hold(), await at.hold()];
+  await holds.claim({ run: "holds", want: all });
+  assert.equal((await third.claim({ run: "third", want: all, mayQueue: true, requestedAt: 30 })).ok, false);
+  assert.equal((await second.claim({ run: "second", want: all, mayQueue: true, requestedAt: 20 })).ok, false);
+  await holds.kill();
+  const early = await third.claim({ run: "third", want: all, mayQueue: true, requestedAt: 30 });
+  assert.deepEqual(
+    early.busy?.map(({ kind, run }) => [kind, run]),
+    [["queue", "second"]],
+  );
+  await second.kill();
+  assert.equal((await third.claim({ run: "third", want: all, mayQueue: true, requestedAt: 30 })).ok, true);
+});
+
+test("what compute-apps shows is foreign, named with user and pid; a driver that says nothing is unknown, not nobody; force says so and goes on", async (t) => {
+  const at = claimsPlace(t);
+  const bin = join(at.root, "bin");
+  mkdirSync(bin);
+  const smi = (text: string): void => {
+    writeFileSync(join(bin, "nvidia-smi"), `#!/bin/sh\n${text}\n`);
+    chmodSync(join(bin, "nvidia-smi"), 0o755);
+  };
+  const holder = await at.hold({ env: { PATH: `${bin}:/usr/bin:/bin` } });
+  smi(`echo "${UUIDS[1]}, ${process.pid}, /usr/bin/python3, 14000"; echo "${UUIDS[2]}, 1, nvidia-cuda-mps-server, 30"`);
+  const refused = await holder.claim({ run: "a", want: all });
+  assert.deepEqual(refused.busy, [{ gpu: 1, kind: "process", uuid: UUIDS[1], pid: process.pid, process: "python3", user: me, memoryMiB: 14000 }]);
+  assert.deepEqual((await holder.claim({ run: "a" })).gpus, [UUIDS[0], UUIDS[2], UUIDS[3]]);
+  await holder.ask({ do: "unclaim" });
+  const forced = await holder.claim({ run: "a", want: all, force: true });
+  assert.deepEqual([forced.gpus, forced.notes], [UUIDS, [`GPU 1 is also used by python3 (pid ${process.pid}, user ${me})`]]);
+  await holder.ask({ do: "unclaim" });
+  smi("exit 9");
+  const blind = await holder.claim({ run: "a", want: all });
+  assert.deepEqual([blind.ok, blind.notes], [true, ["whether other processes use its GPUs is not known: nvidia-smi failed"]]);
+});
+
+test("without a word of the agent a claim ends by itself, unless a shim was given it", async (t) => {
+  const at = claimsPlace(t);
+  const left = await at.hold({ lease: "claim_holder._HOLD_S = 0.3" });
+  const ended = once(left.child, "exit");
+  assert.equal((await left.claim({ run: "left", want: all })).ok, true);
+  await ended;
+  assert.equal((await (await at.hold()).claim({ run: "next", want: all })).ok, true);
+});
+
+test("a lock that no card explains is named by the kernel's word", async (t) => {
+  const at = claimsPlace(t);
+  const [a, b] = [await at.hold(), await at.hold()];
+  await a.claim({ run: "a", want: { kind: "list", ids: [UUIDS[0]] } });
+  for (const name of readdirSync(at.directory)) if (name.startsWith("card.")) writeFileSync(join(at.directory, name), "{".repeat(5000));
+  const { busy } = await b.claim({ run: "b", want: all });
+  assert.deepEqual(busy, [{ gpu: 0, kind: "lock", pid: a.child.pid, user: me }]);
+});
+
+test("links, pipes and directories in the way are refused with their owner, never followed and never waited for", async (t) => {
+  const at = claimsPlace(t);
+  const holder = await at.hold();
+  const path = join(at.directory, `gpu.${UUIDS[0]}`);
+  symlinkSync("/etc/passwd", path);
+  const { unusable } = await holder.claim({ run: "a", want: all });
+  assert.match(unusable ?? "", new RegExp(`${path}, of user ${me}, cannot be locked`));
+  mkdirSync(join(at.directory, `gpu.${UUIDS[1]}`));
+  assert.match((await holder.claim({ run: "a", want: { kind: "list", ids: [UUIDS[1]] } })).unusable ?? "", /is no plain file/);
+  assert.equal((await holder.claim({ run: "a", want: { kind: "list", ids: UUIDS.slice(2) } })).ok, true, "others go on");
+});
