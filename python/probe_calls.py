@@ -17,6 +17,7 @@ from typing import Any, Callable
 from host_facts import facts
 from host_wire import read_text
 from probe_disk import disk, write
+from probe_net import net_counters, net_links
 from probe_python import code, job_packages
 
 Json = dict[str, Any]
@@ -102,7 +103,9 @@ def processes(_: Json) -> str:
                     "where": read_text(f"/proc/{pid}/wchan"),
                 }
             )
-    return json.dumps({"count": len(now), "odd": odd[:500]})
+    # Only those of this user tell: our ranks and what they started.
+    ours = sum(1 for pid in now if "NEXADIST_MARK=" in read_text(f"/proc/{pid}/environ"))
+    return json.dumps({"count": len(now), "ours": ours, "odd": odd[:500]})
 
 
 def environment(_: Json) -> str:
@@ -194,6 +197,8 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "write": write,
     "python": job_packages,
     "code": code,
+    "net_links": net_links,
+    "net_counters": net_counters,
 }
 
 assert sys.version_info >= (3, 9)

@@ -37,7 +37,7 @@ def reach(request: Json, token: str) -> Json:
 
     def one(target: Json) -> Json:
         try:
-            found = knock(str(target["address"]), int(target["port"]), token)
+            found = knock(str(target["address"]), int(target["port"]), None if target["kind"] == "ssh" else token)
         except Exception as error:
             found = {"outcome": "other", "ms": 0, "detail": repr(error)}
         return {"to": target["to"], "kind": target["kind"], "port": target["port"], **found}

@@ -29,23 +29,24 @@ IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_PROBE = 10, 23, 3
 UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN)
 
 
-def knock(address: str, port: int, token: str) -> Json:
-    """Open only when it is our peer that answers: a router or a proxy may accept what nobody listens to."""
+def knock(address: str, port: int, token: str | None) -> Json:
+    """Open only when it is our peer that answers: a router or a proxy may accept what nobody listens to. Without a token it is no port of ours."""
     began = time.monotonic()
     outcome, detail = "open", ""
+    extra: Json = {}
     try:
-        with _connect(address, port, token, "echo"):
+        with socket.create_connection((address, port), CONNECT_S) if token is None else _connect(address, port, token, "echo"):
             pass
     except socket.gaierror as error:
         outcome, detail = "other", f"cannot resolve {address}: {error.strerror}"
     except socket.timeout:
         outcome = "timeout"
     except _NotOurs as error:
-        outcome, detail = "other", str(error)
+        outcome, detail, extra = "other", str(error), {"isAnswered": True}
     except OSError as error:
         outcome = _outcome_of(error)
         detail = "" if outcome != "other" else os.strerror(error.errno) if error.errno else str(error)
-    return {"outcome": outcome, "ms": (time.monotonic() - began) * 1000, **({"detail": detail} if detail else {})}
+    return {"outcome": outcome, "ms": (time.monotonic() - began) * 1000, **extra, **({"detail": detail} if detail else {})}
 
 
 class _NotOurs(Exception):

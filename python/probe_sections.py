@@ -29,7 +29,7 @@ ASKS: dict[str, Ask] = {
     "environment": Ask(call="environment"),
     "login": Ask(call="login"),
     "memory": Ask(files=("/proc/meminfo", "/proc/swaps")),
-    "load": Ask(files=("/proc/loadavg",)),
+    "load": Ask(files=("/proc/loadavg", "/proc/uptime")),
     "os": Ask(files=("/etc/os-release", "/usr/lib/os-release")),
     "reboot": Ask(files=("/run/reboot-required", "/run/reboot-required.pkgs", "/var/run/reboot-required", "/var/run/reboot-required.pkgs")),
     "governor": Ask(files=("/sys/devices/system/cpu/cpu*/cpufreq/scaling_governor", "/sys/devices/system/cpu/cpu*/cpufreq/energy_performance_preference")),
@@ -39,6 +39,9 @@ ASKS: dict[str, Ask] = {
     "updates": Ask(argv=("systemctl", "is-enabled", "unattended-upgrades.service")),
     "holds": Ask(argv=("apt-mark", "showhold")),
     "kernel_log": Ask(call="kernel_log"),
+    # network
+    "net_links": Ask(call="net_links"),
+    "net_counters": Ask(call="net_counters", tier="full"),
     # time
     "clock_state": Ask(call="clock_state"),
     "clocksource": Ask(files=("/sys/devices/system/clocksource/clocksource0/current_clocksource",)),

@@ -29,7 +29,30 @@ export type HostProbe = {
 };
 
 /** The values of the run that is to start, and of who looks. */
-export type DiagContext = { readonly spec: RunSpec; readonly tier: Tier; readonly now: number };
+export type DiagContext = {
+  readonly spec: RunSpec;
+  readonly tier: Tier;
+  readonly now: number;
+  /** Host → numeric addresses that its `address` means to the controller, where that is a name. */
+  readonly addresses?: Readonly<Record<string, readonly string[]>>;
+  /** Trial all-reduces, where they were made. */
+  readonly trials?: readonly Trial[];
+};
+
+/** One run of python/all_reduce_probe.py, and what came of it. */
+export type Trial = {
+  readonly hosts: readonly string[];
+  readonly backend: "gloo" | "nccl";
+  /** Variables that it was tried with, beyond those of every run. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly ranks: number;
+  /** What went wrong, in words, and on which host; null: the sum was right on every rank. */
+  readonly failure: { readonly code: string; readonly text: string; readonly host: string | null } | null;
+  /** From the start of the run to the first rank that had met all others, ms. */
+  readonly metMs: number | null;
+  /** Of the largest tensor. */
+  readonly allReduce: { readonly bytes: number; readonly ms: number } | null;
+};
 
 /** What a judge says. `words` fill `{name}` in the check's fix and verify. `gpu`: the UUID of the one GPU that it speaks of. */
 export type Judgement = {
@@ -83,6 +106,10 @@ export type PairProbe = {
   readonly from: string;
   readonly to: string;
   readonly why?: string;
+  /** What `to` was called. */
+  readonly address?: string;
+  /** Whether anything of `to` answered at all: a port of ours, or its SSH, be it by a refusal. */
+  readonly isAnswering?: boolean;
   /** Ports of `to` that were tried from `from`, each with what came of it. */
   readonly ports: readonly {
     readonly port: number;
@@ -99,13 +126,14 @@ export type PairProbe = {
   readonly mtu: { readonly path: number; readonly interface: number } | null;
   /** What came of writing more than a packet holds over TCP, when small messages had gone through. */
   readonly bigWrites?: "through" | "stalled" | null;
-  /** The interface that the route to the other takes. */
-  readonly route: { readonly interface: string; readonly source: string } | null;
+  /** The interface that the route to the other takes; `wanted`: the one that the ranks of `from` will be told, where it can be chosen. */
+  readonly route: { readonly interface: string; readonly source: string; readonly wanted?: string } | null;
 };
 
 export type PairCheck = Said & {
   readonly scope: "pair";
-  readonly judge: (pairs: readonly PairProbe[], context: DiagContext) => readonly (Judgement & { readonly host: string; readonly peer?: string })[];
+  /** `host` null: of all of them. */
+  readonly judge: (pairs: readonly PairProbe[], context: DiagContext) => readonly (Judgement & { readonly host: string | null; readonly peer?: string })[];
 };
 
 export type Check = HostCheck | ClusterCheck | PairCheck;

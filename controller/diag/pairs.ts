@@ -1,20 +1,15 @@
 /** Conducts the probes of the links between hosts: a session on each, all ports listen, then everybody knocks at everybody and measures. Bounded in time. */
 
 import { randomBytes } from "node:crypto";
-import type { z } from "zod";
 import type { PairProbe, Tier } from "../../cluster/diag/check.ts";
-import { type Listening, listening, type Measured, measured, reached } from "../../cluster/diag/pairs/answers.ts";
+import { type Measured, measured, type Reached } from "../../cluster/diag/pairs/answers.ts";
+import { ofItself, probeOf, unmeasured } from "../../cluster/diag/pairs/assemble.ts";
+import { slowOf } from "../../cluster/diag/pairs/bandwidth.ts";
 import { roundsOf } from "../../cluster/diag/pairs/rounds.ts";
 import { toProblem } from "../../cluster/errors.ts";
-import { chooseInterface } from "../../cluster/launch/interface.ts";
 import { withPeerAddress } from "../../cluster/launch/peer-address.ts";
-import { portsToHold } from "../../cluster/launch/ports.ts";
-import type { HostFacts, HostSpec, RunSpec } from "../../cluster/spec.ts";
-import type { Transport } from "../reach/transport.ts";
-import { openPeerSession, type PeerSession } from "./peer-session.ts";
-
-/** A host that is reached and was looked at. */
-export type PairHost = { readonly host: HostSpec; readonly facts: HostFacts; readonly transport: Transport };
+import type { RunSpec } from "../../cluster/spec.ts";
+import { addressOf, knockAtAll, type PairHost, type Seat, takeSeat } from "./pair-seat.ts";
 
 export type PairsAsked = {
   readonly spec: RunSpec;
@@ -23,178 +18,127 @@ export type PairsAsked = {
   readonly limitMs: number;
 };
 
-/** Enough to tell a range that is open in part. */
-const EPHEMERAL = 3;
-const LISTEN_MS = 8_000;
-/** Three connects that time out behind one another in 64 at a time, and an answer. */
-const REACH_MS = 15_000;
-const BANDWIDTH_MS = 1_000;
+const BANDWIDTH_S = 1;
 /** Of one way: two sides that connect, the second itself, and a far end that goes on reading. */
 const ONE_WAY_MS = 12_000;
+/** What is slow is measured again: other work on a host or a link passes, a bad cable does not. */
+const SECOND_PASSES = 2;
 
-type Seat = PairHost & { readonly session: PeerSession; readonly told: Listening; readonly reached: readonly Reached[] };
-type Reached = z.infer<typeof reached>["ports"][number];
-
-/** One probe for each way between two hosts, and one from each host to itself: whether it could listen. Never rejects: what failed is said in `why`. */
+/**
+ * One probe for each way between two hosts, and one from each host to itself: whether it could listen. `hosts`: those of `spec` that were reached.
+ * Never rejects: what failed is said in `why`. Leaves nothing on the hosts.
+ */
 export async function probePairs(hosts: readonly PairHost[], { spec, tier, limitMs }: PairsAsked): Promise<readonly PairProbe[]> {
   const until = Date.now() + limitMs;
   const token = randomBytes(16).toString("hex");
   const members = hosts.map((each) => ({ ...each, host: withPeerAddress(each.host, each.transport.address) }));
-  const specs = members.map(({ host }) => host);
+  const specs = spec.hosts.map((host) => members.find((member) => member.host.name === host.name)?.host ?? host);
   const failed = new Map<string, string>();
-  const sessions: PeerSession[] = [];
-  const seatOne = async (member: PairHost): Promise<Seat | null> => {
-    const { name } = member.host;
+  const seats: Seat[] = [];
+  const orFail = async <T>(name: string, asking: Promise<T>): Promise<T | null> => {
     try {
-      const session = await openPeerSession(member.transport, name, token, limitMs + 20_000);
-      sessions.push(session);
-      const ask = { ports: portsOf(spec, specs, name), addresses: addressesOf(member) };
-      return { ...member, session, told: listening.parse(await session.ask("listen", ask, LISTEN_MS)), reached: [] };
+      return await asking;
     } catch (error) {
       failed.set(name, toProblem(error, name).message);
       return null;
     }
   };
   try {
-    const seated = (await Promise.all(members.map(seatOne))).filter((seat) => seat !== null);
-    const seats = await Promise.all(seated.map((seat) => knockAtAll(seat, seated, failed)));
-    const measuredBy = await Promise.all(seats.map((seat) => measureAll(seat, seats, until)));
-    const bandwidths = tier === "quick" ? new Map<string, number>() : await measureBandwidths(seats, until);
-    const ways = new Map(seats.map((seat, k) => [seat.host.name, { seat, measured: measuredBy[k] ?? new Map<string, Measured>() }]));
-    return specs.flatMap((from) =>
-      specs.map((to) => {
-        const way = ways.get(from.name);
-        const why = failed.get(from.name) ?? failed.get(to.name);
-        if (way === undefined || why !== undefined) return unmeasured(from.name, to.name, why ?? "it was not probed");
-        return from === to ? ofItself(way.seat) : probeOf(way.seat, to.name, way.measured.get(to.name), bandwidths.get(key(from.name, to.name)));
+    await Promise.all(
+      members.map(async (member) => {
+        const seat = await orFail(member.host.name, takeSeat(member, spec, specs, token, limitMs + 3 * ONE_WAY_MS));
+        if (seat !== null) seats.push(seat);
+      }),
+    );
+    seats.sort((a, b) => specs.indexOf(a.host) - specs.indexOf(b.host));
+    const reached = new Map<string, readonly Reached[]>();
+    await Promise.all(seats.map(async (seat) => reached.set(seat.host.name, (await orFail(seat.host.name, knockAtAll(seat, seats))) ?? [])));
+    const times = new Map<string, Measured>();
+    await Promise.all(seats.map((seat) => measureAll({ seat, seats, reached, until }, times)));
+    const bandwidths = tier === "quick" ? new Map<string, number>() : await measureBandwidths(seats, reached, until);
+    return members.flatMap(({ host: { name: from } }) =>
+      members.map(({ host: { name: to } }) => {
+        const [seat, other] = [from, to].map((name) => seats.find(({ host }) => host.name === name));
+        if (seat === undefined || other === undefined || failed.has(from))
+          return unmeasured(from, to, failed.get(seat === undefined || failed.has(from) ? from : to) ?? "");
+        if (from === to) return ofItself(from, seat.told);
+        return probeOf({
+          from,
+          to,
+          address: addressOf(other),
+          reached: reached.get(from) ?? [],
+          measured: times.get(key(from, to)),
+          bandwidth: bandwidths.get(key(from, to)),
+          wanted: seat.choice.ok ? seat.choice.name : undefined,
+          holderOf: (address) => seat.facts.interfaces.find(({ addresses }) => addresses.includes(address))?.name ?? "",
+        });
       }),
     );
   } finally {
-    for (const session of sessions) session.close();
+    for (const { session } of seats) session.close();
   }
 }
 
 const key = (from: string, to: string): string => `${from}\n${to}`;
 
-const unmeasured = (from: string, to: string, why: string): PairProbe => ({
-  from,
-  to,
-  why,
-  ports: [],
-  latencyMs: null,
-  bandwidth: null,
-  mtu: null,
-  route: null,
-});
+type Peer = { readonly to: string; readonly address: string; readonly port: number; readonly udp: number };
 
-/** The rendezvous' port where its store will be, a fresh one there where none is named, and ephemeral ones. */
-function portsOf(spec: RunSpec, hosts: readonly HostSpec[], name: string): readonly { readonly kind: "rdzv" | "ephemeral"; readonly port: number }[] {
-  const ephemeral = Array.from({ length: EPHEMERAL }, () => ({ kind: "ephemeral" as const, port: 0 }));
-  const { ports, range } = portsToHold(spec, hosts, name);
-  const named = spec.launcher === "command" ? [] : ports.slice(0, 1);
-  return [
-    ...named.map(({ port }) => ({ kind: "rdzv" as const, port: port === 0 ? range[0] + Math.floor(Math.random() * (range[1] - range[0] + 1)) : port })),
-    ...ephemeral,
-  ];
+/** Where a peer can be measured: a port of it that was found open; null: none was. */
+function peerOf(other: Seat, reached: readonly Reached[]): Peer | null {
+  const open = reached.find(({ to, kind, outcome }) => to === other.host.name && kind === "ephemeral" && outcome === "open");
+  return open === undefined ? null : { to: other.host.name, address: addressOf(other), port: open.port, udp: other.told.udp };
 }
 
-/** What its ranks would bind, best first: what the interface of the file holds, else what peers call it. */
-function addressesOf({ host, facts }: PairHost): readonly string[] {
-  const choice = chooseInterface(host, facts, [host.address]);
-  const held = choice.ok ? (facts.interfaces.find(({ name }) => name === choice.name)?.addresses ?? []) : [];
-  if (host.interface === undefined || held.includes(host.address)) return [host.address];
-  const inFamily = held.filter((address) => choice.ok && (choice.family === "AF_INET6") === address.includes(":"));
-  return [...inFamily, host.address];
-}
-
-async function knockAtAll(seat: Seat, seats: readonly Seat[], failed: Map<string, string>): Promise<Seat> {
-  const { name } = seat.host;
-  const targets = seats
-    .filter((other) => other.host.name !== name)
-    .flatMap((other) =>
-      other.told.ports
-        .filter(({ outcome }) => outcome === "open")
-        // The store is found by the name that the launcher is given, ranks by the address of their interface.
-        .map(({ kind, port }) => ({
-          to: other.host.name,
-          kind,
-          port,
-          address: kind === "rdzv" || other.told.address === "" ? other.host.address : other.told.address,
-        })),
-    );
-  if (targets.length === 0) return seat;
-  try {
-    return { ...seat, reached: reached.parse(await seat.session.ask("reach", { targets }, REACH_MS)).ports };
-  } catch (error) {
-    failed.set(name, toProblem(error, name).message);
-    return seat;
-  }
-}
-
-/** Where a peer can be measured: a port of it that was found open. */
-function peerOf(seat: Seat, other: Seat): { readonly to: string; readonly address: string; readonly port: number; readonly udp: number } | null {
-  const open = seat.reached.find(({ to, kind, outcome }) => to === other.host.name && kind === "ephemeral" && outcome === "open");
-  if (open === undefined) return null;
-  return { to: other.host.name, address: other.told.address === "" ? other.host.address : other.told.address, port: open.port, udp: other.told.udp };
-}
+type Measuring = {
+  readonly seat: Seat;
+  readonly seats: readonly Seat[];
+  readonly reached: ReadonlyMap<string, readonly Reached[]>;
+  readonly until: number;
+};
 
 /** Every host begins with another one, so that not all ask the same at once. */
-async function measureAll(seat: Seat, seats: readonly Seat[], until: number): Promise<ReadonlyMap<string, Measured>> {
-  const at = seats.findIndex(({ host }) => host.name === seat.host.name);
-  const others = [...seats.slice(at + 1), ...seats.slice(0, at)];
-  const peers = others.map((other) => peerOf(seat, other)).filter((peer) => peer !== null);
+async function measureAll({ seat, seats, reached, until }: Measuring, into: Map<string, Measured>): Promise<void> {
+  const { name } = seat.host;
+  const at = seats.indexOf(seat);
+  const peers = [...seats.slice(at + 1), ...seats.slice(0, at)].map((other) => peerOf(other, reached.get(name) ?? [])).filter((peer) => peer !== null);
   const leftMs = until - Date.now();
-  if (peers.length === 0 || leftMs <= 0) return new Map();
-  try {
-    const found = measured.parse(await seat.session.ask("measure", { peers, limitS: leftMs / 1000 }, leftMs + ONE_WAY_MS));
-    return new Map(found.peers.map((each) => [each.to, each]));
-  } catch {
-    return new Map(); // told as not measured
-  }
+  if (peers.length === 0 || leftMs <= 0) return;
+  const found = await seat.session.ask("measure", { peers, limitS: leftMs / 1000 }, leftMs + ONE_WAY_MS).then(
+    (answer) => measured.parse(answer).peers,
+    () => [], // told as not measured
+  );
+  for (const each of found) into.set(key(name, each.to), each);
 }
 
 /** In rounds of disjoint pairs, one way and then the other: no two of them share a host's link. */
-async function measureBandwidths(seats: readonly Seat[], until: number): Promise<ReadonlyMap<string, number>> {
+async function measureBandwidths(seats: readonly Seat[], reached: Measuring["reached"], until: number): Promise<ReadonlyMap<string, number>> {
   const found = new Map<string, number>();
   const measureOne = async (from: Seat, to: Seat): Promise<void> => {
-    const peer = peerOf(from, to);
+    const peer = peerOf(to, reached.get(from.host.name) ?? []);
     if (peer === null) return;
-    const asked = { peers: [peer], limitS: 1, bandwidthS: BANDWIDTH_MS / 1000 };
-    const [one] = await from.session.ask("measure", asked, ONE_WAY_MS).then(
+    const [one] = await from.session.ask("measure", { peers: [peer], limitS: 1, bandwidthS: BANDWIDTH_S }, ONE_WAY_MS).then(
       (answer) => measured.parse(answer).peers,
       () => [],
     );
-    if (typeof one?.bandwidth === "number") found.set(key(from.host.name, to.host.name), one.bandwidth);
+    const way = key(from.host.name, peer.to);
+    if (typeof one?.bandwidth === "number") found.set(way, Math.max(one.bandwidth, found.get(way) ?? 0));
   };
-  for (const round of roundsOf(seats)) {
-    for (const isBack of [false, true]) {
-      if (Date.now() > until) return found;
-      await Promise.all(round.map(([a, b]) => (isBack ? measureOne(b, a) : measureOne(a, b))));
+  const allRounds = async (isWanted: (way: string) => boolean): Promise<void> => {
+    for (const round of roundsOf(seats)) {
+      for (const [froms, tos] of [
+        [0, 1],
+        [1, 0],
+      ] as const) {
+        const ways = round.map((pair) => [pair[froms], pair[tos]] as const).filter(([from, to]) => isWanted(key(from.host.name, to.host.name)));
+        if (ways.length > 0 && Date.now() < until) await Promise.all(ways.map(([from, to]) => measureOne(from, to)));
+      }
     }
+  };
+  await allRounds(() => true);
+  for (let pass = 0; pass < SECOND_PASSES; pass += 1) {
+    const slow = slowOf(found);
+    if (slow.size === 0) break;
+    await allRounds((way) => slow.has(way));
   }
   return found;
 }
-
-function ofItself({ host, told }: Seat): PairProbe {
-  const ports = told.ports.map(({ kind, port, outcome, detail }) => ({ port, kind, outcome, ms: 0, ...(detail === undefined ? {} : { detail }) }));
-  return { from: host.name, to: host.name, ports, latencyMs: null, bandwidth: null, mtu: null, route: null };
-}
-
-function probeOf(seat: Seat, to: string, found: Measured | undefined, bandwidth: number | undefined): PairProbe {
-  const { route } = found ?? {};
-  return {
-    from: seat.host.name,
-    to,
-    ports: seat.reached
-      .filter((each) => each.to === to)
-      .map(({ kind, port, outcome, ms, detail }) => ({ port, kind, outcome, ms, ...(detail === undefined ? {} : { detail }) })),
-    latencyMs: found?.latencyMs ?? null,
-    bandwidth: bandwidth ?? null,
-    mtu: found?.mtu ?? null,
-    bigWrites: found?.bigWrites ?? null,
-    route: route ? { interface: route.interface || interfaceOf(seat.facts, route.source), source: route.source } : null,
-  };
-}
-
-/** Where the kernel did not tell the interface: the one that holds the source address. */
-const interfaceOf = (facts: HostFacts, source: string): string => facts.interfaces.find(({ addresses }) => addresses.includes(source))?.name ?? "";

@@ -2,10 +2,13 @@
 
 import { CHECKS } from "../../cluster/diag/catalogue.ts";
 import type { Check, DiagContext, PairProbe, Result, Tier } from "../../cluster/diag/check.ts";
-import { judgeHosts, Ledger, type Look } from "../../cluster/diag/judge.ts";
+import { judgeHosts, judgePairs, Ledger, type Look } from "../../cluster/diag/judge.ts";
 import { toProblem } from "../../cluster/errors.ts";
+import { withPeerAddress } from "../../cluster/launch/peer-address.ts";
 import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 import type { Transport } from "../reach/transport.ts";
+import { numericAddresses } from "./addresses.ts";
+import { lookAtLinks } from "./links.ts";
 import { probeHost } from "./probe-host.ts";
 
 export type DiagDeps = {
@@ -46,14 +49,14 @@ export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Pr
   const at = deps.now();
   const begun = performance.now();
   const checks = chosen(wish);
-  const context: DiagContext = { spec, tier: wish.tier, now: at };
   const open: { readonly host: HostSpec; readonly transport: Transport }[] = [];
   const look = async (host: HostSpec): Promise<Look> => {
     try {
       const dialled = performance.now();
       const transport = await deps.reach(host);
       open.push({ host, transport });
-      return { host, probe: await probeHost(transport, host, spec, { tier: wish.tier, connectMs: performance.now() - dialled }) };
+      const known = withPeerAddress(host, transport.address);
+      return { host: known, probe: await probeHost(transport, host, spec, { tier: wish.tier, connectMs: performance.now() - dialled }) };
     } catch (error) {
       return { host, problem: toProblem(error, host.name) };
     }
@@ -61,8 +64,19 @@ export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Pr
   try {
     const looks = await Promise.all(spec.hosts.map(look));
     const ledger = new Ledger();
+    const addresses = await numericAddresses(looks.map(({ host }) => host));
+    const context: DiagContext = { spec, tier: wish.tier, now: at, addresses };
     judgeHosts(checks, looks, context, ledger, deps.onResult);
-    return { spec, tier: wish.tier, checks, results: ledger.results, looks, pairs: [], at, tookMs: performance.now() - begun };
+    const pairs = await lookAtLinks({ spec, tier: wish.tier, checks, looks, open, addresses });
+    for (const result of judgePairs(
+      checks.filter((check) => check.scope === "pair"),
+      pairs,
+      context,
+    )) {
+      ledger.add(result);
+      deps.onResult(result);
+    }
+    return { spec, tier: wish.tier, checks, results: ledger.results, looks, pairs, at, tookMs: performance.now() - begun };
   } finally {
     for (const { transport } of open) transport.close();
   }

@@ -15,7 +15,22 @@ export const listening = z.object({
 });
 export type Listening = z.infer<typeof listening>;
 
-export const reached = z.object({ ports: z.array(z.object({ to: z.string(), kind, port: z.int(), outcome, ms: z.number().nonnegative(), detail })) });
+export const reached = z.object({
+  ports: z.array(
+    z.object({
+      to: z.string(),
+      /** ssh: only whether anything answers there. */
+      kind: z.enum(["rdzv", "ephemeral", "ssh"]),
+      port: z.int(),
+      outcome,
+      ms: z.number().nonnegative(),
+      detail,
+      /** Somebody accepted, though it is not our peer. */
+      isAnswered: z.boolean().optional(),
+    }),
+  ),
+});
+export type Reached = z.infer<typeof reached>["ports"][number];
 
 export const measured = z.object({
   peers: z.array(
