@@ -21,6 +21,7 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly why: string;
       /** What SSH dialled; null: this machine itself. */
       readonly dialled: string | null;
+      readonly sshPort?: number | null;
       /** Where it was prepared already, for the controller before this one. */
       readonly sessionNames?: readonly string[];
     }
@@ -41,7 +42,11 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       /** Of the script under --no-sync: equal on all hosts, or the run does not start. */
       readonly scriptSha256: string | null;
     }
-  | { readonly type: "host-failed"; readonly host: string; readonly during: "prepare" | "arm" | "launch"; readonly problem: Problem }
+  | { readonly type: "host-failed"; readonly host: string; readonly during: "prepare" | "claim" | "arm" | "launch"; readonly problem: Problem }
+  /** GPUs of these hosts are the run's until it is over, each in the order of the ranks. */
+  | { readonly type: "gpus-claimed"; readonly claims: Readonly<Record<string, { readonly gpus: readonly string[]; readonly notes: readonly string[] }>> }
+  /** Not all that it needs are free, and it waits for them: host → who has them. */
+  | { readonly type: "gpus-busy"; readonly busy: Readonly<Record<string, string>> }
   /** Ids and ports of a new attempt; randomness enters the run here. Ports of 0 are chosen by the shim of the host that holds them. */
   | {
       readonly type: "attempt-begun";

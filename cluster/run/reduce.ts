@@ -2,6 +2,7 @@
 
 import { EXIT } from "../errors.ts";
 import { attemptBegun, diagnosed, hangFound, hostFailed, hostLost, hostRebooted } from "./attempt.ts";
+import { gpusBusy, gpusClaimed } from "./claims.ts";
 import type { RunEvent } from "./events.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
@@ -31,6 +32,8 @@ function asked(event: First): RunState {
     machine: "",
     takeover: null,
     fenced: null,
+    queue: null,
+    claimedAt: null,
     attempt: 0,
     attemptAt: null,
     rdzvId: "",
@@ -104,6 +107,10 @@ function apply(state: RunState, event: RunEvent): RunState {
     }
     case "host-failed":
       return hostFailed(state, event);
+    case "gpus-claimed":
+      return gpusClaimed(state, event);
+    case "gpus-busy":
+      return gpusBusy(state, event);
     case "attempt-begun":
       return attemptBegun(state, event);
     case "attempt-diagnosed":
@@ -156,6 +163,7 @@ function hostConnected(state: RunState, event: RunEvent & { type: "host-connecte
     dirs,
     agent,
     driver,
+    sshPort: event.sshPort ?? h.sshPort,
     dialled: dialled ?? h.dialled, // its seat dials it not: peers go on to use what was dialled before
     why,
     sessionNames: event.sessionNames ?? h.sessionNames,

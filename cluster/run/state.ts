@@ -48,6 +48,8 @@ export type HostState = {
   readonly agent: { readonly key: string; readonly bundle: string; readonly pid: number } | null;
   readonly driver: string;
   readonly dialled: string | null;
+  /** Where its sshd listens, for others to knock at; null: not known. */
+  readonly sshPort: number | null;
   readonly why: string;
   /** What `prepare` made ready. */
   readonly dir: string | null;
@@ -56,6 +58,8 @@ export type HostState = {
   readonly notes: readonly string[];
   readonly sessionNames: readonly string[];
   readonly scriptSha256: string | null;
+  /** UUIDs of GPUs that are claimed there; null: none yet, or CPU ranks. */
+  readonly claim: readonly string[] | null;
   /** What the shim of the attempt holds and where it is. */
   readonly armed: { readonly ports: readonly number[]; readonly dir: string; readonly socket: string } | null;
   readonly problem: Problem | null;
@@ -128,6 +132,10 @@ export type RunState = {
   } | null;
   /** Who leads it instead of this controller, and since when that is known here. */
   readonly fenced: { readonly at: number; readonly controller: string; readonly machine: string; readonly epoch: number } | null;
+  /** It waits for GPUs; null: it does not. */
+  readonly queue: { readonly since: number; readonly busy: Readonly<Record<string, string>> } | null;
+  /** When all GPUs of an attempt to be were its own, last. */
+  readonly claimedAt: number | null;
   readonly attempt: number;
   /** When the attempt began. */
   readonly attemptAt: number | null;

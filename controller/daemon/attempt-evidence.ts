@@ -4,9 +4,6 @@ import type { Evidence, HostTrouble, LauncherExit, RankExit } from "../../cluste
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 
-/** From the last byte of a host to the event that it is unseen. */
-const SILENT_MS = 6000;
-
 type Told = Pick<Evidence, "world" | "exits" | "ranks" | "launchers" | "troubles" | "ended" | "launcher">;
 
 /** Exits and troubles in the order of the journal: on each host what came after the shim began to end the attempt was ended by us. */
@@ -22,7 +19,7 @@ export function fromJournal(state: RunState, events: readonly RunEvent[]): Told 
   for (const event of events) {
     switch (event.type) {
       case "host-unseen":
-        silentSince.set(event.host, event.at - SILENT_MS);
+        silentSince.set(event.host, event.at - state.spec.timeouts.suspectMs);
         break;
       default:
         if (!("attempt" in event) || event.attempt !== attempt) break;

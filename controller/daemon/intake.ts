@@ -44,7 +44,7 @@ export type IntakeDeps = {
   /** A run that is being taken over went on meanwhile. */
   readonly takenAgain: (link: AgentLink) => Promise<RunEvent | null>;
   /** The host can take commands. */
-  readonly ready: () => void;
+  readonly ready: (linked: Linked) => void;
   /** The link went: what was asked over it may not have arrived. */
   readonly lost: () => void;
 };
@@ -119,12 +119,13 @@ export function takeHost(deps: IntakeDeps): HostIntake {
           driver: transport.driver,
           why: transport.why,
           dialled: transport.address,
+          sshPort: transport.port,
           ...(sessionNames === undefined ? {} : { sessionNames }),
         },
       });
     }
     if (stage !== "waiting") deps.apply({ event: { at: Date.now(), type: "host-seen", host: host.name } });
-    deps.ready();
+    deps.ready(found);
   };
 
   /** Fenced, or its disk is full: said at once, and tried again with the keeper's backoff. */

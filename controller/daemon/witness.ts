@@ -81,7 +81,8 @@ export function watchSilent(deps: WitnessDeps): Witness {
     const spec = memberSpecs(deps.state()).find((h) => h.name === deps.host);
     const link = deps.linked(by)?.link;
     if (spec === undefined || spec.transport === "local" || link === undefined) return null;
-    const asked = link.command({ do: "knock", host: spec.address, port: spec.port ?? 22, limitMs: KNOCK_MS });
+    const port = spec.port ?? deps.state().hosts[deps.host]?.sshPort ?? 22;
+    const asked = link.command({ do: "knock", host: spec.address, port, limitMs: KNOCK_MS });
     return Promise.race([asked, late()]).then(
       (reply) => knockReply.parse(reply).saw,
       () => null,

@@ -43,7 +43,7 @@ export function openLocal(name: string, options: Pick<ReachOptions, "env">): Tra
     settle("closed by nexadist");
   };
 
-  return { driver: "local", address: null, why: "transport: local", exec, openSocket, probe: async () => {}, closed, close };
+  return { driver: "local", address: null, port: null, why: "transport: local", exec, openSocket, probe: async () => {}, closed, close };
 }
 
 async function startLocal(command: string, env: ReachOptions["env"]): Promise<RemoteProcess> {

@@ -50,7 +50,7 @@ export async function openOpenssh(context: Ssh2Context, why: string): Promise<Tr
   };
 
   const openSocket = makeSocketOpener(master, settings, exec, () => (reason === undefined ? undefined : lost()));
-  return { driver: "ssh", address: context.settings.hostname, why, exec, openSocket, probe, closed, close };
+  return { driver: "ssh", address: context.settings.hostname, port: context.settings.port, why, exec, openSocket, probe, closed, close };
 }
 
 const lastLine = (text: string): string =>

@@ -69,7 +69,17 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
     if (link.goneBecause() !== undefined) throw lost();
   };
 
-  return { driver: "ssh2", address: context.settings.hostname, why, exec, openSocket, probe, closed: link.closed, close: link.close };
+  return {
+    driver: "ssh2",
+    address: context.settings.hostname,
+    port: context.settings.port,
+    why,
+    exec,
+    openSocket,
+    probe,
+    closed: link.closed,
+    close: link.close,
+  };
 }
 
 /** What ssh2 says when the connection went under a request; its `close` event may come later. */

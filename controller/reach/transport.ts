@@ -19,6 +19,8 @@ export type Transport = {
   readonly driver: "ssh2" | "ssh" | "local";
   /** What was dialled, after HostName of ssh_config; null: this machine itself. */
   readonly address: string | null;
+  /** Where sshd listens there, after Port of ssh_config. */
+  readonly port: number | null;
   /** One clause: why this driver was chosen. Shown by `nexadist hosts`. */
   readonly why: string;
   /**

@@ -1,0 +1,69 @@
+/** A silent host: where the others knock, and what their answers make of it. */
+
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { reduce } from "../../../cluster/run/reduce.ts";
+import type { RunState } from "../../../cluster/run/state.ts";
+import type { Linked } from "../../../controller/daemon/keeper.ts";
+import { watchSilent } from "../../../controller/daemon/witness.ts";
+import { play } from "../../cluster/run/play.ts";
+
+type Asked = { readonly do: string; readonly host: string; readonly port: number };
+
+/** a is silent for a minute; b and c knock and see `saw`. Resolves with what was asked, and why it is lost if it is. */
+async function watch(t: TestContext, sshPort: number | null, filePort: number | undefined, saw: string): Promise<{ asked: readonly Asked[]; lost: string }> {
+  const run = play({});
+  run.tell({ type: "host-unseen", host: "a", why: "silent" });
+  const was = reduce(run.state(), { type: "host-connected", host: "a", at: 1, ...connectedAs(run.state(), sshPort) });
+  const hosts = was.spec.hosts.map((h) => (h.name === "a" && filePort !== undefined ? { ...h, port: filePort } : h));
+  const a = was.hosts.a ?? assert.fail();
+  const state: RunState = { ...was, spec: { ...was.spec, hosts }, hosts: { ...was.hosts, a: { ...a, seen: false, unseenAt: 1000 } } };
+  const asked: Asked[] = [];
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const command = async (what: Asked): Promise<unknown> => {
+    asked.push(what);
+    if (asked.length === 2 && saw === "alive") setImmediate(resolve, "");
+    return { saw };
+  };
+  const watching = watchSilent({
+    host: "a",
+    state: () => state,
+    linked: () => ({ link: { command } }) as unknown as Linked,
+    heardFromRanksAt: () => 0,
+    isAwake: () => true,
+    now: () => 61_000,
+    lost: resolve,
+    notice: () => undefined,
+  });
+  t.after(watching.close);
+  return { asked, lost: await promise };
+}
+
+function connectedAs(state: RunState, sshPort: number | null) {
+  const { facts, dirs, agent } = state.hosts.a ?? assert.fail();
+  if (facts === null || dirs === null || agent === null) return assert.fail("not connected");
+  return { facts, dirs, agent, driver: "ssh2", dialled: "10.0.0.5", sshPort, why: "" };
+}
+
+test("the others knock where sshd really listens: the file's port, else the one that was dialled, else 22", async (t) => {
+  for (const [dialled, file, expected] of [
+    [2222, undefined, 2222],
+    [2222, 2200, 2200],
+    [null, undefined, 22],
+  ] as const) {
+    const { asked, lost } = await watch(t, dialled, file, "alive");
+    assert.deepEqual(
+      asked.map(({ do: what, host, port }) => [what, host, port]),
+      [
+        ["knock", "10.0.0.5", expected],
+        ["knock", "10.0.0.5", expected],
+      ],
+    );
+    assert.equal(lost, "", "a host that answers others is never lost");
+  }
+});
+
+test("where nobody else gets a connection it is lost, and the reason names who tried", async (t) => {
+  const { lost } = await watch(t, null, undefined, "dead");
+  assert.match(lost, /nothing heard for \d+ s, and b, c cannot reach it either/);
+});
