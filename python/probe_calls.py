@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from host_facts import facts
 from host_wire import read_text
+import probe_gpu
 from probe_disk import disk, write
 from probe_net import net_counters, net_links
 from probe_python import code, job_packages
@@ -23,7 +24,7 @@ from probe_python import code, job_packages
 Json = dict[str, Any]
 
 # Between two looks at counters and at states of processes.
-PAUSE_S = 1.5
+PAUSE_S = 0.5
 # Variables that steer torch and its libraries: no secrets by these names.
 STEERING = re.compile(
     r"^(NCCL_|GLOO_|TORCH_|TORCHELASTIC_|PET_|CUDA_|PYTORCH_|OMP_|MKL_|NVIDIA_|NSIGHT_|ACCELERATE_)"
@@ -195,6 +196,13 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "clock_state": clock_state,
     "disk": disk,
     "write": write,
+    "gpus": probe_gpu.gpus,
+    "gpu_processes": probe_gpu.processes,
+    "gpu_version": probe_gpu.version,
+    "gpu_pci": probe_gpu.pci,
+    "iommu": probe_gpu.iommu,
+    "acs": probe_gpu.acs,
+    "torch_cuda": probe_gpu.torch_cuda,
     "python": job_packages,
     "code": code,
     "net_links": net_links,

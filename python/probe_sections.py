@@ -42,6 +42,21 @@ ASKS: dict[str, Ask] = {
     # network
     "net_links": Ask(call="net_links"),
     "net_counters": Ask(call="net_counters", tier="full"),
+    # GPUs
+    "smi_list": Ask(argv=("nvidia-smi", "-L"), seconds=10.0),
+    "smi_version": Ask(call="gpu_version", seconds=10.0),
+    "smi_gpus": Ask(call="gpus", seconds=10.0),
+    "smi_apps": Ask(call="gpu_processes", seconds=10.0),
+    "smi_topo": Ask(argv=("nvidia-smi", "topo", "-m"), seconds=10.0),
+    "smi_nvlink": Ask(argv=("nvidia-smi", "nvlink", "-s"), seconds=10.0),
+    "smi_p2p": Ask(argv=("nvidia-smi", "topo", "-p2p", "r"), seconds=10.0, tier="full"),
+    "smi_nvlink_errors": Ask(argv=("nvidia-smi", "nvlink", "-e"), seconds=10.0, tier="full"),
+    "smi_pci": Ask(argv=("nvidia-smi", "-q", "-d", "PCI"), seconds=10.0, tier="full"),
+    "gpu_pci": Ask(call="gpu_pci"),
+    "fabricmanager": Ask(argv=("systemctl", "is-active", "nvidia-fabricmanager.service"), needs="/proc/driver/nvidia-nvswitch"),
+    "iommu": Ask(call="iommu", tier="full"),
+    "acs": Ask(call="acs", tier="full"),
+    "torch_cuda": Ask(call="torch_cuda", seconds=14.0),
     # time
     "clock_state": Ask(call="clock_state"),
     "clocksource": Ask(files=("/sys/devices/system/clocksource/clocksource0/current_clocksource",)),

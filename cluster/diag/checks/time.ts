@@ -1,0 +1,67 @@
+/** Clocks: of a host against ours, in step or not, and where the kernel takes the time from. */
+
+import * as z from "zod";
+import type { HostCheck } from "../check.ts";
+import { failed, filesOf, jsonOf, notLooked, pass, warn } from "../read.ts";
+
+const base = { group: "time", scope: "host", needs: [], who: "root" } as const;
+
+const seconds = (ms: number): string => `${(Math.abs(ms) / 1000).toFixed(Math.abs(ms) < 10_000 ? 2 : 0)} s`;
+
+export const TIME: readonly HostCheck[] = [
+  {
+    ...base,
+    id: "time.skew",
+    tier: "quick",
+    title: "the clock agrees with this machine's",
+    why: "logs of different hosts cannot be put in order; past a minute tokens and certificates fail",
+    fix: "sudo timedatectl set-ntp true && sudo systemctl restart systemd-timesyncd  # on {host}; with chrony: sudo chronyc makestep; in a container: on its host",
+    verify: "date +%s.%N; ssh {host} date +%s.%N",
+    isBlocking: false,
+    proof: "broken",
+    judge: ({ clock }) => {
+      if (clock === null) throw notLooked("its clock was not measured");
+      const { offsetMs, errorMs } = clock;
+      const surely = Math.max(0, Math.abs(offsetMs) - errorMs);
+      const observed = `${seconds(offsetMs)} ${offsetMs > 0 ? "ahead" : "behind"} (± ${Math.ceil(errorMs)} ms)`;
+      if (surely > 60_000) return failed(observed, { expected: "under 0.1 s" });
+      return surely > 100 ? warn(observed, { expected: "under 0.1 s" }) : pass(observed);
+    },
+  },
+  {
+    ...base,
+    id: "time.sync",
+    tier: "quick",
+    title: "the clock is kept in step",
+    why: "one that is right today drifts by seconds a day",
+    fix: "sudo systemctl enable --now systemd-timesyncd  # on {host}; or install chrony",
+    verify: "ssh {host} timedatectl show -p NTPSynchronized",
+    isBlocking: false,
+    proof: "unproven",
+    judge: (probe) => {
+      const { isSynchronised } = jsonOf(probe, "clock_state", z.object({ state: z.number(), isSynchronised: z.boolean(), maxErrorUs: z.number() }));
+      if (isSynchronised) return pass("by the kernel's word");
+      // A guest's clock may be kept by its host: what counts is that it is right.
+      if (probe.clock !== null && Math.abs(probe.clock.offsetMs) - probe.clock.errorMs < 100) return pass("nothing keeps it in step, but it is right now");
+      return warn("nothing keeps it in step");
+    },
+  },
+  {
+    ...base,
+    id: "time.clocksource",
+    tier: "quick",
+    title: "a fast clock in the kernel",
+    why: "asking hpet or acpi_pm for the time costs a microsecond, and launching small kernels asks often",
+    fix: "sudo dmesg | grep -i tsc  # on {host}: why it was refused; then newer firmware, or boot with tsc=reliable",
+    verify: "ssh {host} cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
+    isBlocking: false,
+    proof: "unproven",
+    judge: (probe) => {
+      const name = filesOf(probe, "clocksource").get("/sys/devices/system/clocksource/clocksource0/current_clocksource")?.trim();
+      if (name === undefined || !/^[\w-]+$/.test(name)) throw notLooked("the kernel names none");
+      if (/^(tsc|kvm-clock|hyperv_clocksource\w*|arch_sys_counter|xen)$/.test(name)) return pass(name);
+      if (/^(hpet|acpi_pm|jiffies|pit|refined-jiffies)$/.test(name)) return warn(name, { expected: "tsc" });
+      throw notLooked(`${name} is not known`);
+    },
+  },
+];
