@@ -79,6 +79,10 @@ export type RunSpec = {
   readonly hosts: readonly HostSpec[];
   readonly spares: readonly string[];
   readonly minHosts: number;
+  /** `up --wait`: it waits for GPUs that are not free. */
+  readonly waitsForGpus?: boolean;
+  /** `up --force`: it starts in spite of findings that would keep it back, and beside other processes on its GPUs. */
+  readonly isForced?: boolean;
   readonly launcher: Launcher;
   /** `command` only: one process per host or one per GPU/slot. */
   readonly per: "host" | "gpu";
@@ -96,6 +100,8 @@ export type RunSpec = {
   readonly restart: RestartSpec;
   /** Added to the job's arguments when there is a checkpoint to go on from; `{checkpoint}` in them is its path. */
   readonly resumeArgs: readonly string[];
+  /** Regular expression of the file whose named groups tell a step; absent: lines are read without. */
+  readonly stepPattern?: string;
   /** The host of the cluster that the controller runs on; null: wherever `up` is typed. */
   readonly seat: string | null;
   readonly logs: { readonly quotaBytes: number };

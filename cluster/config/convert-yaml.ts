@@ -9,7 +9,7 @@ export const MAX_ALIASES = 16;
 
 /** Scalars under these keys are text as it was written: `022`, `3e-4` and `yes` reach the ranks unchanged. */
 const TEXT_KEYS = new Set(
-  "host user identity address interface python setup workdir script module command args resume_args seat name tags env env_file accelerate_config paths".split(
+  "host user identity address interface python setup workdir script module command args resume_args step_pattern seat name tags env env_file accelerate_config paths".split(
     " ",
   ),
 );

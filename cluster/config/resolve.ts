@@ -146,6 +146,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     },
     restart: restartOf(file.restart ?? {}, launcher),
     resumeArgs: file.job?.resume_args ?? [],
+    ...(file.job?.step_pattern === undefined ? {} : { stepPattern: file.job.step_pattern }),
     seat,
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),

@@ -5,6 +5,7 @@ import { BACKENDS, LAUNCHERS } from "./backends.ts";
 import * as f from "./fields.ts";
 import { MAX_HOSTS } from "./host-range.ts";
 import { CHECKPOINT, MIN_SUSPECT_MS, ON_HANG, ON_HOST_LOSS } from "./recovery.ts";
+import { stepPattern } from "./step-pattern.ts";
 import { durationMs } from "./units.ts";
 
 const map = (what: string) => ({ error: (issue: { readonly code?: string }) => (issue.code === "invalid_type" ? `expected ${what}` : undefined) });
@@ -63,6 +64,11 @@ const job = z.strictObject(
       .min(1, "expected at least one word")
       .refine((words) => words.some((word) => word.includes(CHECKPOINT)), `one of the words must hold ${CHECKPOINT}, which stands for its path`)
       .describe("added to the arguments when there is a checkpoint to go on from, {checkpoint} being its path: [--resume_from_checkpoint, '{checkpoint}']")
+      .optional(),
+    step_pattern: stepPattern
+      .describe(
+        "regular expression for lines that no trainer we know prints; named groups: step, total, epoch, loss, step_time (s), tokens_per_second, samples_per_second",
+      )
       .optional(),
     per: f.choice(["host", "gpu"]).describe("launcher command: one process per host (default) or per GPU or slot").optional(),
   },

@@ -34,7 +34,8 @@ export type Stage = "first-step" | "training" | "evaluation" | "saving";
 export type Overdue = { readonly quietMs: number; readonly limitMs: number; readonly stage: Stage; readonly isGiven: boolean };
 
 export type Progress = {
-  readonly line: (stream: string, text: string, at: number) => void;
+  /** `kind`: what a pattern of the file makes of it. */
+  readonly line: (stream: string, text: string, at: number, kind?: LineKind) => void;
   /** null: there is no reason to look yet. */
   readonly due: (now: number) => Overdue | null;
   /** Time before `at` counts as if something had moved then: nobody listened. */
@@ -58,10 +59,9 @@ export function watchProgress(limits: Limits, since: number): Progress {
   let quietSince = since;
   const longest = { evaluation: 0, saving: 0 };
 
-  const line = (key: string, text: string, at: number): void => {
+  const line = (key: string, text: string, at: number, kind = kindOf(text)): void => {
     const stream = streams.get(key) ?? { lastAt: -1, pauses: 0, watchedMs: 0, shapes: new Map() };
     streams.set(key, stream);
-    const kind = kindOf(text);
     if (kind === "noise" || !isNew(stream, text)) return;
     if (stage === "evaluation" || stage === "saving") longest[stage] = Math.max(longest[stage], at - quietSince);
     if (kind === "step") {

@@ -3,9 +3,11 @@
 import { describeExit } from "../run/reduce.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
+import type { Pace } from "../steps/pace.ts";
 import { formatDuration } from "./duration.ts";
 import { hostStep } from "./host-line.ts";
 import { leaderLines } from "./leader.ts";
+import { paceWords } from "./pace-words.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
 import { standingLines } from "./standing.ts";
@@ -16,9 +18,9 @@ import { unseenSince, whyUnseen } from "./unseen.ts";
 const QUIET_MS = 10_000;
 
 /** What the state does not hold. `wroteAt`: when a rank was last heard to write; null: not known. `notes`: of how the attempt began. */
-export type Besides = { readonly wroteAt?: number | null; readonly notes?: readonly string[] };
+export type Besides = { readonly wroteAt?: number | null; readonly pace?: Pace | null; readonly notes?: readonly string[] };
 
-export function statusLines(state: RunState, now: number, { wroteAt = null, notes = [] }: Besides = {}): readonly string[] {
+export function statusLines(state: RunState, now: number, { wroteAt = null, pace = null, notes = [] }: Besides = {}): readonly string[] {
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
@@ -26,6 +28,7 @@ export function statusLines(state: RunState, now: number, { wroteAt = null, note
     ...standingLines(state, now),
     ...(isOver(state) || state.phase === "recovering" ? [] : notes.map((note) => sanitiseWord(note))),
     ...(state.phase === "running" && wroteAt !== null && now - wroteAt > QUIET_MS ? [`ranks last wrote ${formatDuration(now - wroteAt)} ago`] : []),
+    ...(state.phase === "running" && pace !== null ? [paceWords(pace, state.world)] : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];

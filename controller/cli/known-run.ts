@@ -3,6 +3,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import type { RunState } from "../../cluster/run/state.ts";
+import type { Pace } from "../../cluster/steps/pace.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
@@ -38,6 +39,8 @@ export type KnownRun = {
   readonly dir: string;
   /** When its ranks last wrote, as far as the controller heard; null: not known. */
   readonly wroteAt: number | null;
+  /** How its training gets on; null: not known, or it is over. */
+  readonly pace: Pace | null;
   /** What the last attempt began with: what is done again, what could not be had. */
   readonly notes: readonly string[];
 };

@@ -10,10 +10,10 @@ import { findRun, readRun } from "./known-run.ts";
 export const status: Run = async (context, [wanted], options) => {
   const client = await findController(context, options);
   const { run } = await findRun(client, context, wanted);
-  const { state, dir, wroteAt, notes } = await readRun(client, run);
-  if (context.json) context.printJson({ run, dir, state, wroteAt, notes });
+  const { state, dir, wroteAt, pace, notes } = await readRun(client, run);
+  if (context.json) context.printJson({ run, dir, state, wroteAt, pace, notes });
   else
-    for (const line of [...statusLines(state, Date.now(), { wroteAt, notes }), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)])
+    for (const line of [...statusLines(state, Date.now(), { wroteAt, pace, notes }), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)])
       context.print(line);
   return 0;
 };

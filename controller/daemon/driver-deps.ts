@@ -1,10 +1,13 @@
 /** What the loop of a run is given by the daemon around it, and what it gives. */
 
 import type { Look } from "../../cluster/hang/look.ts";
+import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
+import type { Pace } from "../../cluster/steps/pace.ts";
 import type { Lent } from "../../cluster/viewer.ts";
+import type { AgentLink } from "../reach/link.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
@@ -15,6 +18,8 @@ export type DriverDeps = {
   readonly journal: Journal;
   readonly logs: LogStore;
   readonly keeper: (host: HostSpec) => Keeper;
+  /** The agent of a host has taken the run on, over this link. */
+  readonly ready: (host: string, link: AgentLink, record: RunRecord) => void;
   readonly controller: string;
   readonly lent: Lent;
   readonly snapshot: () => Promise<Snapshot | null>;
@@ -35,5 +40,7 @@ export type Driver = {
   readonly lend: (lent: Lent) => void;
   /** At what the ranks are doing. */
   readonly look: () => Promise<Look>;
+  /** How the present or the last attempt gets on, as far as this controller heard; null: its ranks told nothing. */
+  readonly pace: () => Pace | null;
   readonly dispose: () => void;
 };

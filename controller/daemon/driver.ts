@@ -10,13 +10,14 @@ import type { Look } from "../../cluster/hang/look.ts";
 import { formatPlanJson } from "../../cluster/launch/dry-run.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
-import type { RunEvent, TimerKey } from "../../cluster/run/events.ts";
+import type { TimerKey } from "../../cluster/run/events.ts";
 import { isDrained } from "../../cluster/run/phase.ts";
 import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
 import { bootOfDebt, type Effect, wanted } from "../../cluster/run/wanted.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
+import { doForRun, isOfRun, type RunEffect } from "./between.ts";
 import type { Driver, DriverDeps } from "./driver-deps.ts";
 import { type Entry, foldable, readFrom } from "./entries.ts";
 import { lookAtRanks } from "./hang-look.ts";
@@ -25,13 +26,11 @@ import { type HostIntake, takeHost } from "./intake.ts";
 import { planOf, ranksOfHost } from "./layout.ts";
 import { writeManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
-import { beginAttempt, diagnose, type RecoveryDeps } from "./recovery.ts";
+import type { RecoveryDeps } from "./recovery.ts";
 import { conceal, forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
 import { whenDue } from "./when-due.ts";
 import { takenAgain, whoLeads } from "./who-leads.ts";
 import { watchSilent } from "./witness.ts";
-
-export type { Driver } from "./driver-deps.ts";
 
 const RETRY_MS = 1000;
 
@@ -89,7 +88,10 @@ export function driveRun(deps: DriverDeps): Driver {
     const keys = new Set(effects.map((effect) => effect.key));
     for (const [key, cancel] of inFlight) if (!keys.has(key)) cancel();
     for (const effect of effects) if (!inFlight.has(effect.key)) begin(effect);
-    if (state.fenced !== null) return leave();
+    if (state.fenced !== null) {
+      finish("finish"); // another controller leads the run: whatever happens to it, nothing of it is ours to do any more
+      return dispose();
+    }
     if (!isOver(state)) return;
     const owing = owingHosts(state).map((host) => host.name);
     const isDebt = (key: string): boolean => owing.some((name) => key === `link:${name}` || (key.startsWith("stop:") && key.includes(`:${name}:`)));
@@ -105,17 +107,10 @@ export function driveRun(deps: DriverDeps): Driver {
     if (effect.do === "timer") return startTimer(effect.key, effect.timer, effect.at);
     if (effect.do === "link") return startLink(effect.key, effect.host);
     if (effect.do === "finish") return finish(effect.key);
-    if (effect.do === "begin-attempt") return between(effect.key, (deps) => beginAttempt(deps, effect.attempt, effect.members));
-    if (effect.do === "diagnose") return between(effect.key, (deps) => diagnose(deps, effect.attempt));
+    if (isOfRun(effect)) return startForRun(effect);
     if (effect.do === "witness") return startWitness(effect.key, effect.host);
     if (effect.do === "watch-hang") return startHangWatch(effect.key);
     startOnHost(effect);
-  };
-
-  /** Another controller leads the run: whatever happens to it, nothing of it is ours to do any more. */
-  const leave = (): void => {
-    finish("finish");
-    dispose();
   };
 
   const startTimer = (key: string, timer: TimerKey, at: number): void => {
@@ -154,7 +149,10 @@ export function driveRun(deps: DriverDeps): Driver {
       agent: () => state.hosts[name]?.agent ?? null,
       bootOfDebt: () => bootOfDebt(state, name),
       owns: (rank, attempt) => attempt !== state.attempt || ranksOfHost(state, name).has(rank),
-      ready: reconcile,
+      ready: ({ link }) => {
+        deps.ready(name, link, record());
+        reconcile();
+      },
       lost: () => {
         for (const [flying, cancel] of inFlight) if (/^(stop|record):/.test(flying) && flying.includes(`:${name}`)) cancel();
       },
@@ -214,7 +212,8 @@ export function driveRun(deps: DriverDeps): Driver {
     retryLater(reconcile);
   };
 
-  const between = (key: string, work: (its: RecoveryDeps) => Promise<RunEvent>): void => {
+  const startForRun = (effect: RunEffect): void => {
+    const { key } = effect;
     const end = once(key, () => undefined);
     const isWanted = (): boolean => !disposed && inFlight.get(key) === end;
     const its: RecoveryDeps = {
@@ -228,8 +227,9 @@ export function driveRun(deps: DriverDeps): Driver {
       record: record(),
       conceal: (text) => conceal(text, secrets),
       now,
+      tell: (event) => apply({ event }),
     };
-    work(its).then(
+    doForRun(effect, its).then(
       (event) => {
         if (isWanted()) apply({ event });
         end();
@@ -257,6 +257,8 @@ export function driveRun(deps: DriverDeps): Driver {
     once(key, () => witness.close());
   };
 
+  const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
+  const pace: Driver["pace"] = () => hangWatch?.pace.pace() ?? null;
   const look = (): Promise<Look> => lookAtRanks({ state, linked: (host) => intakes.get(host)?.linked() ?? null, record: record(), now });
 
   const startHangWatch = (key: string): void => {
@@ -270,18 +272,15 @@ export function driveRun(deps: DriverDeps): Driver {
     return made;
   };
 
-  const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
-
   const finish = (key: string): void => {
     once(key, () => undefined);
     forgetSecrets(state.spec.run);
     saveManifest();
   };
 
-  /** For people and programs that look into the run's directory; the journal is the truth. */
   const saveManifest = (): void => {
     try {
-      writeManifest(deps.dir, state);
+      writeManifest(deps.dir, state, pace());
     } catch (error) {
       deps.notice(null, `manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
     }
@@ -296,5 +295,5 @@ export function driveRun(deps: DriverDeps): Driver {
 
   saveManifest();
   queueMicrotask(flush);
-  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), look, dispose };
+  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), look, pace, dispose };
 }

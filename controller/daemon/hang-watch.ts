@@ -1,4 +1,4 @@
-/** Watches one attempt for the end of its progress: from the bytes of its ranks' logs, and by looking at them when they have been quiet for too long. */
+/** Watches one attempt get on: its pace from the lines of its ranks, and the end of it by looking at them when they have been quiet for too long. */
 
 import { StringDecoder } from "node:string_decoder";
 import type { Look } from "../../cluster/hang/look.ts";
@@ -6,6 +6,8 @@ import { type Progress, watchProgress } from "../../cluster/hang/progress.ts";
 import { judgeLooks, LOOK_AGAIN_MS } from "../../cluster/hang/suspicion.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import { type PaceWatch, watchPace } from "../../cluster/steps/pace.ts";
+import { readLine } from "../../cluster/steps/read-line.ts";
 import { parseStream } from "./line-feed.ts";
 
 export type HangWatchDeps = {
@@ -19,6 +21,7 @@ export type HangWatchDeps = {
 export type HangWatch = {
   /** Every fresh piece of every log stream of the run, as it arrives. */
   readonly push: (host: string, stream: string, data: Uint8Array, at: number) => void;
+  readonly pace: PaceWatch;
   readonly close: () => void;
 };
 
@@ -32,6 +35,8 @@ const READ = 16 * 1024;
 export function watchForHang(deps: HangWatchDeps): HangWatch {
   const { attempt, spec } = deps.state();
   const progress: Progress = watchProgress({ hangMs: spec.timeouts.hangMs, firstStepMs: spec.timeouts.firstStepMs }, deps.now());
+  const pace = watchPace();
+  const pattern = spec.stepPattern === undefined ? null : new RegExp(spec.stepPattern);
   const lines = new Map<string, { readonly decoder: StringDecoder; rest: string }>();
   let isHung = deps.state().hang !== null;
   let hungAt = deps.now();
@@ -50,7 +55,11 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     const found = (part.rest + part.decoder.write(Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength))).split(/[\r\n]+/);
     part.rest = (found.pop() ?? "").slice(0, READ);
     if (part.rest !== "") found.push(part.rest); // a progress bar ends no line
-    for (const line of found) progress.line(key, line, at);
+    for (const line of found) {
+      const { kind, said } = readLine(line, pattern);
+      progress.line(key, line, at, kind);
+      if (said !== null && name.rank !== null) pace.say(name.rank, said, at);
+    }
     if (isHung && progress.movedSince(hungAt)) over();
   };
 
@@ -100,6 +109,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
   again();
   return {
     push,
+    pace,
     close: () => {
       isClosed = true;
       clearTimeout(timer);

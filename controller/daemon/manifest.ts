@@ -1,11 +1,13 @@
 /** manifest.json of a run: the fields of the users' own schema, from the run's state. Durable: a journal that lost its end is told by it that the run is over. */
 
-import { renameSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Job } from "../../cluster/spec.ts";
+import type { Pace } from "../../cluster/steps/pace.ts";
+import { paceJson } from "../../cluster/view/pace-words.ts";
 
-export function manifestOf(state: RunState, logs: string): Record<string, unknown> {
+export function manifestOf(state: RunState, logs: string, training: unknown): Record<string, unknown> {
   const { spec } = state;
   return {
     schema: 1,
@@ -30,6 +32,7 @@ export function manifestOf(state: RunState, logs: string): Record<string, unknow
     launcher: spec.launcher,
     job: describeJob(spec.job),
     world_size: state.world,
+    training,
     requested_at: new Date(state.requestedAt).toISOString(),
     ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
     failure: state.failure === null ? null : { text: state.failure.text, host: state.failure.host, rank: state.failure.rank },
@@ -44,8 +47,20 @@ export function describeJob(job: Job): string {
   return [job.kind === "script" ? job.script : `-m ${job.module}`, ...job.args].join(" ");
 }
 
-export function writeManifest(dir: string, state: RunState): void {
+/** `pace` null: what was known before is kept; a controller that was started again has heard nothing yet. */
+export function writeManifest(dir: string, state: RunState, pace: Pace | null = null): void {
   const path = join(dir, "manifest.json");
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs")), null, 2)}\n`, { mode: 0o600, flush: true });
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs"), paceJson(pace, state.world) ?? trainingIn(path)), null, 2)}\n`, {
+    mode: 0o600,
+    flush: true,
+  });
   renameSync(`${path}.tmp`, path);
+}
+
+function trainingIn(path: string): unknown {
+  try {
+    return (JSON.parse(readFileSync(path, "utf8")) as { training?: unknown }).training ?? null;
+  } catch {
+    return null; // the first one
+  }
 }

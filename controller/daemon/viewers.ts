@@ -13,6 +13,7 @@ import { execOnLink } from "./exec-link.ts";
 import { ownLent } from "./own-lent.ts";
 import type { Runs } from "./runs.ts";
 import { mustLead } from "./takeover.ts";
+import { answerSamples } from "./telemetry/answer-samples.ts";
 
 /** A request line: a spec with its environment fits many times. In bytes. */
 const MAX_REQUEST = 16 * 1024 * 1024;
@@ -86,7 +87,8 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       const { state, lines } = runs.find(request.run);
       const begun = lines.findLast(({ event }) => event.type === "attempt-begun")?.event;
       const notes = begun?.type === "attempt-begun" ? (begun.notes ?? []) : [];
-      return { state, events: lines.length, dir: runDir(request.run), wroteAt: runs.live.get(request.run)?.wroteAt() ?? null, notes };
+      const live = runs.live.get(request.run);
+      return { state, events: lines.length, dir: runDir(request.run), wroteAt: live?.wroteAt() ?? null, pace: live?.driver.pace() ?? null, notes };
     }
     case "up":
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };
@@ -113,6 +115,8 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
     }
     case "hang":
       return answerHang(runs, request.run, asked.cancelled);
+    case "samples":
+      return answerSamples(runs, request, asked);
     case "exec":
       return execOnLink(runs.linkTo(request.host, request.reach ?? {}), request, asked.cancelled, async (fd, data) => {
         if (!tell(asked, { kind: "output", fd, data: data.toString("base64") })) await drained(asked);

@@ -94,3 +94,18 @@ test("config show has what acts, and whether anyone said so", () => {
   assert.deepEqual(rows["timeouts.lost"], ["20s", "default"]);
   assert.deepEqual(rows["timeouts.hang"], ["auto", "default"]);
 });
+
+test("step_pattern: a regular expression with groups that are known, and none that may take for ever", () => {
+  const job = (pattern: string): string => `${AB}job: {script: train.py, step_pattern: '${pattern}'}\n`;
+  const disk = { "/proj/train.py": "" };
+  assert.equal(resolved(job("^S(?<step>\\d+) l=(?<loss>.*)"), { disk }).spec.stepPattern, "^S(?<step>\\d+) l=(?<loss>.*)");
+  assert.equal(resolved(AB).spec.stepPattern, undefined);
+  for (const [pattern, words] of [
+    ["(?<step>", /no regular expression/],
+    ["step (\\d+)", /it must have the group/],
+    ["(?<stp>\\d+)", /no group is called stp: step, total/],
+    ["(?<step>(\\d+)*)x", /repeats inside/],
+  ] as const) {
+    assert.match(refused(job(pattern), { disk }), words);
+  }
+});

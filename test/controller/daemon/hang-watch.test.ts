@@ -119,3 +119,13 @@ test("a step between the looks, a host that goes dark between them, or an end: n
   write("step 3 loss 1\n");
   assert.deepEqual([types(), it.looks], [[], 4]);
 });
+
+test("the pace is read from the same lines, a bar's unended one too, of all streams of a rank", async (t) => {
+  const { watch, write } = watched(t);
+  write("{'loss': '4.3', 'epoch': '0.5'}\n");
+  write(" 17%|#   | 5/30 [00:03<00:17,  1.46it/s]", "a1/rank0.err");
+  write("step 99 loss 1\n", "a1/launcher.out");
+  write("step 98 loss 1\n", "a2/rank0.out");
+  const pace = watch.pace.pace();
+  assert.deepEqual([pace?.rank, pace?.step, pace?.total, pace?.loss, pace?.epoch], [0, 5, 30, 4.3, 0.5]);
+});
