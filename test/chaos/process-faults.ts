@@ -7,10 +7,13 @@ import { raise, type World } from "./world.ts";
 
 export const isLauncher = (each: Seen): boolean => /torch\.distributed\.run|\/torchrun /.test(each.argv) && each.mark !== "";
 
+/** Of two strikes at one moment one may end what the other one looked for. */
+const isGone = (stderr: string): boolean => /No such process/.test(stderr);
+
 export async function signal(world: World, address: string, pid: number, name: string): Promise<number> {
   const at = Date.now();
   const { exitCode, stderr } = await world.host(address).run(["kill", `-${name}`, `${pid}`]);
-  if (exitCode !== 0) raise(`kill -${name} ${pid} on ${address}: ${stderr}`);
+  if (exitCode !== 0 && !isGone(stderr)) raise(`kill -${name} ${pid} on ${address}: ${stderr}`);
   return at;
 }
 
@@ -25,7 +28,7 @@ async function killOn(world: World, address: string, programs: readonly (readonl
   for (const [what, is] of programs) pids.push(await find(world, address, is, what));
   const at = Date.now();
   const { exitCode, stderr } = await world.host(address).run(["kill", "-9", ...pids.map(String)]);
-  if (exitCode !== 0) raise(`kill on ${address}: ${stderr}`);
+  if (exitCode !== 0 && !isGone(stderr)) raise(`kill on ${address}: ${stderr}`);
   return { at, who: `${programs.map(([what]) => what).join(" and ")} on ${address}`, host: address };
 }
 
