@@ -26,6 +26,7 @@ export const PROBE_PARTS = [
   "host_session",
   "host_facts",
   "probe_disk",
+  "probe_gpu",
   "probe_net",
   "probe_python",
   "probe_calls",

@@ -16,8 +16,9 @@ from typing import Any, Callable
 
 from host_facts import facts
 from host_wire import read_text
-import probe_gpu
 from probe_disk import disk, write
+from probe_gpu import acs, gpus, iommu, pci, torch_cuda, version
+from probe_gpu import processes as gpu_processes
 from probe_net import net_counters, net_links
 from probe_python import code, job_packages
 
@@ -196,13 +197,13 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "clock_state": clock_state,
     "disk": disk,
     "write": write,
-    "gpus": probe_gpu.gpus,
-    "gpu_processes": probe_gpu.processes,
-    "gpu_version": probe_gpu.version,
-    "gpu_pci": probe_gpu.pci,
-    "iommu": probe_gpu.iommu,
-    "acs": probe_gpu.acs,
-    "torch_cuda": probe_gpu.torch_cuda,
+    "gpus": gpus,
+    "gpu_processes": gpu_processes,
+    "gpu_version": version,
+    "gpu_pci": pci,
+    "iommu": iommu,
+    "acs": acs,
+    "torch_cuda": torch_cuda,
     "python": job_packages,
     "code": code,
     "net_links": net_links,
