@@ -8,24 +8,24 @@ export type GpuPick = { readonly gpus: readonly ChosenGpu[]; readonly nproc: num
 export type GpuChoice = ({ readonly ok: true } & GpuPick) | { readonly ok: false; readonly problem: Problem };
 
 /** pickGpus with the refusal as data. */
-export function chooseGpus(request: GpuRequest, facts: HostFacts | null, host: string): GpuChoice {
+export function chooseGpus(request: GpuRequest, facts: HostFacts | null, host: string, claimed: readonly string[] | null = null): GpuChoice {
   try {
-    return { ok: true, ...pickGpus(request, facts, host) };
+    return { ok: true, ...pickGpus(request, facts, host, claimed) };
   } catch (error) {
     if (error instanceof NexaError) return { ok: false, problem: toProblem(error, host) };
     throw error;
   }
 }
 
-/** `facts` null: the host was not asked; then only the request's own numbers count. Errors: NO_GPUS, GPU_COUNT, GPU_UNKNOWN, GPU_TWICE, HOST_NOT_ASKED. */
-export function pickGpus(request: GpuRequest, facts: HostFacts | null, host: string): GpuPick {
+/** `facts` null: the host was not asked; then only the request's own numbers count. `claimed`: UUIDs of those that are the run's; null: not known. Errors: NO_GPUS, GPU_COUNT, GPU_UNKNOWN, GPU_TWICE, HOST_NOT_ASKED. */
+export function pickGpus(request: GpuRequest, facts: HostFacts | null, host: string, claimed: readonly string[] | null = null): GpuPick {
   if (request.kind === "none") return { gpus: [], nproc: request.slots, named: "index" };
   const wanted = request.kind === "count" ? request.count : request.kind === "list" ? request.ids.length : null;
   if (facts === null) {
     if (wanted === null) throw fail("HOST_NOT_ASKED", { host, what: "how many GPUs it has (`gpus: auto`)" });
     return { gpus: [], nproc: wanted, named: "index" };
   }
-  const present = facts.gpus;
+  const present = claimed === null ? facts.gpus : (facts.gpus?.filter(({ uuid }) => claimed.includes(uuid)) ?? null);
   if (present === null || (wanted === null && present.length === 0)) {
     const why = present === null ? facts.gpuProblem || "nvidia-smi not found" : "nvidia-smi shows no GPU";
     throw fail("NO_GPUS", { host, why, wanted: wanted ?? "all its", slots: wanted ?? 1 });
@@ -53,8 +53,7 @@ const asChosen = ({ index, uuid }: { readonly index: number; readonly uuid: stri
 export function gpuVars(choice: GpuPick, request: GpuRequest, facts: HostFacts | null, hideAll: boolean): PlanVar[] {
   if (request.kind === "none" || hideAll) return [{ name: "CUDA_VISIBLE_DEVICES", value: "", reason: "CPU ranks: no GPU of the host is touched" }];
   if (facts === null && request.kind === "list") return devices(request.ids, "the file lists these GPUs");
-  if (request.kind === "count" && choice.gpus.length === (facts?.gpus?.length ?? choice.gpus.length)) return [];
-  if (request.kind === "auto") return [];
+  if (request.kind !== "list" && choice.gpus.length === (facts?.gpus?.length ?? choice.gpus.length)) return [];
   if (choice.named === "uuid") {
     return devices(
       choice.gpus.map((gpu) => gpu.uuid),
@@ -63,7 +62,11 @@ export function gpuVars(choice: GpuPick, request: GpuRequest, facts: HostFacts |
   }
   return devices(
     choice.gpus.map((gpu) => String(gpu.index)),
-    request.kind === "list" ? "the file lists these GPUs" : `the file asks for ${choice.nproc} of the ${facts?.gpus?.length ?? "?"} GPUs`,
+    request.kind === "list"
+      ? "the file lists these GPUs"
+      : request.kind === "auto"
+        ? `${choice.nproc} of the ${facts?.gpus?.length ?? "?"} GPUs were free`
+        : `the file asks for ${choice.nproc} of the ${facts?.gpus?.length ?? "?"} GPUs`,
   );
 }
 

@@ -17,7 +17,7 @@ import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, Planned
 /** Errors: what the request and the hosts cannot have together (GPUs, interface, rendezvous, launcher), as NexaError. */
 export function planAttempt(input: PlanInput): AttemptPlan {
   const { spec, hosts } = input;
-  const choices = hosts.map((at) => pickGpus(at.host.gpus, at.facts, at.host.name));
+  const choices = hosts.map((at) => pickGpus(at.host.gpus, at.facts, at.host.name, at.claimed ?? null));
   const places = assignRanks(hosts.map((at, index) => ({ name: at.host.name, nproc: ranksPerHost(input, choices[index]) })));
   refuseMixedLoopback(hosts);
   const store = rdzvIndex(

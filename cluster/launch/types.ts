@@ -24,6 +24,8 @@ export type PlanHost = {
   /** null: the host was not reached (dry run only). */
   readonly facts: HostFacts | null;
   readonly dirs: PlanDirs;
+  /** UUIDs of the GPUs that are the run's; null or absent: not known (dry run). */
+  readonly claimed?: readonly string[] | null;
   /** The job's python after `setup`; null: the one in the facts. */
   readonly python: string | null;
   /** Numeric addresses that `host.address` resolves to, where it is a name. */

@@ -13,7 +13,8 @@ type Of<T extends RunEvent["type"]> = RunEvent & { readonly type: T };
 /** The first when all is prepared; another when nothing of the one before is alive on a host that takes part. */
 export function attemptBegun(state: RunState, event: Of<"attempt-begun">): RunState {
   const { attempt, members } = event;
-  const isFirst = attempt === 1 && state.attemptAt === null && state.phase === "arming";
+  // Also from a journal of before claims, where nothing says that GPUs were had.
+  const isFirst = attempt === 1 && state.attemptAt === null && (state.phase === "arming" || state.phase === "preparing");
   const isNext = attempt === state.attempt + 1 && state.phase === "recovering" && state.cause !== null;
   const areReady = members.length > 0 && members.every((name) => isReadyNow(state, name));
   if (!areReady || !(isFirst || isNext)) return state;
@@ -32,6 +33,7 @@ export function attemptBegun(state: RunState, event: Of<"attempt-begun">): RunSt
     recoverAt: null,
     checkpoint: event.checkpoint,
     hang: null,
+    queue: null,
     due: [],
   };
   return mapMembers(fresh, (h) => ({
@@ -70,7 +72,7 @@ export function hostLost(state: RunState, event: Of<"host-lost">): RunState {
   const host = state.hosts[event.host];
   if (host === undefined || host.seen || host.lost !== null || state.attempt === 0 || !state.members.includes(event.host)) return state;
   if (host.receipt !== null && state.phase !== "recovering") return state;
-  const next = patch(state, event.host, (h) => ({ lost: event.why, receipt: h.mayRun ? "unknown" : h.receipt }));
+  const next = patch(state, event.host, (h) => ({ lost: event.why, claim: null, receipt: h.mayRun ? "unknown" : h.receipt }));
   const { at } = event;
   return troubled(next, {
     kind: "host-lost",
@@ -88,7 +90,7 @@ export function hostFailed(state: RunState, event: Of<"host-failed">): RunState 
   const { problem, host: name, at } = event;
   const text = problem.message.includes(name) ? problem.message : `${name}: ${problem.message}`;
   const failure = { at, host: name, rank: null, text, exit: exitOf(problem), problem };
-  const next = patch(state, name, () => ({ problem }));
+  const next = patch(state, name, (h) => ({ problem, claim: problem.code === "GPUS_TAKEN" ? null : h.claim }));
   if (event.during === "prepare" && (state.attempt > 0 || !state.members.includes(name))) return patch(next, name, () => ({ lost: problem.message }));
   return state.attempt > 1 && state.phase !== "recovering" ? troubled(next, { ...failure, kind: "start" }) : failed(next, failure);
 }
@@ -102,6 +104,7 @@ export function hostRebooted(state: RunState, event: Of<"host-rebooted">): RunSt
   const next = patch(state, event.host, (h) => ({
     agent: event.agent,
     lost: null,
+    claim: null,
     ...(h.mayRun ? { receipt, mayRun: false } : {}),
     ...(isEnding ? { stage: h.mayRun ? later(h.stage, "drained") : h.stage } : { stage: "connected", dir: null }),
   }));

@@ -1,6 +1,7 @@
 /** Which phase a run is in, derived from its facts: each arm says why the run moves on. Never moves backwards. */
 
 import { EXIT } from "../errors.ts";
+import { unclaimed } from "./claims.ts";
 import { decide } from "./policy.ts";
 import { sameHost } from "./same-host.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
@@ -24,7 +25,7 @@ function step(state: RunState, at: number): RunState {
     case "connecting":
       return connected(state, at);
     case "preparing":
-      return members.every((h) => h.stage === "prepared") ? { ...state, phase: "arming" } : state;
+      return members.every((h) => h.stage === "prepared") && unclaimed(state, state.members).length === 0 ? { ...state, phase: "arming" } : state;
     case "arming":
       return state.attemptAt !== null && members.every((h) => h.stage === "armed") ? { ...state, phase: "launching" } : state;
     case "launching":

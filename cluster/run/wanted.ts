@@ -4,6 +4,7 @@
  * one that is no longer wanted is dropped, and doing one twice is harmless.
  */
 
+import { unclaimed } from "./claims.ts";
 import type { TimerKey } from "./events.ts";
 import { decide } from "./policy.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
@@ -12,6 +13,8 @@ import { mayLaunch } from "./takeover.ts";
 export type Effect = { readonly key: string } & (
   | { readonly do: "link"; readonly host: string }
   | { readonly do: "prepare"; readonly host: string }
+  /** GPUs of these hosts, all or none; under way for as long as they are waited for. */
+  | { readonly do: "claim"; readonly hosts: readonly string[] }
   | { readonly do: "begin-attempt"; readonly attempt: number; readonly members: readonly string[] }
   | { readonly do: "arm"; readonly host: string; readonly attempt: number }
   | { readonly do: "launch"; readonly host: string; readonly attempt: number }
@@ -64,10 +67,11 @@ function ofPhase(state: RunState): readonly Effect[] {
     .map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
   switch (phase) {
     case "preparing":
-      return [startTimer(state)];
+      // What it waits for in a queue is nobody's delay.
+      return [...(state.queue === null ? [startTimer(state)] : []), ...(canStart(state, members) ? claim(state, state.members) : [])];
     case "arming":
       if (!canStart(state, members)) return [startTimer(state)];
-      if (state.attemptAt === null) return [startTimer(state), { key: "begin-attempt:1", do: "begin-attempt", attempt: 1, members: state.members }];
+      if (state.attemptAt === null) return [...(state.queue === null ? [startTimer(state)] : []), beginAttempt(state, 1, state.members)];
       return [
         startTimer(state),
         ...members.filter((h) => h.stage === "prepared").map((h): Effect => ({ key: `arm:${attempt}:${h.name}`, do: "arm", host: h.name, attempt })),
@@ -115,7 +119,18 @@ function recover(state: RunState): readonly Effect[] {
     )
   )
     return [];
-  return [{ key: `begin-attempt:${attempt + 1}:${members.join(",")}`, do: "begin-attempt", attempt: attempt + 1, members }];
+  return [beginAttempt(state, attempt + 1, members)];
+}
+
+/** Not before all its GPUs are the run's. */
+function beginAttempt(state: RunState, attempt: number, members: readonly string[]): Effect {
+  const [first] = claim(state, members);
+  return first ?? { key: attempt === 1 ? "begin-attempt:1" : `begin-attempt:${attempt}:${members.join(",")}`, do: "begin-attempt", attempt, members };
+}
+
+function claim(state: RunState, members: readonly string[]): readonly Effect[] {
+  const hosts = unclaimed(state, members);
+  return hosts.length === 0 ? [] : [{ key: `claim:${hosts.join(",")}`, do: "claim", hosts }];
 }
 
 /** Silent, and something depends on it. Expired credentials say nothing about the host. */
@@ -169,4 +184,8 @@ const prepare = (host: string): Effect => ({ key: `prepare:${host}`, do: "prepar
 const timer = (key: TimerKey, at: number): Effect => ({ key: `timer:${key}:${at}`, do: "timer", timer: key, at });
 /** One deadline from the end of connecting, or the beginning of a later attempt, until every rank has started. */
 const startTimer = (state: RunState): Effect =>
-  timer("start", from(state, Math.max(state.connectedAt ?? state.phaseAt, state.attempt > 1 ? (state.attemptAt ?? 0) : 0)) + state.spec.timeouts.startMs);
+  timer(
+    "start",
+    from(state, Math.max(state.connectedAt ?? state.phaseAt, state.claimedAt ?? 0, state.attempt > 1 ? (state.attemptAt ?? 0) : 0)) +
+      state.spec.timeouts.startMs,
+  );

@@ -81,6 +81,10 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return ofDiagnosis(state, event);
     case "attempt-begun":
       return event.attempt === 1 ? [] : ofAnother(event);
+    case "gpus-claimed":
+      return Object.entries(event.claims).flatMap(([host, { notes }]) => notes.map((note) => `${host}: ${note}`));
+    case "gpus-busy":
+      return ["==> waiting for GPUs", ...Object.entries(event.busy).map(([host, who]) => `    ${host}: ${who}`)];
     case "hang-found":
       return [`==> nothing moves any more: ${event.verdict.text}`, ...event.verdict.evidence.map((line) => `    ${line}`)];
     case "hang-over":

@@ -47,7 +47,7 @@ function makeLayout(state: RunState): Layout {
   }
   const counted: { name: string; nproc: number }[] = [];
   for (const host of memberSpecs(state)) {
-    const choice = chooseGpus(host.gpus, state.hosts[host.name]?.facts ?? null, host.name);
+    const choice = chooseGpus(host.gpus, state.hosts[host.name]?.facts ?? null, host.name, state.hosts[host.name]?.claim ?? null);
     if (!choice.ok) return { ok: false, host: host.name, problem: choice.problem };
     counted.push({ name: host.name, nproc: state.spec.launcher === "command" && state.spec.per === "host" ? 1 : choice.nproc });
   }
@@ -92,6 +92,7 @@ export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
     return {
       host,
       facts: at?.facts ?? null,
+      claimed: at?.claim ?? null,
       dirs: {
         bundle: at?.dirs?.bundle ?? null,
         attempt: at?.armed?.dir ?? "",

@@ -120,6 +120,7 @@ async function captureSession({ host, linked, lent, state }: Work): Promise<Reco
 
 async function arm(work: Work, attempt: number): Promise<RunEvent> {
   const { state, host } = work;
+  const held = state.hosts[host.name]?.claim ?? null;
   const { ports, range } = portsToHold(attemptSpec(state), memberSpecs(state), host.name);
   const reply = armReply.parse(
     await work.linked.link.command({
@@ -132,6 +133,7 @@ async function arm(work: Work, attempt: number): Promise<RunEvent> {
       portRange: [...range],
       mark: `${work.record.controller}/${state.spec.run}/${attempt}/${host.name}`,
       quotaBytes: state.spec.logs.quotaBytes,
+      ...(held === null ? {} : { gpus: [...held] }),
     }),
   );
   return { ...reply, at: work.now(), type: "host-armed", host: host.name, attempt };

@@ -25,9 +25,11 @@ export type RecoveryDeps = {
   readonly record: RunRecord;
   readonly conceal: (text: string) => string;
   readonly now: () => number;
+  /** On the way to the outcome. */
+  readonly tell: (event: RunEvent) => void;
 };
 
-const fence = ({ record }: RecoveryDeps): { run: string; epoch: number; controller: string } => ({
+export const fence = ({ record }: RecoveryDeps): { run: string; epoch: number; controller: string } => ({
   run: record.run,
   epoch: record.epoch,
   controller: record.controller,
