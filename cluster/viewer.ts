@@ -8,6 +8,8 @@ import type { Look } from "./hang/look.ts";
 import type { RunEvent } from "./run/events.ts";
 import type { RecordedState, RunState } from "./run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "./spec.ts";
+import type { Point, Sample } from "./telemetry/sample.ts";
+import type { RunTotals } from "./telemetry/totals.ts";
 
 /** Bumped on any change of meaning; a viewer and a daemon that differ say so (exit 6). */
 export const VIEWER_PROTOCOL = 1;
@@ -47,6 +49,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[]; readonly reach?: Readonly<Record<string, string>> }
   /** What every rank of a run is doing, looked at twice; answers TwoLooks. */
   | { readonly ask: "hang"; readonly run: string }
+  /** What its hosts told of themselves: `sample` items since a time (ms since epoch; null: none), then SamplesAnswer. */
+  | { readonly ask: "samples"; readonly run: string; readonly since: number | null }
   /** This request's earlier stream is not wanted any more. */
   | { readonly ask: "cancel"; readonly cancel: number }
   | { readonly ask: "quit" }
@@ -95,7 +99,13 @@ export type Item =
   | { readonly kind: "caught-up" }
   /** Words for the person: a banner, a fingerprint, a wait; and per-host progress while coming up. */
   | { readonly kind: "notice"; readonly host: string | null; readonly text: string }
+  | { readonly kind: "sample"; readonly host: string; readonly point: Point }
   | { readonly kind: "output"; readonly fd: 1 | 2; readonly data: string /* base64 */ };
+
+/** The last that a host told, by its own clock, and when it came; null: not since this controller was started. */
+export type HostNow = { readonly host: string; readonly at: number; readonly heardAt: number | null; readonly sample: Sample };
+/** `now`: the controller's clock. */
+export type SamplesAnswer = { readonly state: RunState; readonly now: number; readonly hosts: readonly HostNow[]; readonly totals: RunTotals };
 
 export type TwoLooks = { readonly attempt: number; readonly first: Look; readonly second: Look };
 
@@ -119,6 +129,8 @@ export type RunSummary = {
   readonly file: string | null;
   readonly by: string;
   readonly failure: string | null;
+  /** It waits for GPUs: host → who has them. */
+  readonly waitsFor?: Readonly<Record<string, string>>;
   /** Another controller leads it. */
   readonly ledBy?: string;
   /** Hosts that could not be asked when it ended; absent: none. */

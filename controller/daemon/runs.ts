@@ -12,7 +12,8 @@ import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
 import { catchUp } from "./catch-up.ts";
 import { reachAll } from "./discover.ts";
-import { type Driver, driveRun } from "./driver.ts";
+import { driveRun } from "./driver.ts";
+import type { Driver } from "./driver-deps.ts";
 import { claimDir, writeEvents, writeFirst } from "./first-events.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
@@ -27,6 +28,7 @@ import { keepSecrets } from "./secrets.ts";
 import { fold, readStored, runNames, storedRuns } from "./stored-runs.ts";
 import { summarise } from "./summarise.ts";
 import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
+import { openRunTelemetry, type RunTelemetry, telemetryDir } from "./telemetry/run-telemetry.ts";
 import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
 
@@ -44,6 +46,7 @@ export type LiveRun = {
   readonly logs: string;
   /** What each host that is not ready yet was last said to be doing. */
   readonly doing: ReadonlyMap<string, string>;
+  readonly telemetry: RunTelemetry;
   /** When ranks were last heard to write, as long as this controller drives the run; null: not yet. */
   readonly wroteAt: () => number | null;
 };
@@ -79,6 +82,7 @@ export function openRuns(controller: string) {
     const dir = runDir(run);
     const journal = openJournal(dir);
     const logs = openLogStore(join(dir, "logs"), (host, stream) => mayWrite(driver.state(), host, stream));
+    const telemetry = openRunTelemetry({ dir: telemetryDir(dir), state: () => driver.state(), notice: (host, text) => each((w) => w.notice(host, text)) });
     const isOld = catchUp(journal.lines, fold(journal.lines)?.attempt ?? 0);
     const watchers = new Set<Watcher>();
     const doing = new Map<string, string>();
@@ -93,6 +97,7 @@ export function openRuns(controller: string) {
       journal,
       logs,
       keeper: (host) => keeper(host, lent.env),
+      ready: telemetry.begin,
       controller,
       lent,
       snapshot,
@@ -128,9 +133,10 @@ export function openRuns(controller: string) {
         each((w) => w.done());
         journal.close();
         logs.close();
+        telemetry.close();
       },
     });
-    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing, wroteAt: () => wroteAt };
+    const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing, telemetry, wroteAt: () => wroteAt };
     live.set(run, made);
     return made;
   };

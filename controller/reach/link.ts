@@ -40,7 +40,9 @@ export type AgentLink = {
   readonly send: (frame: Uint8Array) => Promise<void>;
   /** Runs `argv` there; resolves with {code, signal} at its end. It waits in its writes while what `output` gives is not settled. */
   readonly exec: (argv: string[], output: (fd: 1 | 2, data: Buffer) => unknown, onCancel: (cancel: () => void) => void) => Promise<unknown>;
-  readonly ack: (run: string, events: number | undefined, cursors: Record<string, number> | undefined) => void;
+  readonly ack: (run: string, events: number | undefined, cursors: Record<string, number> | undefined, samples?: number) => void;
+  /** Samples of that run as they come, not looked at; returns how to leave. */
+  readonly takeSamples: (run: string, take: (items: readonly unknown[]) => void) => () => void;
   readonly closed: Promise<string>;
   readonly close: () => void;
 };
@@ -61,6 +63,7 @@ export function openLink(host: string, stream: Duplex, token: string, controller
   const waiting = new Map<number, Asked>();
   const sending = new Set<(error: Error) => void>();
   const outputs = new Map<number, (fd: 1 | 2, data: Buffer) => unknown>();
+  const samplers = new Map<string, (items: readonly unknown[]) => void>();
   let ids = 0;
   let heard = Date.now();
   let isUnseen = false;
@@ -127,8 +130,9 @@ export function openLink(host: string, stream: Duplex, token: string, controller
 
     const take = (message: FromAgent): void => {
       if (message.type === "welcome") clearTimeout(welcomed);
-      if (message.type === "welcome") resolve({ welcome: message, command, exec, send, ack, closed, close: () => socket.close(CLOSE.bye) });
+      if (message.type === "welcome") resolve({ welcome: message, command, exec, send, ack, takeSamples, closed, close: () => socket.close(CLOSE.bye) });
       else if (message.type === "event") handlers.onEvent(message.run, message.event);
+      else if (message.type === "samples") samplers.get(message.run)?.(message.items);
       else if (message.type === "reply") settleCommand(message.id, (asked) => asked.resolve(message.value));
       else if (message.type === "refused") settleCommand(message.id, (asked) => asked.reject(fromProblem(host, message.problem)));
     };
@@ -168,9 +172,19 @@ export function openLink(host: string, stream: Duplex, token: string, controller
           else done();
         });
       });
-    const ack: AgentLink["ack"] = (run, events, cursors) => {
+    const takeSamples: AgentLink["takeSamples"] = (run, take) => {
+      samplers.set(run, take);
+      return () => void (samplers.get(run) === take && samplers.delete(run));
+    };
+    const ack: AgentLink["ack"] = (run, events, cursors, samples) => {
       if (socket.readyState !== WebSocket.OPEN) return;
-      say({ type: "ack", run, ...(events === undefined ? {} : { events }), ...(cursors === undefined ? {} : { cursors }) });
+      say({
+        type: "ack",
+        run,
+        ...(events === undefined ? {} : { events }),
+        ...(cursors === undefined ? {} : { cursors }),
+        ...(samples === undefined ? {} : { samples }),
+      });
     };
   });
 }

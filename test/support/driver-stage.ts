@@ -8,7 +8,8 @@ import { DETECTION, RECOVERY } from "../../cluster/config/recovery.ts";
 import type { AgentRunEvent, Command } from "../../cluster/protocol.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { HostFacts, RunSpec } from "../../cluster/spec.ts";
-import { type Driver, driveRun } from "../../controller/daemon/driver.ts";
+import { driveRun } from "../../controller/daemon/driver.ts";
+import type { Driver } from "../../controller/daemon/driver-deps.ts";
 import { type JournalLine, openJournal, readLines } from "../../controller/daemon/journal.ts";
 import type { HostListener, Keeper, Linked } from "../../controller/daemon/keeper.ts";
 import { openLogStore } from "../../controller/daemon/log-store.ts";
@@ -122,6 +123,7 @@ export function stage(t: TestContext, answer: Answer = () => undefined) {
     journal,
     logs,
     keeper: ({ name }) => host(name).keeper,
+    ready: () => undefined,
     controller: "c",
     lent: { env: { HOME: "/h", PATH: "/bin" }, agentSocket: null, acceptNewHostKeys: false },
     snapshot: () => Promise.resolve(null),

@@ -79,6 +79,7 @@ async function driver(): Promise<object> {
     journal,
     logs: openLogStore(join(dir, "logs")),
     keeper: () => keeper,
+    ready: () => undefined,
     controller: "c",
     lent: { env: {}, agentSocket: null, acceptNewHostKeys: false },
     snapshot: () => Promise.resolve(null),

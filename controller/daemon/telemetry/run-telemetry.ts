@@ -1,0 +1,88 @@
+/** What a run's hosts tell of themselves: taken while the run is driven, read from its directory ever after. */
+
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { chooseGpus } from "../../../cluster/launch/gpus.ts";
+import type { RunRecord } from "../../../cluster/protocol.ts";
+import { isOver, type RunState } from "../../../cluster/run/state.ts";
+import type { Point } from "../../../cluster/telemetry/sample.ts";
+import { type RunTotals, sumTotals } from "../../../cluster/telemetry/totals.ts";
+import type { HostNow } from "../../../cluster/viewer.ts";
+import type { AgentLink } from "../../reach/link.ts";
+import { type HostTelemetry, readTotals, takeSamples } from "./take-samples.ts";
+import { openTiers, readPoints, type Stored } from "./tiers.ts";
+
+export type RunTelemetry = {
+  readonly begin: (host: string, link: AgentLink, record: RunRecord) => void;
+  readonly now: () => readonly HostNow[];
+  readonly totals: () => RunTotals;
+  readonly close: () => void;
+};
+
+export type RunTelemetryDeps = {
+  readonly dir: string;
+  readonly state: () => RunState;
+  readonly notice: (host: string, text: string) => void;
+  readonly onSample?: (host: string, stored: Stored) => void;
+};
+
+export const telemetryDir = (runDir: string): string => join(runDir, "telemetry");
+const hostDir = (dir: string, host: string): string => join(dir, encodeURIComponent(host));
+
+export function openRunTelemetry({ dir, state, notice, onSample }: RunTelemetryDeps): RunTelemetry {
+  const hosts = new Map<string, HostTelemetry>();
+  const of = (host: string): HostTelemetry => {
+    const known =
+      hosts.get(host) ??
+      takeSamples({
+        host,
+        dir: hostDir(dir, host),
+        gpus: () => gpusOf(state(), host),
+        notice: (text) => notice(host, text),
+        onSample: (stored) => onSample?.(host, stored),
+      });
+    hosts.set(host, known);
+    return known;
+  };
+  return {
+    begin: (host, link, record) => of(host).begin(link, record),
+    now: () =>
+      [...hosts].flatMap(([host, telemetry]) => {
+        const last = telemetry.last();
+        return last === null ? [] : [{ host, at: last.at, heardAt: telemetry.heardAt(), sample: last.sample }];
+      }),
+    totals: () => sumTotals([...hosts.values()].map((telemetry) => telemetry.totals())),
+    close: () => {
+      for (const telemetry of hosts.values()) telemetry.close();
+    },
+  };
+}
+
+/** Those that the run holds there now: from its launch until the host is drained. */
+function gpusOf(state: RunState, host: string): ReadonlySet<string> {
+  const spec = state.spec.hosts.find(({ name }) => name === host);
+  const at = state.hosts[host];
+  if (spec === undefined || at === undefined || isOver(state) || !state.members.includes(host) || !["launched", "ended"].includes(at.stage)) return new Set();
+  const choice = chooseGpus(spec.gpus, at.facts, host);
+  return new Set(choice.ok ? choice.gpus.map(({ uuid }) => uuid) : []);
+}
+
+/** Of a run that nobody drives any more. */
+export const readNow = (dir: string): readonly HostNow[] =>
+  hostsIn(dir).flatMap((host) => {
+    const last = openTiers(hostDir(dir, host)).last();
+    return last === null ? [] : [{ host, at: last.at, heardAt: null, sample: last.sample }];
+  });
+
+export const readRunTotals = (dir: string): RunTotals => sumTotals(hostsIn(dir).map((host) => readTotals(hostDir(dir, host))));
+
+export const readHistory = (dir: string, since: number): readonly { readonly host: string; readonly point: Point }[] =>
+  hostsIn(dir).flatMap((host) => readPoints(hostDir(dir, host), since).map((point) => ({ host, point })));
+
+function hostsIn(dir: string): readonly string[] {
+  try {
+    return readdirSync(dir).map(decodeURIComponent);
+  } catch {
+    return []; // nothing was ever told
+  }
+}
