@@ -42,7 +42,7 @@ const names = (check: Check, words: readonly string[]): boolean =>
 export const chosen = ({ tier, only, skip }: DiagWish): readonly Check[] =>
   CHECKS.filter(
     (check) =>
-      TIERS.indexOf(check.tier) <= TIERS.indexOf(tier) && (only.length === 0 || names(check, only) || check.id === "ssh.reachable") && !names(check, skip),
+      TIERS.indexOf(check.tier) <= TIERS.indexOf(tier) && (only.length === 0 || names(check, only) || (check.group === "access" && check.isBlocking)) && !names(check, skip),
   );
 
 export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Promise<Diagnosis> {
