@@ -84,7 +84,7 @@ const ifaceVariables: HostCheck = {
     const bad = set.filter(({ name, value }) => !matches(name, value, names));
     const [first] = bad;
     if (first === undefined) return pass(set.length === 0 ? "none is set in the file" : set.map(({ name, value }) => `${name}=${value}`).join(", "));
-    return failed(bad.map(({ name, value }) => `${name}=${value} fits none of ${listOf(probe)}`).join("; "), {
+    return failed(bad.map(({ name, value }) => `${name} is "${value}", which fits none of ${listOf(probe)}`).join("; "), {
       words: { variable: first.name, there: listOf(probe) },
     });
   },

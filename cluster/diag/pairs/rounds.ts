@@ -6,7 +6,7 @@ export type Pair<T> = readonly [T, T];
 export function roundsOf<T>(hosts: readonly T[]): readonly (readonly Pair<T>[])[] {
   const seats: (T | null)[] = hosts.length % 2 === 0 ? [...hosts] : [...hosts, null];
   const [fixed, ...circle] = seats;
-  if (fixed === undefined) return [];
+  if (fixed === undefined || hosts.length < 2) return [];
   return circle.map((_, turn) => {
     const turned = [fixed, ...circle.slice(turn), ...circle.slice(0, turn)];
     return turned.slice(0, turned.length / 2).flatMap((one, k) => {
