@@ -15,17 +15,23 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? now) - r.requestedAt),
-    [r.failure === null ? "" : firstLine(r.failure), owes(r)]
+    [r.failure === null ? "" : firstLine(r.failure), waits(r), owes(r)]
       .filter((text) => text !== "")
       .map((text) => sanitiseWord(text))
       .join("; "),
   ]);
-  return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "FAILURE"], ...rows]);
+  return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "WHY"], ...rows]);
 }
 
-function phaseWord({ phase, ledBy, owing = [] }: RunSummary): string {
+function phaseWord({ phase, ledBy, waitsFor, owing = [] }: RunSummary): string {
   if (ledBy !== undefined) return `${phase}, led by ${sanitiseWord(ledBy)}`;
+  if (waitsFor !== undefined) return "waiting";
   return owing.length === 0 ? phase : `${phase}, owes`;
 }
+
+const waits = ({ waitsFor = {} }: RunSummary): string =>
+  Object.entries(waitsFor)
+    .map(([host, who]) => `${host}: ${who}`)
+    .join("; ");
 
 const owes = ({ owing = [] }: RunSummary): string => (owing.length === 0 ? "" : `owing: ${owing.join(", ")} could not be asked`);

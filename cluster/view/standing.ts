@@ -3,8 +3,20 @@
 import { decide } from "../run/policy.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
+import { formatDuration } from "./duration.ts";
 
 export function standingLines(state: RunState, now: number): readonly string[] {
+  return [...queueLines(state, now), ...troubleLines(state, now)];
+}
+
+/** Why it waits, host by host. */
+function queueLines({ queue, verdict }: RunState, now: number): readonly string[] {
+  if (queue === null || verdict !== null) return [];
+  const busy = Object.entries(queue.busy).map(([host, who]) => `  ${sanitiseWord(host)}: ${sanitiseWord(who)}`);
+  return [`waiting for GPUs for ${formatDuration(now - queue.since)}:`, ...busy];
+}
+
+function troubleLines(state: RunState, now: number): readonly string[] {
   if (state.failure !== null || state.trouble === null) return [];
   const why = `attempt ${state.attempt}: ${sanitiseWord(state.cause?.text ?? state.trouble.text)}`;
   return state.phase === "recovering" ? [why, nextStep(state, now)] : [why];

@@ -29,10 +29,13 @@ export const COMMANDS: readonly CommandSpec[] = [
       host,
       exclude,
       ["--no-sync", "send no code: the hosts share a file system; only the script is compared, not what it imports"],
+      ["--wait", "where its GPUs are not free: wait for them, first come, first served"],
+      ["--force", "start in spite of findings, and beside other processes on its GPUs; it is recorded"],
       accept,
     ],
     examples: [
       "nexadist up cluster.yaml",
+      "nexadist up --wait -d cluster.yaml",
       "nexadist up -- train.py --lr 3e-4",
       "nexadist up -- -m pkg.train",
       "nexadist up --dry-run --set defaults.gpus=2 -- train.py",

@@ -19,7 +19,8 @@ import { lentOf } from "./takeover.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
 export const up: Run = async (context, [file], options) => {
-  const { spec, secrets } = loadRun(context, file, options, new Date());
+  const { spec: asked, secrets } = loadRun(context, file, options, new Date());
+  const spec = { ...asked, ...(options.wait === true ? { waitsForGpus: true } : {}), ...(options.force === true ? { isForced: true } : {}) };
   if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
   context.say(`${sanitiseWord(spec.name)}: ${hostCount(spec)}, ${jobWords(spec)}`);
   const words = sleepWords(

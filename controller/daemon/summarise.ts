@@ -15,6 +15,7 @@ export const summarise = (state: RunState): RunSummary => ({
   file: state.spec.file,
   by: state.by,
   failure: state.failure?.text ?? state.trouble?.text ?? null,
+  ...(state.queue === null || state.verdict !== null ? {} : { waitsFor: state.queue.busy }),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
   ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine }),
 });

@@ -12,10 +12,10 @@ import { act, type Controller, deliver, end, type Host, isLinked, makeWorld, pen
 const RUNS = Number(process.env.FC_RUNS ?? 100_000);
 const NAMES = ["a", "b", "c", "s"];
 
-const hosts = NAMES.map((name): HostSpec => ({ name, transport: "ssh", address: name, env: {}, gpus: { kind: "none", slots: 2 } }));
-const specWith = (onHostLoss: RestartSpec["onHostLoss"], max: number): RunSpec => {
+const hostsWith = (gpus: HostSpec["gpus"]): HostSpec[] => NAMES.map((name) => ({ name, transport: "ssh", address: name, env: {}, gpus }));
+const specWith = (onHostLoss: RestartSpec["onHostLoss"], max: number, gpus: HostSpec["gpus"]): RunSpec => {
   const one = base(3);
-  return { ...one, hosts, spares: ["s"], restart: { ...one.restart, onHostLoss, max } };
+  return { ...one, hosts: hostsWith(gpus), spares: ["s"], restart: { ...one.restart, onHostLoss, max } };
 };
 
 type Step = readonly [what: number, n: number];
@@ -23,6 +23,7 @@ const seen = new Map<string, number>();
 
 function play(spec: RunSpec, steps: readonly Step[]): World {
   const world = makeWorld(spec);
+  for (const host of world.hosts) if (steps.length % 4 === 0) lend(host, steps.length);
   for (const step of steps) take(world, step);
   return world;
 }
@@ -42,6 +43,7 @@ function take(world: World, [what, n]: Step): void {
     () => miss(world, c),
     () => miss(world, c),
     () => deliver(world, c, host, true),
+    () => lend(host, n),
     () => pass(world, n * 100), // minutes, or a clock that jumps
     () => c.isFrozen || restart(world, c),
     () => n % 3 > 0 || flip(c, "isFrozen"),
@@ -61,6 +63,7 @@ function take(world: World, [what, n]: Step): void {
   if (c.state.attempt > 1) seen.set("second attempt", (seen.get("second attempt") ?? 0) + 1);
   if (c.state.attempt > 1 && c.state.members.includes("s")) seen.set("with the spare", (seen.get("with the spare") ?? 0) + 1);
   if (Object.values(c.state.hosts).some((h) => h.lost !== null)) seen.set("lost", (seen.get("lost") ?? 0) + 1);
+  if (c.state.queue !== null) seen.set("waiting for GPUs", (seen.get("waiting for GPUs") ?? 0) + 1);
   if (c.isFenced) seen.set("fenced", (seen.get("fenced") ?? 0) + 1);
 }
 
@@ -77,6 +80,10 @@ function fail(host: Host, n: number): void {
   if (attempt === undefined || rank === undefined) return;
   host.outbox.push({ type: "rank-exited", host: host.name, attempt, rank, code: null, signal: "SIGKILL", seenAt: 0 });
 }
+/** GPUs of a host are a stranger's, or free again; what an attempt holds nobody gets. */
+function lend(host: Host, n: number): void {
+  if (host.alive.size === 0 && host.armed.size === 0) host.gpus = n % 3 === 0 ? "stranger" : host.gpus === "stranger" ? "free" : host.gpus;
+}
 function finish(host: Host): void {
   const attempt = [...host.alive][0];
   if (attempt === undefined) return;
@@ -86,6 +93,7 @@ function finish(host: Host): void {
 function kill(host: Host): void {
   host.isUp = false;
   host.alive.clear();
+  host.gpus = "free";
 }
 function boot(host: Host): void {
   if (host.isUp) return;
@@ -101,11 +109,12 @@ function miss(world: World, c: Controller): void {
 }
 
 const step = fc.tuple(
-  fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 0, max: 59 }) }, { weight: 2, arbitrary: fc.integer({ min: 60, max: 73 }) }),
+  fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 0, max: 59 }) }, { weight: 2, arbitrary: fc.integer({ min: 60, max: 74 }) }),
   fc.nat(5000),
 );
 const warmUp: Step[] = Array.from({ length: 60 }, (_, k): Step => [k % 3 === 2 ? 45 : 1, k * 17]);
 const schedule = fc.array(step, { minLength: 60, maxLength: 220 }).map((steps) => [...warmUp, ...steps]);
+const gpus = fc.constantFrom<HostSpec["gpus"]>({ kind: "none", slots: 2 }, { kind: "auto" });
 const policy = fc.constantFrom<RestartSpec["onHostLoss"]>("wait", "spare", "shrink", "fail");
 
 function check(state: RunState, max: number): void {
@@ -125,8 +134,8 @@ function check(state: RunState, max: number): void {
 
 test("never, whatever fails: two attempts on hosts not lost, a launch after a stop, an old controller that is obeyed, a run that comes back from its end", () => {
   fc.assert(
-    fc.property(schedule, policy, fc.constantFrom(0, 1, 3), (steps, onHostLoss, max) => {
-      const world = play(specWith(onHostLoss, max), steps);
+    fc.property(schedule, policy, fc.constantFrom(0, 1, 3), gpus, (steps, onHostLoss, max, kind) => {
+      const world = play(specWith(onHostLoss, max, kind), steps);
       assert.deepEqual(world.broken, []);
       for (const c of world.controllers) check(c.state, max);
     }),
@@ -136,10 +145,11 @@ test("never, whatever fails: two attempts on hosts not lost, a launch after a st
 
 test("always: once the world is kind again, a run ends, and what lost hosts still had is ended", () => {
   fc.assert(
-    fc.property(schedule, policy, (steps, onHostLoss) => {
-      const world = play(specWith(onHostLoss, 3), steps);
+    fc.property(schedule, policy, gpus, (steps, onHostLoss, kind) => {
+      const world = play(specWith(onHostLoss, 3, kind), steps);
       for (const h of world.hosts) {
         boot(h);
+        if (h.gpus === "stranger") h.gpus = "free";
         Object.assign(h, { isCut: false, isAlone: false });
       }
       for (const c of world.controllers) c.isFrozen = false;
@@ -164,6 +174,18 @@ test("always: once the world is kind again, a run ends, and what lost hosts stil
 });
 
 test("the schedules reach what they are for", () => {
-  for (const what of ["running", "stopping", "recovering", "succeeded", "failed", "stopped", "second attempt", "with the spare", "lost", "fenced"])
+  for (const what of [
+    "running",
+    "stopping",
+    "recovering",
+    "succeeded",
+    "failed",
+    "stopped",
+    "second attempt",
+    "with the spare",
+    "lost",
+    "fenced",
+    "waiting for GPUs",
+  ])
     assert.ok((seen.get(what) ?? 0) > RUNS / 200, `${what}: ${seen.get(what)} of ${JSON.stringify([...seen])}`);
 });

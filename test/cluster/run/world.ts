@@ -29,6 +29,8 @@ export type Host = {
   readonly alive: Set<number>;
   readonly ended: Set<number>;
   readonly armed: Set<number>;
+  /** Whose its GPUs are. */
+  gpus: "free" | "run" | "stranger";
   outbox: Untimed[];
   /** Epochs whose commands were taken, in order. */
   readonly taken: number[];
@@ -68,6 +70,7 @@ export function makeWorld(spec: RunSpec): World {
       alive: new Set(),
       ended: new Set(),
       armed: new Set(),
+      gpus: "free",
       outbox: [],
       taken: [],
     }),
@@ -127,6 +130,8 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
         sessionNames: [],
         scriptSha256: null,
       });
+    case "claim":
+      return claim(world, c, effect.hosts);
     case "begin-attempt":
       return tell(world, c, {
         type: "attempt-begun",
@@ -139,6 +144,10 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
     case "arm":
       if (host === undefined || !command(world, c, host) || host.ended.has(effect.attempt)) return;
       if (!host.isPrepared) world.broken.push(`${host.name} is armed but not prepared`);
+      if (wantsGpus(c, host) && host.gpus !== "run") {
+        const taken = { code: "GPUS_TAKEN", message: "taken", hint: "", exit: 5 } as const;
+        return tell(world, c, { type: "host-failed", host: host.name, during: "arm", problem: taken });
+      }
       host.armed.add(effect.attempt);
       return tell(world, c, { type: "host-armed", host: host.name, attempt: effect.attempt, ports: [1], dir: "/d", socket: "/s" });
     case "launch":
@@ -209,6 +218,18 @@ function link(world: World, c: Controller, host: Host, n: number): void {
   tell(world, c, { type: "host-connected", host: host.name, facts: {} as HostFacts, dirs, agent, driver: "ssh2", dialled: null, why: "" });
 }
 
+const wantsGpus = (c: Controller, host: Host): boolean => c.state.spec.hosts.find(({ name }) => name === host.name)?.gpus.kind !== "none";
+
+/** All or none, as their agents answer. */
+function claim(world: World, c: Controller, names: readonly string[]): void {
+  const hosts = world.hosts.filter(({ name }) => names.includes(name));
+  if (!hosts.every((host) => command(world, c, host))) return;
+  const busy = hosts.filter((host) => host.gpus === "stranger");
+  if (busy.length > 0) return tell(world, c, { type: "gpus-busy", busy: Object.fromEntries(busy.map(({ name }) => [name, "a stranger"])) });
+  for (const host of hosts) host.gpus = "run";
+  tell(world, c, { type: "gpus-claimed", claims: Object.fromEntries(names.map((name) => [name, { gpus: ["g0", "g1"], notes: [] }])) });
+}
+
 function launch(world: World, c: Controller, host: Host, attempt: number): void {
   if (!command(world, c, host)) return;
   const { state } = c;
@@ -220,6 +241,7 @@ function launch(world: World, c: Controller, host: Host, attempt: number): void 
         world.broken.push(`attempt ${attempt} starts while attempt ${alive} is alive on ${other.name}, which is not lost`);
   }
   if (!host.armed.has(attempt) || host.ended.has(attempt)) return;
+  if (wantsGpus(c, host) && host.gpus !== "run") world.broken.push(`${host.name} is launched on GPUs that are ${host.gpus}`);
   if (!host.alive.has(attempt)) {
     host.alive.add(attempt);
     world.launches.push({ epoch: epochOf(c), attempt });
