@@ -45,7 +45,7 @@ def read_files(patterns: tuple[str, ...]) -> str:
             except OSError as error:
                 if error.errno in (errno.EACCES, errno.EPERM, errno.EIO):
                     found[path] = None
-    return json.dumps(found)
+    return json.dumps({"asked": patterns, "files": found})
 
 
 def begin(name: str, ask: Ask, request: Json) -> Job:

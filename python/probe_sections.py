@@ -37,7 +37,7 @@ ASKS: dict[str, Ask] = {
     "power": Ask(files=("/sys/class/power_supply/*/type", "/sys/class/power_supply/*/status", "/sys/class/dmi/id/chassis_type")),
     "sleep": Ask(argv=("systemctl", "is-enabled", "sleep.target", "suspend.target")),
     "updates": Ask(argv=("systemctl", "is-enabled", "unattended-upgrades.service")),
-    "holds": Ask(argv=("apt-mark", "showhold")),
+    "holds": Ask(argv=("apt-mark", "showhold"), needs="/proc/driver/nvidia/version"),  # takes seconds where it is cold
     "kernel_log": Ask(call="kernel_log"),
     # network
     "net_links": Ask(call="net_links"),

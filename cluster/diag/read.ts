@@ -56,12 +56,17 @@ export function jsonOf<T>(probe: HostProbe, name: string, shape: z.ZodType<T>): 
   return parsed.data;
 }
 
-const texts = z.record(z.string(), z.string().nullable());
+const texts = z.record(z.string().regex(/^\/(proc|sys|etc|run|usr|var)\//), z.string().nullable());
+/** Where none of the files is there, that is an answer: so it must be told from a text that is none. */
+const answer = z.union([
+  z.object({ asked: z.array(z.string()).min(1), files: texts }),
+  texts.refine((found) => Object.keys(found).length > 0).transform((files) => ({ files })),
+]);
 export type Files = ReadonlyMap<string, string>;
 
 /** Path → text of a section that reads files; those that are not there are missing. Throws CannotSay, also where one may not be read. */
 export function filesOf(probe: HostProbe, name: string): Files {
-  const found = Object.entries(jsonOf(probe, name, texts));
+  const found = Object.entries(jsonOf(probe, name, answer).files);
   return new Map(
     found.map(([path, text]) => {
       if (text === null) throw cannotSay(`${path} may not be read`);
