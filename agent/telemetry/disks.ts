@@ -1,5 +1,6 @@
 /** Room on the mounted disks, as `df` tells it: in a process of its own, for a mount whose server is gone holds up whoever looks. */
 
+import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 import type { DiskSample } from "../../cluster/telemetry/sample.ts";
 import { askProgram, findProgram } from "./child.ts";
@@ -9,23 +10,35 @@ const DISKS_MAX = 64;
 /** A change of less than that is no news. In KiB. */
 const GRAIN = 4096;
 
+/** File systems that hold no files of anybody's, or are always full. */
+const NO_DISK = /^(?:devtmpfs|ramfs|squashfs|iso9660|proc|sysfs|cgroup2?|efivarfs|autofs|fuse\.(?:lxcfs|snapfuse))$/;
+
+/** Mount points that can be written to and are disks; of memory only where torch puts its shared tensors, and /tmp. */
+export function readMounts(text: string): ReadonlySet<string> {
+  const mounts = new Set<string>();
+  for (const line of text.split("\n")) {
+    const [, mount = "", type = "", flags = ""] = line.split(" ");
+    const isMemory = type === "tmpfs" && mount !== "/dev/shm" && mount !== "/tmp";
+    if (mount !== "" && !NO_DISK.test(type) && !isMemory && !flags.split(",").includes("ro")) mounts.add(mount.replaceAll("\\040", " "));
+    else mounts.delete(mount); // what is mounted over it counts
+  }
+  return mounts;
+}
+
 /** `df -kP`; the shortest mount point of each device. */
-export function readDf(out: string): Record<string, DiskSample> {
+export function readDf(out: string, mounts: ReadonlySet<string>): Record<string, DiskSample> {
   const found = new Map<string, readonly [mount: string, disk: DiskSample]>();
   for (const line of out.split("\n")) {
     const [, device, total, free, mount] = /^(\S.*?) +(\d{1,15}) +\d{1,15} +(-?\d{1,15}) +\d{1,3}% +(\/.*)$/.exec(line) ?? [];
-    if (device === undefined || mount === undefined || Number(total) === 0 || !isDisk(device, mount)) continue;
-    const known = found.get(device);
+    if (device === undefined || mount === undefined || Number(total) === 0 || !mounts.has(mount)) continue;
+    const key = device.startsWith("/") ? device : `${device} ${mount}`;
+    const known = found.get(key);
     if (known !== undefined && known[0].length <= mount.length) continue;
     const freeKib = Math.floor(Math.max(0, Number(free)) / GRAIN) * GRAIN;
-    found.set(device === "tmpfs" ? mount : device, [mount.slice(0, 256), { totalBytes: Number(total) * 1024, freeBytes: freeKib * 1024 }]);
+    found.set(key, [mount.slice(0, 256), { totalBytes: Number(total) * 1024, freeBytes: freeKib * 1024 }]);
   }
   return Object.fromEntries([...found.values()].slice(0, DISKS_MAX));
 }
-
-/** Memory counts only where torch puts its shared tensors; images of packages are always full. */
-const isDisk = (device: string, mount: string): boolean =>
-  mount === "/dev/shm" || !(/^(?:tmpfs|devtmpfs|udev|none|shm|cgroup|efivarfs|\/dev\/loop\d+)$/.test(device) || /^\/(?:boot|snap|sys|proc|run)\b/.test(mount));
 
 export type DiskWatch = { readonly now: () => Record<string, DiskSample>; readonly close: () => void };
 
@@ -40,7 +53,7 @@ export function watchDisks(everyMs: number): DiskWatch {
       if (df === null) continue;
       const { out, cut, gone } = await askProgram(df, ["-kP"], ASK_MS, signal);
       // With exit code 1 one mount could not be looked at; the others are there.
-      if (cut === null) [found, foundAt] = [readDf(out), performance.now()];
+      if (cut === null) [found, foundAt] = [readDf(out, readMounts(readFileSync("/proc/self/mounts", "utf8"))), performance.now()];
       await gone;
     }
   };

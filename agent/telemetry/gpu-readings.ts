@@ -1,6 +1,7 @@
 /** The GPUs of this host as they were last read. What is older than a few seconds is not told: a number that stands still would be a lie. */
 
 import type { GpuRow } from "../../cluster/nvidia/gpu-row.ts";
+import { isSameBus } from "../../cluster/nvidia/kernel-log.ts";
 import { readGpu, uuidOf } from "../../cluster/telemetry/read-gpu.ts";
 import type { GpuSample } from "../../cluster/telemetry/sample.ts";
 
@@ -43,7 +44,7 @@ export function keepReadings(clock: () => number = () => performance.now()): Gpu
       if (rate === "hot" && read.down === undefined) gpu.lostAt = null;
     },
     lost: (busId) => {
-      for (const gpu of gpus.values()) if (gpu.static?.gpu.busId !== undefined && isSameBus(gpu.static.gpu.busId, busId)) gpu.lostAt = clock();
+      for (const gpu of gpus.values()) if (isSameBus(gpu.static?.gpu.busId ?? "", busId)) gpu.lostAt = clock();
     },
     now: (isTelling) => {
       const now = clock();
@@ -60,7 +61,3 @@ export function keepReadings(clock: () => number = () => performance.now()): Gpu
     },
   };
 }
-
-/** 00000000:02:00.0 and 0000:02:00.0 alike. */
-const isSameBus = (a: string, b: string): boolean => shorten(a) === shorten(b);
-const shorten = (busId: string): string => busId.toLowerCase().replace(/^0+(?=[0-9a-f]{4}:)/, "");

@@ -1,6 +1,6 @@
 /** Commands that look at hosts and explain what is there: part of the command table. */
 
-import { accept, type CommandSpec, exclude, file, host, set } from "./command-spec.ts";
+import { accept, type CommandSpec, exclude, file, host, run, set } from "./command-spec.ts";
 
 export const LOOKS: readonly CommandSpec[] = [
   {
@@ -11,6 +11,24 @@ export const LOOKS: readonly CommandSpec[] = [
     examples: ["nexadist hosts", "nexadist hosts --json | jq .hosts[].facts.gpus"],
     takesRest: false,
     load: async () => (await import("./hosts.ts")).hosts,
+  },
+  {
+    name: "gpus",
+    about: "GPUs of a run's hosts, or of the hosts of the cluster file: use, memory, power, heat, whose processes, what is wrong.",
+    args: [run],
+    options: [["--watch", "again every second"], host, exclude, accept],
+    examples: ["nexadist gpus", "nexadist gpus --watch", "nexadist gpus -c cluster.yaml --json"],
+    takesRest: false,
+    load: async () => (await import("./gpus.ts")).gpus,
+  },
+  {
+    name: "top",
+    about: "What hosts and ranks of a run take: CPU, memory, network, disks, GPUs.",
+    args: [run],
+    options: [["--watch", "again every second"]],
+    examples: ["nexadist top", "nexadist top latest --watch", "nexadist top --json"],
+    takesRest: false,
+    load: async () => (await import("./top.ts")).top,
   },
   {
     name: "audit",
