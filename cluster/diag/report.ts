@@ -59,7 +59,8 @@ export function findingOf(check: Check, result: Result): Finding {
     ...(expected === undefined ? {} : { expected }),
     ...(evidence === undefined ? {} : { evidence }),
     why,
-    fix: fillWords(check.fix, result),
+    // What was found may ask for something else than the check does in general.
+    fix: fillWords(result.words?.fix ?? check.fix, result),
     who,
     verify: fillWords(check.verify, result),
     isBlocking,

@@ -69,10 +69,10 @@ export const LOOKS: readonly CommandSpec[] = [
   },
   {
     name: "explain",
-    about: "What a code of a finding or an error means and what to do; or the findings that a log shows. Needs no network.",
+    about: "What a code of a finding, a check or an error means and what to do; or the findings that a log shows. Needs no network.",
     args: [["[what]", "a code in any case, a file, or - for the standard input"]],
     options: [["--list", "all codes"]],
-    examples: ["nexadist explain CUDA_OOM", "nexadist explain train.log", "nexadist explain --list"],
+    examples: ["nexadist explain CUDA_OOM", "nexadist explain time.skew", "nexadist explain train.log", "nexadist explain --list"],
     takesRest: false,
     load: async () => (await import("./explain.ts")).explain,
   },

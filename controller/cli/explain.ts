@@ -1,9 +1,11 @@
-/** `explain`: a finding or an error by its code, or the findings that a text shows. Needs no controller, host or network. */
+/** `explain`: a finding, a check or an error by its code, or the findings that a text shows. Needs no controller, host or network. */
 
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
 import { nearest } from "../../cluster/config/nearest.ts";
+import { CHECKS, checkOf } from "../../cluster/diag/catalogue.ts";
+import { checkJson, explainCheck } from "../../cluster/diag/words.ts";
 import { type Entry, ERRORS } from "../../cluster/error-table.ts";
 import { openSentence } from "../../cluster/error-words.ts";
 import { fail, NexaError } from "../../cluster/errors.ts";
@@ -17,6 +19,8 @@ import type { Context } from "./context.ts";
 const errors = Object.entries(ERRORS) as readonly (readonly [string, Entry])[];
 const errorJson = ([code, { exit, title, hint }]: readonly [string, Entry]): object => ({ code, exit, message: openSentence(title), hint: openSentence(hint) });
 
+const allCodes: readonly string[] = [...FINDINGS.map(({ code }) => code), ...CHECKS.map(({ id }) => id), ...errors.map(([code]) => code)];
+
 export const explain: Run = async (context, [what], options) => {
   if (options.list === true) return list(context);
   if (typeof what !== "string")
@@ -25,10 +29,12 @@ export const explain: Run = async (context, [what], options) => {
 };
 
 function list(context: Context): number {
-  if (context.json) context.printJson({ findings: FINDINGS.map((finding) => findingJson(finding)), errors: errors.map(errorJson) });
+  if (context.json)
+    context.printJson({ findings: FINDINGS.map((finding) => findingJson(finding)), checks: CHECKS.map(checkJson), errors: errors.map(errorJson) });
   else {
-    const width = Math.max(...[...FINDINGS.map(({ code }) => code), ...errors.map(([code]) => code)].map((code) => code.length));
+    const width = Math.max(...allCodes.map((code) => code.length));
     for (const { code, title } of FINDINGS) context.print(`${code.padEnd(width)}  ${title}`);
+    for (const { id, title } of CHECKS) context.print(`${id.padEnd(width)}  ${title}`);
     for (const [code, { title }] of errors) context.print(`${code.padEnd(width)}  ${openSentence(title)}`);
   }
   return 0;
@@ -42,6 +48,12 @@ function explainCode(context: Context, word: string): number | null {
   if (finding !== null) {
     if (context.json) context.printJson({ finding: findingJson(finding) });
     else for (const line of explainFinding(finding)) context.print(line);
+    return 0;
+  }
+  const check = checkOf(word.trim());
+  if (check !== null) {
+    if (context.json) context.printJson({ check: checkJson(check) });
+    else for (const line of explainCheck(check)) context.print(line);
     return 0;
   }
   if (error === undefined) return null;
@@ -83,7 +95,7 @@ function tell(context: Context, { finding, args, line, lineNumber, count }: Foun
 }
 
 function noSuchCode(word: string): NexaError {
-  const near = nearest(word, [...FINDINGS.map(({ code }) => code), ...errors.map(([code]) => code)]);
+  const near = nearest(word, allCodes);
   const fix = near === null ? "nexadist explain --list shows all codes" : `did you mean ${near}? nexadist explain ${near}`;
   return fail("USAGE", { what: `there is no finding, error or file ${sanitiseWord(word).slice(0, 80)}`, fix });
 }

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { renderChecks } from "./checks.ts";
 import { renderCommands, renderCommandTable } from "./commands.ts";
 import { renderErrors } from "./errors.ts";
 import { renderFindings } from "./findings.ts";
@@ -15,6 +16,7 @@ export type Document = { readonly path: string; readonly text: string };
 export const documents = (): Document[] => [
   { path: "docs/errors.md", text: renderErrors() },
   { path: "docs/findings.md", text: renderFindings() },
+  { path: "docs/checks.md", text: renderChecks() },
   { path: "docs/commands.md", text: renderCommands() },
   { path: "README.md", text: withBlock(readFileSync(join(root, "README.md"), "utf8"), "commands", renderCommandTable()) },
 ];
