@@ -2,13 +2,13 @@
 
 import type { CauseKind } from "../run/cause.ts";
 
-export type Family = "rendezvous" | "torchrun" | "torch-nccl" | "nccl" | "gloo" | "cuda" | "kernel" | "host";
+export type Family = "rendezvous" | "torchrun" | "torch-nccl" | "nccl" | "gloo" | "cuda" | "kernel" | "host" | "telemetry";
 
 /**
  * root: names the fault itself. setup: something is configured wrongly. symptom: a rank noticed that another one is gone or late; looked at only when
- * nothing better is known. harmless: looks bad and is not.
+ * nothing better is known. watch: seen in a run that goes on; no line shows it, telemetry or a comparison does. harmless: looks bad and is not.
  */
-export type Role = "root" | "setup" | "symptom" | "harmless";
+export type Role = "root" | "setup" | "symptom" | "watch" | "harmless";
 
 export type Severity = "error" | "warning" | "info";
 
@@ -35,7 +35,7 @@ export type Finding = {
 export type Entry = Pick<Finding, "code" | "title" | "role" | "patterns" | "cause" | "remedy"> &
   Partial<Pick<Finding, "severity" | "dependsOn" | "isFinal" | "kind">>;
 
-const SEVERITY: Readonly<Record<Role, Severity>> = { root: "error", setup: "error", symptom: "warning", harmless: "info" };
+const SEVERITY: Readonly<Record<Role, Severity>> = { root: "error", setup: "error", symptom: "warning", watch: "warning", harmless: "info" };
 
 export const inFamily = (family: Family, kind: CauseKind, entries: readonly Entry[]): readonly Finding[] =>
   entries.map((entry) => ({ family, kind, severity: SEVERITY[entry.role], dependsOn: [], isFinal: false, ...entry }));

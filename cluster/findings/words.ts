@@ -14,6 +14,7 @@ export const ROLE: Readonly<Record<Finding["role"], string>> = {
   root: "names the fault itself",
   setup: "a matter of configuration",
   symptom: "a consequence: look for its cause elsewhere",
+  watch: "seen while the run goes on; it need not end it",
   harmless: "harmless",
 };
 

@@ -125,6 +125,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./hang.ts")).hang,
   },
   {
+    name: "nccl",
+    about: "What NCCL tells over all ranks: version, networks, which way each pair of ranks goes, and where the hardware has a faster one.",
+    args: [run],
+    options: [],
+    examples: ["nexadist nccl", "nexadist nccl latest --json | jq .pairs"],
+    takesRest: false,
+    load: async () => (await import("./nccl.ts")).nccl,
+  },
+  {
     name: "exec",
     about: "Run a command on all or some hosts at once. It reads nothing: stdin is not sent.",
     args: [file],

@@ -14,6 +14,7 @@ const FAMILY: Readonly<Record<Finding["family"], string>> = {
   cuda: "CUDA and the driver",
   kernel: "The kernel's log",
   host: "Hosts, data, tools",
+  telemetry: "Seen in what hosts and ranks tell while a run goes on",
 };
 
 function section(family: Finding["family"]): string {

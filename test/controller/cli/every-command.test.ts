@@ -46,6 +46,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   logs: { ok: [], wrong: [noRun, { args: ["--grep", "("], exit: 2, code: "USAGE" }] },
   stop: { ok: [], wrong: [noRun, { args: ["--timeout", "soon"], exit: 2, code: "USAGE" }] },
   hang: { ok: [], wrong: [noRun] },
+  nccl: { ok: [], wrong: [noRun] },
   exec: {
     ok: ["--", "true"],
     wrong: [

@@ -5,6 +5,7 @@ import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { FINDINGS } from "../../../cluster/findings/catalogue.ts";
 import { EXAMPLES } from "../../cluster/findings/examples.ts";
 import { ENTRY, nexadist, place } from "../../support/cli.ts";
 
@@ -59,7 +60,7 @@ test("--list and --json", async (t) => {
   const { out } = await nexadist(t, at, ["explain", "--list"]);
   assert.ok(out.includes("NCCL_WATCHDOG_TIMEOUT") && out.includes("HOST_KEY_CHANGED") && !/undefined/.test(out));
   const json = JSON.parse((await nexadist(t, at, ["--json", "explain", "--list"])).out) as { findings: object[]; errors: object[] };
-  assert.equal(json.findings.length, 93);
+  assert.equal(json.findings.length, FINDINGS.length);
   assert.ok(json.errors.length > 50);
   assert.equal((await nexadist(t, at, ["explain"])).code, 2);
   assert.equal((await nexadist(t, at, ["explain", at.home])).code, 2, "a directory is no text");
