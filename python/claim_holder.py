@@ -104,7 +104,7 @@ class Holder:
     def _look(self, asked: Json, foreign: dict[str, list[Json]], takes: bool = False) -> list[Json] | None:
         """None: it can be had (and, `takes`, is now held); else by whom it is kept."""
         want = asked["want"]
-        cards = [card for card in claims.read_cards(self._directory) if card.said.get("run") != asked["run"]]
+        cards = [card for card in claims.read_cards(self._directory) if card.name != self._card_name]
         ahead = [_run_of("queue", card) for card in cards if _is_ahead(card, asked)]
         index = {gpu["uuid"]: gpu["index"] for gpu in asked["gpus"]}
         candidates: list[str] = want["ids"] if want["kind"] == "list" else [gpu["uuid"] for gpu in asked["gpus"]]
@@ -158,7 +158,8 @@ def _list(found: object) -> list[object]:
 def _is_ahead(card: claims.Card, asked: Json) -> bool:
     """First come, first served: by when the run was asked for, on every host of it alike, so that no two wait for each other."""
     at, run = card.said.get("requestedAt"), card.said.get("run")
-    return card.said.get("isWaiting") is True and isinstance(at, (int, float)) and (at, str(run)) < (asked["requestedAt"], asked["run"])
+    mine = (asked["requestedAt"], asked["run"], os.geteuid())  # ids have a grain of a second: two controllers may give the same one
+    return card.said.get("isWaiting") is True and isinstance(at, (int, float)) and (at, str(run), card.uid) < mine
 
 
 def _run_of(kind: str, card: claims.Card) -> Json:

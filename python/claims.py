@@ -35,6 +35,7 @@ class Unusable(Exception):
 class Card(NamedTuple):
     """What a live holder says of itself. `user` and `uid` are the file's owner: nobody can forge them."""
 
+    name: str
     uid: int
     user: str
     said: Json
@@ -256,7 +257,7 @@ def read_cards(directory: int) -> list[Card]:
         finally:
             os.close(fd)
         if isinstance(said, dict):
-            found.append(Card(about.st_uid, _owner(about), said))
+            found.append(Card(name, about.st_uid, _owner(about), said))
     return found
 
 

@@ -10,7 +10,7 @@ import type { RunEvent } from "../../cluster/run/events.ts";
 import { fence, type RecoveryDeps } from "./recovery.ts";
 
 /** Between two looks whether they are free. */
-const AGAIN_MS = 3000;
+const AGAIN_MS = 2000;
 /** Two runs that each have a part of what the other needs let go, and take turns: the earlier one goes first. */
 const TURNS = 3;
 const TURN_MS = 300;

@@ -5,9 +5,10 @@ import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { type ClaimsPlace, claimsPlace, type Holder, UUIDS } from "../support/claims.ts";
 import { needsRoot } from "../support/lab.ts";
+import { launch, makeLab, type Of, pythonRank, runLackingShim } from "../support/shims.ts";
 
 const me = userInfo().username;
 const all = { kind: "count", count: 4 };
@@ -135,4 +136,39 @@ test("links, pipes and directories in the way are refused with their owner, neve
   mkdirSync(join(at.directory, `gpu.${UUIDS[1]}`));
   assert.match((await holder.claim({ run: "a", want: { kind: "list", ids: [UUIDS[1]] } })).unusable ?? "", /is no plain file/);
   assert.equal((await holder.claim({ run: "a", want: { kind: "list", ids: UUIDS.slice(2) } })).ok, true, "others go on");
+});
+
+const shimLab = (t: TestContext, at: ClaimsPlace, socket: string, gpus: readonly string[]) => {
+  const lab = makeLab(t, { claim: { socket, gpus } });
+  return { lab, there: `import claims; claims.DIRECTORY = ${JSON.stringify(at.directory)}` };
+};
+
+test("a shim has the locks too: they are the run's also when their holder is killed, until the last word of the attempt", async (t) => {
+  const at = claimsPlace(t);
+  const [holder, other] = [await at.hold(), await at.hold()];
+  await holder.claim({ run: "a", want: all });
+  const { lab, there } = shimLab(t, at, holder.socket, UUIDS);
+  await lab.startShim(there);
+  await holder.kill();
+  assert.equal((await other.claim({ run: "b", want: all })).busy?.length, 4, "nobody else gets them");
+  const agent = await lab.connect();
+  agent.send(launch([pythonRank(0, "pass")], 1000));
+  await agent.event("ended");
+  assert.equal((await other.claim({ run: "b", want: all })).ok, true, "free with the word that it is over, while the shim still lingers");
+});
+
+test("where the holder is gone the shim takes the locks itself, and is not armed when another has them", async (t) => {
+  const at = claimsPlace(t);
+  const other = await at.hold();
+  const free = shimLab(t, at, join(at.root, "gone"), UUIDS);
+  await free.lab.startShim(free.there);
+  assert.equal((await other.claim({ run: "b", want: all })).ok, false);
+  const agent = await free.lab.connect();
+  agent.send({ do: "disarm" });
+  await agent.event("ended");
+  assert.equal((await other.claim({ run: "b", want: all })).ok, true);
+  const late = shimLab(t, at, join(at.root, "gone"), UUIDS.slice(0, 1));
+  const { code, stdout } = await runLackingShim(late.there, late.lab.armPath);
+  const failed = JSON.parse(stdout) as Of<"arm-failed">;
+  assert.deepEqual([code, failed.code, failed.text], [1, "GPU_BUSY", `GPU ${UUIDS[0]} was taken by run b of ${me} meanwhile`]);
 });
