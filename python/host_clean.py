@@ -30,6 +30,21 @@ def stop_agents(request: Json) -> Json:
     return {"ended": ended, "stuck": stuck}
 
 
+def end_holders(runtime: str) -> None:
+    """The programs that hold claims on GPUs for runs of this agent. One that does not answer ends when it finds its socket gone."""
+    for name in names_in(runtime):
+        if not name.endswith(".gpus"):
+            continue
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as holder:
+                holder.settimeout(2.0)
+                holder.connect(os.path.join(runtime, name))
+                holder.sendall(b'{"do": "end"}\n')
+                holder.recv(1024)
+        except OSError:
+            pass
+
+
 def of_entry(directories: list[str], request: Json) -> list[str]:
     """Those of the entry `localName`, where one is asked about: entries with transport local share a machine."""
     wanted = request.get("localName")

@@ -8,7 +8,7 @@ from typing import Any
 
 from host_agent import ours
 from host_audit import Look, agents_of
-from host_clean import clear_base, clear_root, clear_state, end_attempt, live_attempts, of_entry, others_than, states_here, stop_agents
+from host_clean import clear_base, clear_root, clear_state, end_attempt, end_holders, live_attempts, of_entry, others_than, states_here, stop_agents
 from host_reap import end_all
 from host_wire import Failure, runtime_bases
 
@@ -33,6 +33,7 @@ def uninstall(request: Json) -> Json:
         removed.update(dict.fromkeys(states))
         for base in runtime_bases():
             for runtime in of_entry(ours(base, root), request):
+                end_holders(runtime)
                 shutil.rmtree(runtime, ignore_errors=True)
                 removed[runtime] = None
             clear_base(base, [os.path.basename(state) for state in states])
