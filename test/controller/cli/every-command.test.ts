@@ -17,6 +17,7 @@ function answer({ request, item, end }: Asked): void {
   if (request.ask === "run") return end({ state: replay(ENDED), events: ENDED.length, dir: "/d" });
   if (request.ask === "up") return end({ run: SPEC.run });
   if (request.ask === "exec") return end({ code: 0, signal: null });
+  if (request.ask === "samples") return end({ state: replay(ENDED), now: 2, hosts: [], totals: { gpuHours: 0, energyKwh: null, measuredShare: null } });
   if (request.ask === "hang") return end({ attempt: 1, first: LOOK, second: LOOK });
   if (request.ask === "logs") item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\u001b[31mred" } });
   if (request.ask === "take-over") return end({ run: SPEC.run, from: "controller x", epoch: 2, isMajority: true, won: 2, hosts: 2 });
@@ -63,6 +64,8 @@ const TABLE: Readonly<Record<string, Row>> = {
     ],
   },
   hosts: { ok: [], wrong: [noFile, noHost] },
+  gpus: { ok: [], wrong: [noRun, noFile, noHost] },
+  top: { ok: [], wrong: [noRun] },
   audit: { ok: [], wrong: [noFile, noHost] },
   drill: { ok: [], exit: 2, wrong: [noFile, badFile, noHost] },
   explain: { ok: ["cuda_oom"], wrong: [{ args: ["absent"], exit: 2, code: "USAGE" }] },
