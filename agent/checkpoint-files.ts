@@ -19,18 +19,21 @@ const partOf = (path: string): string => `${path}.nexadist-part`;
 
 /** Errors: CHECKPOINT_FILE. */
 export const readPiece = ({ root, path, offset }: Order<"checkpoint-read">): Promise<CheckpointPiece> =>
-  guarded(path, async () => {
-    const file = await open(await placeOf(root, path, false), constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const info = await file.stat({ bigint: true });
-      if (!info.isFile()) throw new Error("is no regular file");
-      const data = Buffer.alloc(CHECKPOINT_PIECE);
-      const { bytesRead } = await file.read(data, 0, data.length, offset);
-      return { data: data.toString("base64", 0, bytesRead), size: Number(info.size), id: idOf(info) };
-    } finally {
-      await file.close();
-    }
-  });
+  guarded(path, async () => readPieceOf(await placeOf(root, path, false), offset));
+
+/** Errors: what the file system says. */
+export async function readPieceOf(path: string, offset: number): Promise<CheckpointPiece> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    const info = await file.stat({ bigint: true });
+    if (!info.isFile()) throw new Error("is no regular file");
+    const data = Buffer.alloc(CHECKPOINT_PIECE);
+    const { bytesRead } = await file.read(data, 0, data.length, offset);
+    return { data: data.toString("base64", 0, bytesRead), size: Number(info.size), id: idOf(info) };
+  } finally {
+    await file.close();
+  }
+}
 
 /** Errors: CHECKPOINT_FILE. */
 export const writePiece = ({ root, path, offset, data }: Order<"checkpoint-write">): Promise<Record<string, never>> =>

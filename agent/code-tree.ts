@@ -6,15 +6,27 @@ import { chmod, copyFile, symlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import * as z from "zod";
 import { fail, NexaError } from "../cluster/errors.ts";
-import { type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
+import { type CheckpointPiece, type Command, type SnapshotEntry, snapshotEntry } from "../cluster/protocol.ts";
 import { treeText } from "../cluster/tree.ts";
 import type { BlobStore } from "./blob-store.ts";
+import { readPieceOf } from "./checkpoint-files.ts";
 import { writeDurable } from "./durable-file.ts";
 import type { Run } from "./run.ts";
 
 import { treeProblem } from "./safe-path.ts";
 
 const built = z.object({ tree: z.string(), entries: z.array(snapshotEntry) });
+
+/** Which files are ours, and what was brought. */
+const listOf = (run: Run): string => join(run.dir, "code.json");
+
+/** For another controller than the one that brought it. Errors: CODE_ABSENT. */
+export async function readCode(run: Run, blobs: BlobStore, { sha256, offset }: Extract<Command, { do: "read-code" }>): Promise<CheckpointPiece> {
+  const isListed = sha256 === null || readBuilt(run)?.entries.some((entry) => entry.sha256 === sha256) === true;
+  const piece = isListed ? await readPieceOf(sha256 === null ? listOf(run) : blobs.pathOf(sha256), offset).catch(() => null) : null;
+  if (piece === null) throw fail("CODE_ABSENT", { run: run.run });
+  return piece;
+}
 
 export const codeDir = (run: Run): string => join(run.dir, "code");
 
@@ -36,7 +48,7 @@ export async function commitTree(run: Run, blobs: BlobStore, entries: readonly S
     rmSync(dir, { recursive: true, force: true });
     renameSync(temporary, dir);
     // Tells uninstall which files are ours; written last, so that a copy without it is built again.
-    writeDurable(join(run.dir, "code.json"), JSON.stringify({ tree, entries }));
+    writeDurable(listOf(run), JSON.stringify({ tree, entries }));
   } catch (error) {
     rmSync(temporary, { recursive: true, force: true });
     throw error instanceof NexaError ? error : fail("HOST_WRITE", { path: dir, why: (error as Error).message }, error);
@@ -46,7 +58,7 @@ export async function commitTree(run: Run, blobs: BlobStore, entries: readonly S
 
 function readBuilt(run: Run): z.infer<typeof built> | null {
   try {
-    return built.parse(JSON.parse(readFileSync(join(run.dir, "code.json"), "utf8")));
+    return built.parse(JSON.parse(readFileSync(listOf(run), "utf8")));
   } catch {
     return null;
   }

@@ -13,7 +13,7 @@ import type { BlobStore } from "./blob-store.ts";
 import { readPiece, sealFile, writePiece } from "./checkpoint-files.ts";
 import { scanCheckpoints } from "./checkpoint-scan.ts";
 import { claimGpus, endClaim, unclaim } from "./claims.ts";
-import { commitTree } from "./code-tree.ts";
+import { commitTree, readCode } from "./code-tree.ts";
 import { VERSION } from "./config.ts";
 import { evidence } from "./evidence.ts";
 import { admit } from "./fence.ts";
@@ -108,6 +108,10 @@ export async function perform(context: CommandContext, command: Exclude<Fenced, 
       return writePiece(command);
     case "checkpoint-seal":
       return sealFile(run, command);
+    case "read-secrets":
+      return { secrets: readSecret(agent.config.secretsDir, run.run, "secrets") ?? {} };
+    case "read-code":
+      return readCode(run, blobs, command);
     case "stacks":
       return stacks(agent, run, command.attempt);
     case "forget":

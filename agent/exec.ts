@@ -3,7 +3,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import { fail } from "../cluster/errors.ts";
-import { FRAME_DATA, packFrame } from "../cluster/protocol.ts";
+import { packFrame } from "../cluster/frame.ts";
+import { FRAME_DATA } from "../cluster/protocol.ts";
 
 const GRACE_MS = 3000;
 const WORDS: Readonly<Record<string, string>> = { ENOENT: "no such command", EACCES: "permission denied" };

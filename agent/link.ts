@@ -2,7 +2,8 @@
 
 import type { RawData, WebSocket } from "ws";
 import { toProblem } from "../cluster/errors.ts";
-import { BEAT_MS, CLOSE, type Command, type FromAgent, SILENCE_MS, toAgentSchema, unpackFrame } from "../cluster/protocol.ts";
+import { unpackFrame } from "../cluster/frame.ts";
+import { BEAT_MS, CLOSE, type Command, type FromAgent, SILENCE_MS, toAgentSchema } from "../cluster/protocol.ts";
 import { heardKey } from "./agent-state.ts";
 import type { BlobReceiver } from "./blob-store.ts";
 import { type CommandContext, claim, perform, readRecordOf, status } from "./commands.ts";

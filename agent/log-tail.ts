@@ -3,7 +3,8 @@
 import { type FSWatcher, fstatSync, readdirSync, watch } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { join } from "node:path";
-import { type BinaryHeader, FRAME_DATA, LOG_WINDOW } from "../cluster/protocol.ts";
+import type { BinaryHeader } from "../cluster/frame.ts";
+import { FRAME_DATA, LOG_WINDOW } from "../cluster/protocol.ts";
 import type { ShimEvent } from "../cluster/shim-contract.ts";
 import { addGap } from "./attempt-view.ts";
 import { readLines } from "./durable-file.ts";

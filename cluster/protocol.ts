@@ -68,7 +68,7 @@ export const spawnSchema = z.object({
 
 /** What a controller asks for. Every command with a run is fenced by its authority; each is idempotent. */
 export const commandSchema = z.discriminatedUnion("do", [
-  /** Takes or renews the run; reply AdoptReply. Refused with FENCED when a higher authority is on record. */
+  /** Takes or renews the run; reply adoptReply. Refused with FENCED when a higher authority is on record. */
   z.object({ do: z.literal("adopt"), ...authority, record }),
   /** Newer reduced state, fsynced before the reply. */
   z.object({ do: z.literal("record"), ...authority, record }),
@@ -142,6 +142,10 @@ export const commandSchema = z.discriminatedUnion("do", [
   }),
   /** Also disarms: an attempt that was armed and not launched just ends. Reply StopReply when the shim has it; the receipt comes as the event `ended`. */
   z.object({ do: z.literal("stop"), ...authority, attempt: z.int(), graceMs: z.int(), why: z.string() }),
+  /** For who takes a run over: the values that it was made ready with; reply SecretsReply. */
+  z.object({ do: z.literal("read-secrets"), ...authority }),
+  /** For the same: bytes of a file of the code that was brought, or (null) of the list of all of them; reply CheckpointPiece. */
+  z.object({ do: z.literal("read-code"), ...authority, sha256: z.string().max(64).nullable(), offset: z.int().nonnegative() }),
   /** Why the attempt may have ended, as far as the host knows; reply HostEvidence. */
   z.object({ do: z.literal("evidence"), ...authority, attempt: z.int() }),
   /** What lies in the directory of checkpoints (relative: from the home); reply ScanReply of cluster/checkpoint/scan.ts. */
@@ -216,7 +220,6 @@ export type AgentRunEvent =
 
 export type AttemptStatus = { readonly attempt: number; readonly phase: "armed" | "launched" | "stopping" | "ended"; readonly pids: number };
 
-export type AdoptReply = { readonly events: number; readonly attempts: readonly AttemptStatus[] };
 const path = z.string().max(4096);
 export const prepareReply = z.object({
   dir: path, // the job's working directory
@@ -232,6 +235,7 @@ export const armReply = z.object({ ports: z.array(z.int().min(1).max(65_535)).ma
 /** `id` changes when the file does. */
 export const checkpointPiece = z.object({ data: z.string().max(CHECKPOINT_PIECE * 1.5), size: z.int().nonnegative(), id: z.string().max(128) });
 export type CheckpointPiece = z.infer<typeof checkpointPiece>;
+export const secretsReply = z.object({ secrets: z.record(z.string(), z.string()) });
 export const samplesReply = z.object({ id: z.string().max(64) });
 /** absent: nothing of the attempt was ever started there, and nothing of it will be. */
 export const stopReply = z.object({ absent: z.boolean() });
@@ -265,35 +269,3 @@ export const fromAgentSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("samples"), run: z.string(), items: z.array(z.unknown()).max(10_000) }),
 ]);
 export type FromAgent = z.infer<typeof fromAgentSchema>;
-
-/**
- * Binary frames: u32 big endian length of a JSON header, the header, the bytes.
- * log: bytes of `stream` ("a1/rank3.out", "a1/launcher.err") from `offset`. gap: bytes offset..to do not exist any more.
- */
-export const binaryHeader = z.discriminatedUnion("t", [
-  z.object({ t: z.literal("log"), run: z.string(), stream: z.string(), offset: z.int() }),
-  z.object({ t: z.literal("gap"), run: z.string(), stream: z.string(), offset: z.int(), to: z.int(), why: z.string() }),
-  z.object({ t: z.literal("exec"), id: z.int(), fd: z.union([z.literal(1), z.literal(2)]) }),
-  z.object({ t: z.literal("blob"), run: z.string(), sha256: z.string(), offset: z.int(), size: z.int() }),
-]);
-export type BinaryHeader = z.infer<typeof binaryHeader>;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder("utf-8", { fatal: true });
-
-export function packFrame(header: BinaryHeader, data: Uint8Array): Uint8Array {
-  const head = encoder.encode(JSON.stringify(header));
-  const frame = new Uint8Array(4 + head.length + data.length);
-  new DataView(frame.buffer).setUint32(0, head.length);
-  frame.set(head, 4);
-  frame.set(data, 4 + head.length);
-  return frame;
-}
-
-/** Errors: throws on anything that is not such a frame; the caller closes the link with CLOSE.malformed. */
-export function unpackFrame(frame: Uint8Array): { header: BinaryHeader; data: Uint8Array } {
-  const length = new DataView(frame.buffer, frame.byteOffset, frame.byteLength).getUint32(0);
-  if (length > 4096 || 4 + length > frame.length) throw new RangeError("frame header does not fit the frame");
-  const header = binaryHeader.parse(JSON.parse(decoder.decode(frame.subarray(4, 4 + length))));
-  return { header, data: frame.subarray(4 + length) };
-}

@@ -20,14 +20,16 @@ import { resolveAddresses } from "./attempt-plan.ts";
 import { doForRun, isOfRun, type RunEffect } from "./between.ts";
 import type { Driver, DriverDeps } from "./driver-deps.ts";
 import { type Entry, foldable, readFrom } from "./entries.ts";
+import { type Peer, peersOf } from "./from-peers.ts";
 import { lookAtRanks } from "./hang-look.ts";
 import { type HangWatch, watchForHang } from "./hang-watch.ts";
 import { type HostIntake, takeHost } from "./intake.ts";
+import type { Linked } from "./keeper.ts";
 import { planOf, ranksOfHost } from "./layout.ts";
-import { writeManifest } from "./manifest.ts";
+import { keepManifest } from "./manifest.ts";
 import { type HostEffect, perform } from "./perform.ts";
 import type { RecoveryDeps } from "./recovery.ts";
-import { conceal, forgetSecrets, secretsOf, withoutSecrets } from "./secrets.ts";
+import { conceal, forgetSecrets, secretsKept, withoutSecrets } from "./secrets.ts";
 import { whenDue } from "./when-due.ts";
 import { takenAgain, whoLeads } from "./who-leads.ts";
 import { watchSilent } from "./witness.ts";
@@ -45,8 +47,9 @@ export function driveRun(deps: DriverDeps): Driver {
   let hangWatch: HangWatch | null = null;
   const inFlight = new Map<string, () => void>();
   const intakes = new Map<string, HostIntake>();
+  const linkedTo = (host: string): Linked | null => intakes.get(host)?.linked() ?? null;
   const now = (): number => Date.now();
-  const secrets = secretsOf(state.spec.run); // hosts repeat them also after the end of the run, when they are forgotten everywhere else
+  const secrets = secretsKept(state.spec.run);
 
   const apply = (...entries: readonly Entry[]): void => {
     if (queue.length === 0) queueMicrotask(flush);
@@ -174,14 +177,14 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const startOnHost = (effect: HostEffect): void => {
-    const intake = intakes.get(effect.host);
-    const linked = intake?.linked();
+    const linked = linkedTo(effect.host);
     const host = state.spec.hosts.find((h) => h.name === effect.host);
-    if (linked === undefined || linked === null || host === undefined) return; // wanted still when the link is back
+    if (linked === null || host === undefined) return; // wanted still when the link is back
     const end = once(effect.key, () => undefined);
     const notice = (text: string): void => deps.notice(host.name, text);
     const isWanted = (): boolean => !disposed && inFlight.get(effect.key) === end;
-    const work = { state, host, linked, record: record(), lent, snapshot: deps.snapshot, plan, notice, isWanted, now };
+    const peers = (): readonly Peer[] => peersOf(state, host.name, linkedTo);
+    const work = { state, snapshot: deps.snapshot, host, linked, record: record(), lent, peers, plan, notice, isWanted, now };
     perform(effect, work).then(
       (events) => {
         if (effect.do !== "stop" && effect.do !== "record") end(); // a stop stays under way until its receipt, a record as long as its phase
@@ -195,7 +198,7 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const askLeader = async (host: string): Promise<void> => {
-    const link = intakes.get(host)?.linked()?.link;
+    const link = linkedTo(host)?.link;
     const fenced = link === undefined ? null : await whoLeads(link, state.spec.run, deps.controller);
     if (fenced !== null) apply({ event: fenced });
   };
@@ -204,7 +207,7 @@ export function driveRun(deps: DriverDeps): Driver {
     if (disposed || (error instanceof NexaError && (error.code === "LINK_LOST" || error.code === "NOT_WANTED"))) return; // wanted again when the link is back
     if (error instanceof NexaError && error.code === "FENCED") return void askLeader(effect.host);
     if (!(error instanceof NexaError)) console.error(error);
-    const problem = withoutSecrets(toProblem(error, effect.host), secrets);
+    const problem = withoutSecrets(toProblem(error, effect.host), secrets());
     if (effect.do === "prepare" || effect.do === "arm" || effect.do === "launch") {
       return apply({ event: { at: now(), type: "host-failed", host: effect.host, during: effect.do, problem } });
     }
@@ -223,9 +226,9 @@ export function driveRun(deps: DriverDeps): Driver {
       notice: (text) => deps.notice(null, text),
       events: journal.lines.map((line) => line.event),
       logsDir: join(deps.dir, "logs"),
-      linked: (host) => intakes.get(host)?.linked() ?? null,
+      linked: linkedTo,
       record: record(),
-      conceal: (text) => conceal(text, secrets),
+      conceal: (text) => conceal(text, secrets()),
       now,
       tell: (event) => apply({ event }),
     };
@@ -247,7 +250,7 @@ export function driveRun(deps: DriverDeps): Driver {
     const witness = watchSilent({
       host,
       state: () => state,
-      linked: (name) => intakes.get(name)?.linked() ?? null,
+      linked: linkedTo,
       heardFromRanksAt: () => heardFromRanksAt,
       isAwake: deps.isAwake,
       now,
@@ -258,8 +261,8 @@ export function driveRun(deps: DriverDeps): Driver {
   };
 
   const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
-  const pace: Driver["pace"] = () => hangWatch?.pace.pace() ?? null;
-  const look = (): Promise<Look> => lookAtRanks({ state, linked: (host) => intakes.get(host)?.linked() ?? null, record: record(), now });
+  const pace: Driver["pace"] = () => hangWatch?.pace ?? null;
+  const look = (): Promise<Look> => lookAtRanks({ state, linked: linkedTo, record: record(), now });
 
   const startHangWatch = (key: string): void => {
     hangWatch = watchForHang({ state: () => state, now, isAwake: deps.isAwake, look, apply: (event) => apply({ event }) });
@@ -278,13 +281,7 @@ export function driveRun(deps: DriverDeps): Driver {
     saveManifest();
   };
 
-  const saveManifest = (): void => {
-    try {
-      writeManifest(deps.dir, state, pace());
-    } catch (error) {
-      deps.notice(null, `manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
-    }
-  };
+  const saveManifest = (): void => keepManifest(deps.dir, state, pace()?.pace() ?? null, (text) => deps.notice(null, text));
 
   const dispose = (): void => {
     if (disposed) return;

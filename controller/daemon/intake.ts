@@ -3,7 +3,8 @@
 import { getSystemErrorMessage } from "node:util";
 import { agentEventSchema } from "../../cluster/agent-event.ts";
 import { NexaError, toProblem } from "../../cluster/errors.ts";
-import { adoptReply, type BinaryHeader, type RunRecord } from "../../cluster/protocol.ts";
+import type { BinaryHeader } from "../../cluster/frame.ts";
+import { adoptReply, type RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent, UnseenKind } from "../../cluster/run/events.ts";
 import type { HostStage, HostState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";

@@ -2,7 +2,7 @@
 
 import type { Duplex } from "node:stream";
 import { fail, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
-import type { BinaryHeader } from "../../cluster/protocol.ts";
+import type { BinaryHeader } from "../../cluster/frame.ts";
 import type { HostFacts, HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";

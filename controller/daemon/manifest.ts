@@ -33,6 +33,7 @@ export function manifestOf(state: RunState, logs: string, training: unknown): Re
     job: describeJob(spec.job),
     world_size: state.world,
     training,
+    findings: (state.findings ?? []).map(({ key, ...found }) => found),
     requested_at: new Date(state.requestedAt).toISOString(),
     ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
     failure: state.failure === null ? null : { text: state.failure.text, host: state.failure.host, rank: state.failure.rank },
@@ -55,6 +56,15 @@ export function writeManifest(dir: string, state: RunState, pace: Pace | null = 
     flush: true,
   });
   renameSync(`${path}.tmp`, path);
+}
+
+/** A disk that is full keeps nobody from going on. */
+export function keepManifest(dir: string, state: RunState, pace: Pace | null, tell: (text: string) => void): void {
+  try {
+    writeManifest(dir, state, pace);
+  } catch (error) {
+    tell(`manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 function trainingIn(path: string): unknown {

@@ -11,8 +11,9 @@ import type { Effect } from "../../cluster/run/wanted.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import { callHelper } from "../reach/helper.ts";
-import { syncHost } from "../sync/send.ts";
+import { type Code, fromDisk, syncHost } from "../sync/send.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
+import { codeOfPeers, type Peer, recallSecrets } from "./from-peers.ts";
 import type { Linked } from "./keeper.ts";
 import { attemptSpec, layOut, memberSpecs } from "./layout.ts";
 import { secretsOf } from "./secrets.ts";
@@ -27,6 +28,8 @@ export type Work = {
   readonly record: RunRecord;
   readonly lent: Lent;
   readonly snapshot: () => Promise<Snapshot | null>;
+  /** Other hosts that were made ready for the run and can be asked. */
+  readonly peers: () => readonly Peer[];
   readonly plan: () => Promise<AttemptPlan>;
   readonly notice: (text: string) => void;
   /** False once the effect is not wanted any more: long work stops there. */
@@ -65,6 +68,7 @@ const fence = ({ record }: Work): { run: string; epoch: number; controller: stri
 async function prepare(work: Work): Promise<RunEvent> {
   const { state, host, linked } = work;
   const { spec } = state;
+  await recallSecrets(work.peers(), fence(work), spec);
   const secrets = secretsOf(spec.run);
   const gone = ["*", host.name].flatMap((scope) => (spec.secretNames[scope] ?? []).filter((name) => secrets[scope]?.[name] === undefined));
   if (gone.length > 0) throw fail("SECRETS_GONE", { names: gone.join(", "), run: spec.run });
@@ -100,11 +104,24 @@ async function stop(work: Work, { host, attempt, graceMs, why }: HostEffect & { 
   ];
 }
 
+/** From this machine's disk; where the run was taken over from another machine, from a host that has it. */
+async function codeOf(work: Work): Promise<Code | null> {
+  try {
+    const snapshot = await work.snapshot();
+    return snapshot === null ? null : fromDisk(snapshot);
+  } catch (error) {
+    const { tree } = work.state;
+    const code = tree === null || !(error instanceof NexaError) ? null : await codeOfPeers(work.peers(), fence(work), tree);
+    if (code === null) throw error;
+    return code;
+  }
+}
+
 async function sendCode(work: Work): Promise<void> {
-  const snapshot = await work.snapshot();
-  if (snapshot === null) return;
+  const code = await codeOf(work);
+  if (code === null) return;
   const mb = (bytes: number): string => (bytes / 1e6).toFixed(1);
-  await syncHost(work.linked.link, fence(work), snapshot, (sent, total) => {
+  await syncHost(work.linked.link, fence(work), code, (sent, total) => {
     if (!work.isWanted()) throw fail("NOT_WANTED", { host: work.host.name });
     if (total > 0) work.notice(`sending code, ${mb(sent)} of ${mb(total)} MB`);
   });

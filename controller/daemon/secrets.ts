@@ -29,6 +29,16 @@ export function secretsOf(run: string): SecretValues {
   }
 }
 
+/** Also after they are forgotten: hosts may repeat them. They may come late: those of a run that was taken over are had from its hosts. */
+export function secretsKept(run: string): () => SecretValues {
+  let kept = secretsOf(run);
+  return () => {
+    const now = secretsOf(run);
+    if (Object.keys(now).length > 0) kept = now;
+    return kept;
+  };
+}
+
 /** A host's words may repeat what it was given (`set -x` in a setup): no value goes into a journal. Values under 4 characters are no secrets. */
 export const withoutSecrets = (problem: Problem, values: SecretValues): Problem => ({ ...problem, message: conceal(problem.message, values) });
 

@@ -3,9 +3,9 @@
 import type { Duplex } from "node:stream";
 import { WebSocket } from "ws";
 import { ERRORS, fail, type NexaError, type Problem } from "../../cluster/errors.ts";
+import { type BinaryHeader, unpackFrame } from "../../cluster/frame.ts";
 import {
   BEAT_MS,
-  type BinaryHeader,
   CLOSE,
   type Command,
   type FromAgent,
@@ -16,7 +16,6 @@ import {
   SILENCE_MS,
   type ToAgent,
   UNSEEN_MS,
-  unpackFrame,
 } from "../../cluster/protocol.ts";
 
 export type Welcome = FromAgent & { type: "welcome" };

@@ -6,10 +6,13 @@ import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { fail } from "../../cluster/errors.ts";
-import { type Authority, type Command, FRAME_DATA, packFrame, type SnapshotEntry } from "../../cluster/protocol.ts";
+import { packFrame } from "../../cluster/frame.ts";
+import { type Authority, type Command, FRAME_DATA, type SnapshotEntry } from "../../cluster/protocol.ts";
 import type { Snapshot } from "./snapshot.ts";
 
 export type SyncLink = { readonly command: (command: Command) => Promise<unknown>; readonly send: (frame: Uint8Array) => Promise<void> };
+/** A tree that can be sent. `bytesOf`: the contents of one of its files, in pieces of at most FRAME_DATA; a piece may be overwritten once the next is asked for. */
+export type Code = Pick<Snapshot, "entries" | "tree"> & { readonly bytesOf: (entry: SnapshotEntry) => AsyncIterable<Uint8Array> };
 export type SyncProgress = (sentBytes: number, totalBytes: number) => void;
 
 /** Hashes asked for in one command: 8,000 of 67 bytes fit MAX_FRAME. */
@@ -24,29 +27,29 @@ const commitReply = z.object({ dir: z.string() });
 export async function syncHost(
   link: SyncLink,
   authority: Authority & { readonly run: string },
-  snapshot: Snapshot,
+  code: Code,
   progress: SyncProgress = () => undefined,
 ): Promise<{ dir: string }> {
   const { run, epoch, controller } = authority;
   const fence = { run, epoch, controller };
   const byHash = new Map<string, SnapshotEntry>();
-  for (const entry of snapshot.entries) if (entry.sha256 !== undefined && !byHash.has(entry.sha256)) byHash.set(entry.sha256, entry);
+  for (const entry of code.entries) if (entry.sha256 !== undefined && !byHash.has(entry.sha256)) byHash.set(entry.sha256, entry);
   const missing = await offer(link, fence, [...byHash.keys()]);
   const wanted = missing.map((sha256) => byHash.get(sha256)).filter((entry) => entry !== undefined);
   const total = wanted.reduce((sum, entry) => sum + entry.size, 0);
   let sent = 0;
   progress(sent, total);
   for (const entry of wanted) {
-    await sendFile(link, run, snapshot.root, entry, (bytes) => {
+    await sendFile(link, run, code, entry, (bytes) => {
       sent += bytes;
       progress(sent, total);
     });
   }
-  const list = Buffer.from(JSON.stringify(snapshot.entries));
+  const list = Buffer.from(JSON.stringify(code.entries));
   const manifest = list.length > INLINE_LIST ? createHash("sha256").update(list).digest("hex") : undefined;
   if (manifest !== undefined && (await offer(link, fence, [manifest])).length > 0) await sendBuffer(link, run, manifest, list);
-  const entries = manifest === undefined ? { entries: [...snapshot.entries] } : { entries: [], manifest };
-  const reply = await link.command({ do: "sync-commit", ...fence, ...entries, tree: snapshot.tree });
+  const entries = manifest === undefined ? { entries: [...code.entries] } : { entries: [], manifest };
+  const reply = await link.command({ do: "sync-commit", ...fence, ...entries, tree: code.tree });
   return { dir: commitReply.parse(reply).dir };
 }
 
@@ -65,29 +68,41 @@ async function sendBuffer(link: SyncLink, run: string, sha256: string, bytes: Bu
   }
 }
 
-/** One blob in frames of FRAME_DATA; an empty file is one empty frame. Never sends a last byte that makes a wrong blob complete. */
-async function sendFile(link: SyncLink, run: string, root: string, entry: SnapshotEntry, sent: (bytes: number) => void): Promise<void> {
-  const { path, size, sha256 } = entry;
+/** One blob in frames; an empty file is one empty frame. Never sends a last byte that makes a wrong blob complete. */
+async function sendFile(link: SyncLink, run: string, code: Code, { path, size, sha256, ...rest }: SnapshotEntry, sent: (bytes: number) => void): Promise<void> {
   if (sha256 === undefined) return;
-  const changed = (cause?: unknown): Error => fail("CODE_CHANGED", { path, root }, cause);
-  const file = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
-    throw changed(cause);
-  });
-  try {
-    const hash = createHash("sha256");
-    const buffer = Buffer.allocUnsafe(FRAME_DATA);
-    let offset = 0;
-    do {
-      const { bytesRead } = await file.read(buffer, 0, Math.min(FRAME_DATA, size - offset), offset);
-      if (bytesRead === 0 && size > 0) throw changed();
-      const data = buffer.subarray(0, bytesRead);
-      hash.update(data);
-      if (offset + bytesRead === size && hash.copy().digest("hex") !== sha256) throw changed();
-      await link.send(packFrame({ t: "blob", run, sha256, offset, size }, data)); // packFrame copies: the buffer is free again
-      offset += bytesRead;
-      sent(bytesRead);
-    } while (offset < size);
-  } finally {
-    await file.close();
+  const hash = createHash("sha256");
+  let offset = 0;
+  for await (const data of code.bytesOf({ path, size, sha256, ...rest })) {
+    hash.update(data);
+    const end = offset + data.length;
+    if (end > size || (end === size && hash.copy().digest("hex") !== sha256)) throw fail("CODE_CHANGED", { path });
+    await link.send(packFrame({ t: "blob", run, sha256, offset, size }, data)); // packFrame copies: the buffer is free again
+    offset = end;
+    sent(data.length);
   }
+  if (offset !== size) throw fail("CODE_CHANGED", { path });
 }
+
+/** As the files lie on this machine. Errors: CODE_CHANGED. */
+export const fromDisk = ({ entries, tree, root }: Pick<Snapshot, "entries" | "tree" | "root">): Code => ({
+  entries,
+  tree,
+  bytesOf: async function* ({ path, size }) {
+    const file = await open(join(root, path), constants.O_RDONLY | constants.O_NOFOLLOW).catch((cause: unknown) => {
+      throw fail("CODE_CHANGED", { path }, cause);
+    });
+    try {
+      const buffer = Buffer.allocUnsafe(FRAME_DATA);
+      let offset = 0;
+      do {
+        const { bytesRead } = await file.read(buffer, 0, Math.min(FRAME_DATA, size - offset), offset);
+        if (bytesRead === 0 && size > 0) return; // shorter than it was
+        yield buffer.subarray(0, bytesRead);
+        offset += bytesRead;
+      } while (offset < size);
+    } finally {
+      await file.close();
+    }
+  },
+});

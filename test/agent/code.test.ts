@@ -5,7 +5,8 @@ import { createHash, randomBytes } from "node:crypto";
 import { appendFileSync, existsSync, lstatSync, readdirSync, readFileSync, readlinkSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { FRAME_DATA, packFrame, type SnapshotEntry } from "../../cluster/protocol.ts";
+import { packFrame } from "../../cluster/frame.ts";
+import { FRAME_DATA, type SnapshotEntry } from "../../cluster/protocol.ts";
 import { treeText } from "../../cluster/tree.ts";
 import { type Client, connect, record, startAgent } from "../support/agent.ts";
 

@@ -7,7 +7,8 @@ import { createConnection, type Socket } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { WebSocket } from "ws";
-import { CLOSE, MAX_FRAME, PROTOCOL, packFrame } from "../../cluster/protocol.ts";
+import { packFrame } from "../../cluster/frame.ts";
+import { CLOSE, MAX_FRAME, PROTOCOL } from "../../cluster/protocol.ts";
 import { connect, record, startAgent, type TestAgent } from "../support/agent.ts";
 
 const rssKib = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);

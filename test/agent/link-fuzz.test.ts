@@ -11,7 +11,8 @@ import type { WebSocket } from "ws";
 import type { Agent } from "../../agent/agent-state.ts";
 import { openBlobStore } from "../../agent/blob-store.ts";
 import { openLink } from "../../agent/link.ts";
-import { CLOSE, packFrame } from "../../cluster/protocol.ts";
+import { packFrame } from "../../cluster/frame.ts";
+import { CLOSE } from "../../cluster/protocol.ts";
 
 const authority = fc.record({ run: fc.constantFrom("r1", "../x", "__proto__", ""), epoch: fc.integer(), controller: fc.string({ maxLength: 5 }) });
 const names = ["adopt", "record", "subscribe", "sync-offer", "sync-commit", "prepare", "arm", "launch", "stop", "forget", "exec", "exec-kill", "nothing"];

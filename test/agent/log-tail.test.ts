@@ -9,7 +9,8 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { tailLogs } from "../../agent/log-tail.ts";
 import { addEvent, attemptDir, openRun, type Run, viewOf } from "../../agent/run.ts";
-import { type BinaryHeader, LOG_WINDOW, unpackFrame } from "../../cluster/protocol.ts";
+import { type BinaryHeader, unpackFrame } from "../../cluster/frame.ts";
+import { LOG_WINDOW } from "../../cluster/protocol.ts";
 import { seal } from "../../cluster/sealed-line.ts";
 
 type Frame = { readonly header: Extract<BinaryHeader, { t: "log" | "gap" }>; readonly data: Buffer };

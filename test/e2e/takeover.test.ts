@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { controllerPid, openSeat, readJournal, type Seat } from "../support/controller.ts";
 import { type Lab, needsRoot, startLab } from "../support/lab.ts";
@@ -18,6 +19,12 @@ timeouts: {stop_grace: 1s, connect: 5s}
 const HOSTS = ["100.66.164.18", "100.66.164.19", "100.66.164.20"];
 const NAMES = ["gpu-a", "gpu-b", "gpu-c"];
 const JOB = ["--", "sh", "-c", 'echo pid $$; i=0; while [ ! -e "/tmp/end-$NEXADIST_RUN" ]; do echo "step $i"; i=$((i + 1)); sleep 0.1; done'];
+
+const SCRIPT = `import os, time, helper
+print(helper.WORD, os.environ["TOKEN"][::-1], flush=True)
+while not os.path.exists("/tmp/end-" + os.environ["NEXADIST_RUN"]):
+    time.sleep(0.1)
+`;
 
 test("takeover", { skip: needsRoot }, async (t) => {
   const lab = await startLab(t, { hosts: 3 });
@@ -114,6 +121,32 @@ test("takeover", { skip: needsRoot }, async (t) => {
     await allow(lab, true);
     await second.wait(run, "another attempt, with all", (_, now) => now.takeover?.isWon === true && now.attempt === 2 && now.phase === "running");
     assert.equal((await second.cli(["stop", run, "--now"])).code, 0);
+  });
+
+  await t.test("a host that is started again under the new controller gets code and secrets from one that still has them", async () => {
+    const [first, second] = [openSeat(t, lab), openSeat(t, lab)];
+    const direct = FILE.replace("backend: command\n", "backend: torch.distributed\nlauncher: direct\n");
+    first.write("c.yaml", `${direct}env_file: tokens.env\n`);
+    first.write("tokens.env", "TOKEN=canary-5317\n");
+    first.write("helper.py", "WORD = 'helped'\n");
+    first.write("job.py", SCRIPT);
+    second.write("c.yaml", direct);
+    const run = await first.up(["c.yaml", "--name", "reborn", "--", "job.py"]);
+    await first.wait(run, "three ranks", (_, { phase }) => phase === "running");
+    process.kill((await controllerPid(first.stateDir)) ?? 0, "SIGKILL");
+    rmSync(first.stateDir, { recursive: true, force: true });
+    for (const name of ["job.py", "helper.py", "tokens.env"]) rmSync(join(first.dir, name));
+    await json(second.cli(["takeover", run, "-c", "c.yaml", "--force", "-d", "--json"]), 0);
+    await second.wait(run, "all hosts to be heard", (_, { hosts, takeover }) => takeover?.isWon === true && HOSTS.every((name) => hosts[name]?.seen));
+    await lab.host("gpu-c").run(["sh", "-c", "rm -rf ~/.local/state/nexadist/blobs"]);
+    await lab.host("gpu-c").kill();
+    await lab.host("gpu-c").boot();
+    await second.wait(run, "another attempt with all three", (_, { attempt, phase }) => attempt === 2 && phase === "running");
+    for (const name of NAMES) await lab.host(name).run(["touch", `/tmp/end-${run}`]);
+    const ended = await second.ended(run);
+    assert.deepEqual([ended.phase, ended.attempt], ["succeeded", 2]);
+    for (const [rank, host] of HOSTS.entries()) assert.equal(second.log(run, host, `rank${rank}.out`, 2), "helped 7135-yranac\n");
+    assert.ok(!JSON.stringify(readJournal(second.stateDir, run)).includes("canary-5317"));
   });
 });
 

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync
 import { join } from "node:path";
 import { test } from "node:test";
 import { startTicks } from "../../agent/process-start.ts";
+import { packFrame } from "../../cluster/frame.ts";
 import { HOST_COMMAND } from "../../cluster/host-program.ts";
-import { packFrame } from "../../cluster/protocol.ts";
 import { treeText } from "../../cluster/tree.ts";
 import { connect, record, startAgent } from "../support/agent.ts";
 import { askHost, programText } from "../support/host-helper.ts";

@@ -7,8 +7,9 @@ import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { build } from "esbuild";
 import { WebSocket } from "ws";
-import type { AgentEvent, BinaryHeader, Command, FromAgent } from "../../cluster/protocol.ts";
-import { BEAT_MS, PROTOCOL, unpackFrame } from "../../cluster/protocol.ts";
+import { type BinaryHeader, unpackFrame } from "../../cluster/frame.ts";
+import type { AgentEvent, Command, FromAgent } from "../../cluster/protocol.ts";
+import { BEAT_MS, PROTOCOL } from "../../cluster/protocol.ts";
 import { askHost, REPO } from "./host-helper.ts";
 
 export type Started = {

@@ -7,8 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { NexaError } from "../../../cluster/errors.ts";
-import { type Command, commandSchema, FRAME_DATA, MAX_FRAME, unpackFrame } from "../../../cluster/protocol.ts";
-import { type SyncLink, syncHost } from "../../../controller/sync/send.ts";
+import { unpackFrame } from "../../../cluster/frame.ts";
+import { type Command, commandSchema, FRAME_DATA, MAX_FRAME } from "../../../cluster/protocol.ts";
+import { fromDisk, type SyncLink, syncHost } from "../../../controller/sync/send.ts";
 import { takeSnapshot } from "../../../controller/sync/snapshot.ts";
 
 const AUTHORITY = { run: "train_1", epoch: 1, controller: "c" };
@@ -69,13 +70,13 @@ test("everything arrives once, a second time nothing travels", async (t) => {
   const snapshot = await takeSnapshot(await code(t));
   const there = host();
   const seen: [number, number][] = [];
-  assert.deepEqual(await syncHost(there, AUTHORITY, snapshot, (sent, total) => seen.push([sent, total])), { dir: "/there" });
+  assert.deepEqual(await syncHost(there, AUTHORITY, fromDisk(snapshot), (sent, total) => seen.push([sent, total])), { dir: "/there" });
   assert.equal(there.blobs.size, 4); // equal files travel once
   assert.equal(there.frames, 3 + 1 + 1 + 1);
   const total = FRAME_DATA * 3 + 7 + 4;
   assert.deepEqual(seen[0], [0, total]);
   assert.deepEqual(seen.at(-1), [total, total]);
-  await syncHost(there, AUTHORITY, snapshot);
+  await syncHost(there, AUTHORITY, fromDisk(snapshot));
   assert.equal(there.frames, 6);
   assert.equal(there.commits.length, 2);
 });
@@ -87,12 +88,12 @@ test("a file that changed since is never completed nor committed", async (t) => 
     await writeFile(join(root, "same1.py"), text);
     await writeFile(join(root, "same2.py"), text);
     const there = host();
-    await assert.rejects(syncHost(there, AUTHORITY, snapshot), (e: unknown) => e instanceof NexaError && e.code === "CODE_CHANGED");
+    await assert.rejects(syncHost(there, AUTHORITY, fromDisk(snapshot)), (e: unknown) => e instanceof NexaError && e.code === "CODE_CHANGED");
     assert.equal(there.commits.length, 0);
     assert.ok(!there.blobs.has(createHash("sha256").update("same").digest("hex")));
   }
   await rm(join(root, "same1.py"));
-  await assert.rejects(syncHost(host(), AUTHORITY, snapshot), (e: unknown) => e instanceof NexaError && e.code === "CODE_CHANGED");
+  await assert.rejects(syncHost(host(), AUTHORITY, fromDisk(snapshot)), (e: unknown) => e instanceof NexaError && e.code === "CODE_CHANGED");
 });
 
 test("twenty thousand files: every command and frame fits, and the list itself travels as a blob", async (t) => {
@@ -113,7 +114,7 @@ test("twenty thousand files: every command and frame fits, and the list itself t
   };
   for (const hash of hashes) there.blobs.set(hash, Buffer.alloc(0)); // all are there already but their list
   there.blobs.set(entries[0]?.sha256 ?? "", Buffer.from("same"));
-  await syncHost(link, AUTHORITY, { ...one, entries: entries.map((entry, k) => ({ ...entry, sha256: hashes[k] ?? "" })) });
+  await syncHost(link, AUTHORITY, fromDisk({ ...one, entries: entries.map((entry, k) => ({ ...entry, sha256: hashes[k] ?? "" })) }));
   assert.ok(Math.max(...sizes) < MAX_FRAME, `largest command ${Math.max(...sizes)} bytes`);
   const [commit] = there.commits as { entries: unknown[]; manifest: string }[];
   assert.equal(commit?.entries.length, 0);
