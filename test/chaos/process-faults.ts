@@ -7,7 +7,7 @@ import { raise, type World } from "./world.ts";
 
 export const isLauncher = (each: Seen): boolean => /torch\.distributed\.run|\/torchrun /.test(each.argv) && each.mark !== "";
 
-/** Of two strikes at one moment one may end what the other one looked for. */
+/** Ended between the look and the blow, by another strike. */
 const isGone = (stderr: string): boolean => /No such process/.test(stderr);
 
 export async function signal(world: World, address: string, pid: number, name: string): Promise<number> {
@@ -78,6 +78,9 @@ async function freezeController(world: World): Promise<Strike> {
   return { at, who: "the controller" };
 }
 
+/** One strike may end what the other one looks for. */
+const isMet = (reason: unknown): boolean => reason instanceof Error && /^no \w+ on /.test(reason.message);
+
 /** Two of them at one moment, on hosts of their own choice. */
 const two: Fault["strike"] = async (world, state, luck) => {
   const kinds: Readonly<Record<string, () => Promise<Strike>>> = {
@@ -90,7 +93,9 @@ const two: Fault["strike"] = async (world, state, luck) => {
   const [one = "rank", other = "shim"] = luck.shuffle(Object.keys(kinds));
   // Of agent and controller alone nothing would be condemned.
   const pair = [one, other].every((kind) => kind === "agent" || kind === "controller") ? ["rank", one] : [one, other];
-  const strikes = await Promise.all(pair.map((kind) => (kinds[kind] ?? raise(kind))()));
+  const tried = await Promise.allSettled(pair.map((kind) => (kinds[kind] ?? raise(kind))()));
+  const strikes = tried.flatMap((each) => (each.status === "fulfilled" ? [each.value] : isMet(each.reason) ? [] : raise(String(each.reason))));
+  if (strikes.length === 0) raise(`neither ${pair.join(" nor ")} was there`);
   const undo = async (): Promise<void> => {
     for (const each of strikes) await each.undo?.();
   };
