@@ -27,6 +27,8 @@ export type HostSpec = {
   /** Lines for `bash -l` that run before the ranks; their environment is captured. */
   readonly setup?: string;
   readonly workdir?: string;
+  /** In dollars. */
+  readonly pricePerHour?: number;
   readonly env: Readonly<Record<string, string>>;
   readonly gpus: GpuRequest;
 };
@@ -35,7 +37,8 @@ export type HostSpec = {
 export type Launcher = "torchrun" | "torchrun-static" | "accelerate" | "direct" | "command";
 
 export type Job =
-  | { readonly kind: "smoke"; readonly args: readonly string[] }
+  /** `program`: another one of our own that runs on hosts, without its ".py". */
+  | { readonly kind: "smoke"; readonly args: readonly string[]; readonly program?: "all_reduce_probe" }
   | { readonly kind: "script"; readonly script: string; readonly args: readonly string[] }
   | { readonly kind: "module"; readonly module: string; readonly args: readonly string[] }
   | { readonly kind: "command"; readonly argv: readonly string[] };
@@ -104,6 +107,8 @@ export type RunSpec = {
   readonly stepPattern?: string;
   /** The host of the cluster that the controller runs on; null: wherever `up` is typed. */
   readonly seat: string | null;
+  /** On 127.0.0.1 of the controller's machine; absent: nothing listens. */
+  readonly metricsPort?: number;
   readonly logs: { readonly quotaBytes: number };
   readonly paths: { readonly scratch?: string; readonly durable?: string; readonly shared?: string; readonly checkpoints?: string };
   readonly tags: readonly string[];

@@ -4,6 +4,15 @@ import type { Check, Group } from "./check.ts";
 import { ACCESS } from "./checks/access.ts";
 import { CODE_CLUSTER, CODE_HOST } from "./checks/code.ts";
 import { DISK, DISK_CLUSTER } from "./checks/disk.ts";
+import { DISTRIBUTED } from "./checks/distributed.ts";
+import { GPU } from "./checks/gpu.ts";
+import { GPU_CLUSTER } from "./checks/gpu-cluster.ts";
+import { GPU_HEALTH } from "./checks/gpu-health.ts";
+import { GPU_HOST } from "./checks/gpu-host.ts";
+import { GPU_LINKS } from "./checks/gpu-links.ts";
+import { GPU_LOAD } from "./checks/gpu-load.ts";
+import { GPU_TORCH } from "./checks/gpu-torch.ts";
+import { GPU_USE } from "./checks/gpu-use.ts";
 import { KERNEL } from "./checks/kernel.ts";
 import { LIMITS } from "./checks/limits.ts";
 import { LINKS } from "./checks/links.ts";
@@ -25,11 +34,20 @@ export const CHECKS: readonly Check[] = [
   ...VERSIONS_CLUSTER,
   ...CODE_HOST,
   ...CODE_CLUSTER,
+  ...GPU,
+  ...GPU_CLUSTER,
+  ...GPU_HEALTH,
+  ...GPU_LOAD,
+  ...GPU_USE,
+  ...GPU_LINKS,
+  ...GPU_HOST,
+  ...GPU_TORCH,
   ...NETWORK,
   ...LINKS,
   ...DISK,
   ...DISK_CLUSTER,
   ...TIME,
+  ...DISTRIBUTED,
 ];
 
 export const checkOf = (id: string): Check | null => CHECKS.find((check) => check.id === id.toLowerCase()) ?? null;

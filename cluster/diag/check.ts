@@ -46,6 +46,10 @@ export type Trial = {
   /** Variables that it was tried with, beyond those of every run. */
   readonly env: Readonly<Record<string, string>>;
   readonly ranks: number;
+  /** All ranks that the file gives these hosts; else one on each. */
+  readonly isWhole: boolean;
+  /** The run that it was. */
+  readonly run: string;
   /** What went wrong, in words, and on which host; null: the sum was right on every rank. */
   readonly failure: { readonly code: string; readonly text: string; readonly host: string | null } | null;
   /** From the start of the run to the first rank that had met all others, ms. */

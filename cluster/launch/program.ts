@@ -11,9 +11,9 @@ import type { LaunchContext } from "./types.ts";
 export const startsThroughPrologue = (launcher: Launcher): boolean => launcher !== "direct" && launcher !== "command";
 
 /** Where a dry run cannot know our directory on a host, the person who pastes names it. */
-const SMOKE_HERE: ShellText = { shell: '"$NEXADIST_BUNDLE"/smoke_train.py' };
-
-const smokePath = (c: LaunchContext): string | ShellText => (c.at.dirs.bundle === null ? SMOKE_HERE : `${c.at.dirs.bundle}/smoke_train.py`);
+function ownProgram(c: LaunchContext, name: string): string | ShellText {
+  return c.at.dirs.bundle === null ? { shell: `"$NEXADIST_BUNDLE"/${name}.py` } : `${c.at.dirs.bundle}/${name}.py`;
+}
 
 /** argv of one rank. */
 export function programArgv(c: LaunchContext): ArgvPart[] {
@@ -35,7 +35,7 @@ export function programOptions(c: LaunchContext, options: { readonly noPython: s
   const args = [...(job.kind === "command" || job.args.length === 0 ? [] : [option("the job's own arguments", ...job.args)]), ...resumeArgs(c)];
   switch (job.kind) {
     case "smoke":
-      return [option("the bundled smoke trainer: no job is named", smokePath(c)), ...args];
+      return [option("the bundled smoke trainer: no job is named", ownProgram(c, job.program ?? "smoke_train")), ...args];
     case "script":
       return [option("the job's script", job.script), ...args];
     case "module":

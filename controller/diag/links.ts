@@ -6,6 +6,9 @@ import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 import type { Transport } from "../reach/transport.ts";
 import { probePairs } from "./pairs.ts";
 
+/** Of pairs too are the trials, which need a run each. */
+export const isOfLinks = ({ group }: Pick<Check, "group">): boolean => group !== "distributed";
+
 /** Of all ways together, begun after the hosts were looked at: quick stays below 20 s in all, full below 3 min. */
 const LIMIT_MS: Readonly<Record<Tier, number>> = { quick: 5_000, full: 90_000, deep: 90_000 };
 
@@ -19,7 +22,7 @@ export type LinksAsked = {
 };
 
 export async function lookAtLinks({ spec, tier, checks, looks, open, addresses }: LinksAsked): Promise<readonly PairProbe[]> {
-  if (!checks.some(({ scope }) => scope === "pair")) return [];
+  if (!checks.some((check) => check.scope === "pair" && (isOfLinks(check) || check.id === "dist.comm_budget"))) return [];
   const hosts = looks.flatMap((look) => {
     const transport = open.find(({ host }) => host.name === look.host.name)?.transport;
     if (!("probe" in look) || transport === undefined) return [];

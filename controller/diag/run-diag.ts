@@ -8,8 +8,10 @@ import { withPeerAddress } from "../../cluster/launch/peer-address.ts";
 import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 import type { Transport } from "../reach/transport.ts";
 import { numericAddresses } from "./addresses.ts";
-import { lookAtLinks } from "./links.ts";
+import type { TrialRun } from "./distributed.ts";
+import { isOfLinks, lookAtLinks } from "./links.ts";
 import { probeHost } from "./probe-host.ts";
+import { tryDistributed } from "./try-distributed.ts";
 
 export type DiagDeps = {
   /** Dials a host; rejects as connectHost does. */
@@ -17,6 +19,8 @@ export type DiagDeps = {
   readonly now: () => number;
   readonly say: (text: string) => void;
   readonly onResult: (result: Result) => void;
+  /** Runs a trial through the controller; absent: none are made. */
+  readonly runTrial?: (spec: RunSpec) => Promise<TrialRun>;
 };
 
 /** `only` and `skip`: ids, or groups. */
@@ -42,7 +46,9 @@ const names = (check: Check, words: readonly string[]): boolean =>
 export const chosen = ({ tier, only, skip }: DiagWish): readonly Check[] =>
   CHECKS.filter(
     (check) =>
-      TIERS.indexOf(check.tier) <= TIERS.indexOf(tier) && (only.length === 0 || names(check, only) || (check.group === "access" && check.isBlocking)) && !names(check, skip),
+      TIERS.indexOf(check.tier) <= TIERS.indexOf(tier) &&
+      (only.length === 0 || names(check, only) || (check.group === "access" && check.isBlocking)) &&
+      !names(check, skip),
   );
 
 export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Promise<Diagnosis> {
@@ -68,14 +74,15 @@ export async function runDiag(spec: RunSpec, wish: DiagWish, deps: DiagDeps): Pr
     const context: DiagContext = { spec, tier: wish.tier, now: at, addresses };
     judgeHosts(checks, looks, context, ledger, deps.onResult);
     const pairs = await lookAtLinks({ spec, tier: wish.tier, checks, looks, open, addresses });
-    for (const result of judgePairs(
-      checks.filter((check) => check.scope === "pair"),
-      pairs,
-      context,
-    )) {
-      ledger.add(result);
-      deps.onResult(result);
-    }
+    const add = (results: readonly Result[]): void => {
+      for (const result of results) {
+        ledger.add(result);
+        deps.onResult(result);
+      }
+    };
+    const pairChecks = checks.filter((check) => check.scope === "pair");
+    add(judgePairs(pairChecks.filter(isOfLinks), pairs, context));
+    add(await tryDistributed({ spec, checks: pairChecks.filter((check) => !isOfLinks(check)), all: checks, results: ledger.results, pairs, context }, deps));
     return { spec, tier: wish.tier, checks, results: ledger.results, looks, pairs, at, tookMs: performance.now() - begun };
   } finally {
     for (const { transport } of open) transport.close();
