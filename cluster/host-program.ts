@@ -38,6 +38,9 @@ export const PROBE_PARTS = [
 /** Exit status of HOST_COMMAND when no Python of 3.9 or newer is there. */
 export const NO_PYTHON = 97;
 
+/** Said by HOST_COMMAND then, and nothing more until its stdin ends. */
+export const NO_PYTHON_SAID = "nexadist: no Python 3.9 or newer";
+
 /**
  * Valid in sh, csh and fish; holds no data. stdin: base64 of `hostProgram`, a newline, the request as one line of JSON, the payload.
  * The version check stands before stdin is touched, so that the next Python can be tried.
@@ -50,7 +53,7 @@ export const HOST_COMMAND = [
   // A wrapper that finds no Python of its own (pyenv without a version: 1, 127) has not touched stdin: the next one may do.
   `r=$?; case $r in ${NO_PYTHON}) ;; 1|126|127) e=$r ;; *) exit $r ;; esac; done; `,
   // sshd loses the status of a program that ends while more is written to it than a pipe holds: all is taken first.
-  `cat >/dev/null; exit \${e:-${NO_PYTHON}}'`,
+  `[ "$e" ] || echo ${NO_PYTHON_SAID}; cat >/dev/null; exit \${e:-${NO_PYTHON}}'`,
 ].join("");
 
 /** Python text that makes a module of each part, then runs the last as the program. */

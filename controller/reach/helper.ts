@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { fail } from "../../cluster/errors.ts";
-import { HOST_COMMAND, HOST_PARTS, NO_PYTHON } from "../../cluster/host-program.ts";
+import { HOST_COMMAND, HOST_PARTS, NO_PYTHON, NO_PYTHON_SAID } from "../../cluster/host-program.ts";
 import { readHostProgram } from "../assets.ts";
 import type { RemoteProcess, Transport } from "./transport.ts";
 
@@ -138,6 +138,8 @@ function readAnswer(child: RemoteProcess, nonce: string): Promise<Found> {
         child.stdout.off("data", take).off("end", end).off("close", end);
         child.stdout.pause();
         resolve({ json: buffer.toString("utf8", from + mark.length, to), noise: buffer.toString("utf8", 0, from), rest: buffer.subarray(to + 1) });
+      } else if (from < 0 && buffer.includes(NO_PYTHON_SAID)) {
+        child.stdin.end(); // its end is what is waited for there
       } else if (from < 0 && buffer.length > NOISE) {
         buffer = buffer.subarray(buffer.length - NOISE);
       }

@@ -7,7 +7,7 @@ import { ended, jsonOf, kernelLog, notLooked, pass, said, warn } from "../read.t
 /** What the controller itself saw on the way: made by controller/diag/probe-host.ts. */
 export const reachShape = z.object({ driver: z.string(), connectMs: z.number(), noise: z.string() });
 
-const base = { group: "access", tier: "quick", scope: "host", needs: [], proof: "unproven" } as const;
+const base = { group: "access", tier: "quick", scope: "host", needs: [] } as const;
 
 /** s until a prompt: more makes every command of a launch wait. */
 const SLOW_MS = 3000;
@@ -16,6 +16,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "ssh.reachable",
+    proof: "broken",
     title: "the host answers",
     why: "a run needs every host",
     fix: "ssh -v {host} true  # timeout: the host is off, or a network (tailscale ping {host}) or firewall is between; refused: sudo systemctl enable --now ssh there",
@@ -33,6 +34,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "ssh.auth",
+    proof: "broken",
     title: "the host takes our key",
     why: "nothing can be started there",
     fix: "ssh-copy-id {host}; or name the right user: and identity: for {host} in the cluster file",
@@ -44,6 +46,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "ssh.hostkey",
+    proof: "broken",
     title: "the host is who it says",
     why: "somebody else may answer in its place",
     fix: "ssh {host} true  # compare the fingerprint with that of the machine, then accept it; after a reinstallation first: ssh-keygen -R {host}",
@@ -55,6 +58,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "ssh.session",
+    proof: "broken",
     title: "a session runs what it is told",
     why: "nothing can be started there",
     fix: "ssh {host} 'echo ok'  # must print ok; a ForceCommand, MaxSessions or a login script that ends early keeps it from that",
@@ -69,6 +73,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "host.python",
+    proof: "broken",
     title: "a Python 3.9 or newer for the agent",
     why: "what starts and ends ranks there is written in it",
     fix: "sudo apt install python3  # on {host}; or dnf install python3",
@@ -80,6 +85,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "ssh.clean_shell",
+    proof: "broken",
     title: "login files print nothing",
     why: "scp, rsync and other programs read that text as data",
     fix: "put at the top of ~/.bashrc on {host}: case $- in *i*) ;; *) return;; esac",
@@ -95,6 +101,7 @@ export const ACCESS: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.klog",
+    proof: "unproven",
     title: "the kernel log can be read",
     why: "GPU errors and kills for want of memory are told there only",
     fix: "sudo usermod -aG adm,systemd-journal {user}  # on {host}, then log in anew",

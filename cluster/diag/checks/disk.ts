@@ -97,6 +97,7 @@ export const DISK: readonly HostCheck[] = [
   {
     ...base,
     id: "disk.write",
+    needs: ["disk.space", "disk.inodes", "disk.mount"],
     title: "what must be written can be",
     why: "a run cannot keep its record or its checkpoints",
     fix: "ssh {host} 'findmnt -T {path}; ls -ld {path}'  # then remount it rw, or give it to {user}: sudo chown {user} {path}",
@@ -135,7 +136,7 @@ export const DISK: readonly HostCheck[] = [
     proof: "broken",
     judge: (probe, _, { spec }) => {
       const names = asked(probe).filter((name) => name in spec.paths || name === "workdir" || name === "code");
-      if (names.length === 0) return skip("the file names no directories (paths)");
+      if (names.length === 0) return pass("the file names none");
       const bad: Judgement[] = [];
       for (const name of names) {
         const section = probe.sections[`disk:${name}`];

@@ -41,9 +41,10 @@ export const TIME: readonly HostCheck[] = [
     judge: (probe) => {
       const { isSynchronised } = jsonOf(probe, "clock_state", z.object({ state: z.number(), isSynchronised: z.boolean(), maxErrorUs: z.number() }));
       if (isSynchronised) return pass("by the kernel's word");
-      // A guest's or a container's clock may be kept by its host: what counts is that it is right.
-      if (probe.clock !== null && Math.abs(probe.clock.offsetMs) - probe.clock.errorMs < 100) return pass("not by this kernel, but it is right now");
-      return warn("nothing keeps it in step");
+      if (probe.clock === null) return warn("nothing keeps it in step");
+      // A guest's or a container's clock may be kept by its host: what counts is that it is right. Where it is not, one finding is enough.
+      if (Math.abs(probe.clock.offsetMs) - probe.clock.errorMs >= 100) throw notLooked("it is wrong: time.skew says by how much");
+      return pass("not by this kernel, but it is right now");
     },
   },
   {

@@ -43,7 +43,8 @@ const skipAll = (probes: readonly HostProbe[], why: string): readonly Said[] => 
 const untold = (hosts: readonly string[]): readonly Said[] => hosts.map((host) => ({ host, ...skip("torch does not tell there") }));
 
 const host = { group: "versions", tier: "quick", scope: "host", needs: [], who: "you" } as const;
-const cluster = { group: "versions", tier: "quick", scope: "cluster", who: "you", needs: ["python.present"] } as const;
+/** Where torch itself differs it is another environment, and the rest follows from that. */
+const cluster = { group: "versions", tier: "quick", scope: "cluster", who: "you", needs: ["ver.torch"] } as const;
 
 export const VERSIONS_HOST: readonly HostCheck[] = [
   {
@@ -146,7 +147,6 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     why: "ranks of different builds bring different NCCL",
     fix: REBUILD,
     verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.version.cuda)'",
-    needs: ["torch.present"],
     isBlocking: true,
     proof: "unproven",
     judge: (probes, { spec }) => {
@@ -166,7 +166,6 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     why: "ranks refuse one another: Mismatched NCCL version detected",
     fix: REBUILD,
     verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.cuda.nccl.version())'",
-    needs: ["torch.present"],
     isBlocking: true,
     proof: "unproven",
     judge: (probes, { spec }) => {

