@@ -38,7 +38,7 @@ function readLine(line: string, lines: readonly string[], at: number): Omit<GpuE
     const pid = /\bpid='?(\d{1,10})\b/.exec(text)?.[1];
     return { kind: line.includes("SXid") ? "sxid" : "xid", code: Number(code), busId, text: text.trim(), pid: pid === undefined ? null : Number(pid) };
   }
-  if (/fallen off the bus/.test(line)) {
+  if (/(?:NVRM|nvidia).*fallen off the bus/i.test(line)) {
     // The long form names the GPU some lines earlier, and no Xid at all.
     const near = lines.slice(Math.max(0, at - 3), at + 1).reverse();
     const busId = near

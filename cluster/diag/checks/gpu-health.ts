@@ -1,0 +1,192 @@
+/** What GPUs and the kernel remember of errors: Xid, the bus, ECC, rows of memory to be replaced. */
+
+import { flagOf, numberOf, textOf } from "../../nvidia/gpu-row.ts";
+import { type GpuEvent, isSameBus, readGpuEvents } from "../../nvidia/kernel-log.ts";
+import { actionOf, type XidAction, xidOf } from "../../nvidia/xid.ts";
+import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { failed, kernelLog, notLooked, pass, warn } from "../read.ts";
+import { eachGpu, gpusOf, identityOf, known, valueOr } from "./gpu-read.ts";
+
+const base = { group: "gpu", tier: "quick", scope: "host", needs: ["gpu.driver"], who: "root" } as const;
+const RESET = "sudo nvidia-smi --gpu-reset -i {index}  # on {host}, when nothing uses it; where that is refused: sudo reboot";
+
+/** Whatever the driver's state: what it says of itself now may be the consequence. */
+const LOG = { ...base, needs: ["sys.klog"], isBlocking: false } as const;
+
+const WORST: readonly XidAction[] = ["hardware", "reboot", "reset", "resetWhenIdle", "restart", "watch", "byText", "none"];
+const BAD: readonly XidAction[] = ["hardware", "reboot", "reset"];
+
+type Judged = { readonly event: GpuEvent; readonly action: XidAction };
+
+function actionIn(event: GpuEvent): XidAction {
+  if (event.kind === "xid") return actionOf(event.code, event.text);
+  return /\bnon-?fatal\b/i.test(event.text) ? "watch" : "reset";
+}
+
+/** Events since the GPU last said that it has recovered (Xid 154, … to None). 79 is gpu.fallen's. */
+function openEvents(events: readonly GpuEvent[]): readonly Judged[] {
+  const numbered = events.filter(({ kind, code }) => (kind === "xid" && code !== 79) || kind === "sxid");
+  const open = numbered.filter(
+    (event, at) =>
+      !numbered.slice(at).some((later) => later.kind === "xid" && later.code === 154 && isSameBus(later.busId, event.busId) && actionIn(later) === "none"),
+  );
+  return open.map((event) => ({ event, action: actionIn(event) }));
+}
+
+function judgeXid(probe: HostProbe): readonly Judgement[] {
+  const events = readGpuEvents(kernelLog(probe));
+  const byBus = Map.groupBy(openEvents(events), ({ event }) => event.busId.toLowerCase());
+  if (byBus.size === 0) return [pass(events.some(({ kind }) => kind === "xid") ? "none since the last recovery" : "none in this boot")];
+  return [...byBus].map(([busId, judged]) => {
+    const sorted = judged.toSorted((a, b) => WORST.indexOf(a.action) - WORST.indexOf(b.action));
+    const { event, action } = sorted[0] ?? { event: undefined, action: "none" as const };
+    const codes = [...new Set(judged.map(({ event: { kind, code } }) => `${kind === "sxid" ? "SXid" : "Xid"} ${code}`))];
+    const xid = xidOf(event?.code ?? 0);
+    const about = event?.kind === "sxid" ? "the NVLink switch reports an error" : xid.name;
+    const row = identityAt(probe, busId);
+    const observed = `${row === null ? `the GPU at ${busId}` : `GPU ${row.index}`}: ${codes.slice(0, 6).join(", ")}${codes.length > 6 ? " and more" : ""} in this boot; ${about}`;
+    const advice = event?.kind === "sxid" ? "reset the GPUs and the switch together, or reboot" : xid.advice;
+    const command =
+      action === "reset"
+        ? `; ssh ${probe.host} sudo nvidia-smi --gpu-reset -i ${row?.index ?? busId}`
+        : action === "reboot"
+          ? `; ssh ${probe.host} sudo reboot`
+          : "";
+    const more = {
+      evidence: judged.slice(-3).map(({ event: { at, code, text } }) => `${at} ${code}, ${text}`.trim()),
+      words: { fix: advice + command },
+      ...(row === null ? {} : { gpu: row.uuid }),
+    };
+    return BAD.includes(action) ? failed(observed, more) : action === "none" ? pass(observed) : warn(observed, more);
+  });
+}
+
+function identityAt(probe: HostProbe, busId: string): ReturnType<typeof identityOf> | null {
+  try {
+    const row = gpusOf(probe).rows.find((each) => isSameBus(identityOf(each).busId, busId));
+    return row === undefined ? null : identityOf(row);
+  } catch {
+    return null; // a driver that does not answer: the address must do
+  }
+}
+
+function judgeFallen(probe: HostProbe): Judgement {
+  const events = readGpuEvents(kernelLog(probe)).filter(({ kind, code }) => kind === "fallen" || kind === "init" || (kind === "xid" && code === 79));
+  if (events.length === 0) return pass("none in this boot");
+  const places = [...new Set(events.flatMap(({ busId }) => (busId === "" ? [] : [busId])))];
+  const kind = events.some((event) => event.kind !== "init") ? "has fallen off the bus" : "could not be started by the driver";
+  return failed(`a GPU ${kind}${places.length === 0 ? "" : `: ${places.join(", ")}`}`, {
+    evidence: events.slice(-3).map(({ at, text }) => `${at} ${text}`.trim()),
+  });
+}
+
+export const GPU_HEALTH: readonly HostCheck[] = [
+  {
+    ...LOG,
+    id: "gpu.xid",
+    title: "the kernel reports no error of a GPU",
+    why: "a GPU that reported one gives wrong results, hangs, or fails again",
+    fix: "{fix}",
+    verify: "ssh {host} \"journalctl -k -b -q | grep -E 'NVRM: Xid|SXid' | tail\"",
+    proof: "sample",
+    judge: judgeXid,
+  },
+  {
+    ...LOG,
+    id: "gpu.fallen",
+    title: "no GPU has fallen off the bus",
+    why: "it is gone until the host is switched off and on",
+    fix: "switch {host} off and on (a reboot may not do); again: power cable and supply, riser, heat; a fifth less power helps some: sudo nvidia-smi -pl WATTS; then replace it",
+    verify: "ssh {host} nvidia-smi -L",
+    proof: "sample",
+    judge: judgeFallen,
+  },
+  {
+    ...base,
+    id: "gpu.ecc_volatile",
+    title: "no wrong memory since the driver was loaded",
+    why: "what was trained with it may be wrong",
+    fix: RESET,
+    verify: "ssh {host} nvidia-smi --query-gpu=index,ecc.errors.uncorrected.volatile.total --format=csv",
+    isBlocking: true,
+    proof: "sample",
+    judge: (probe) =>
+      eachGpu(probe, (row) => {
+        const wrong = known(numberOf(row, "ecc.errors.uncorrected.volatile.total"), "its count of wrong memory (ECC)");
+        const corrected = valueOr(numberOf(row, "ecc.errors.corrected.volatile.total"), 0);
+        if (wrong > 0) return failed(`${wrong} uncorrectable ECC error${wrong === 1 ? "" : "s"}`, { expected: "0" });
+        // More than that in one life of the driver is a row that goes bad: NVIDIA's own diagnosis starts to complain at 10 a second.
+        return corrected > 1000 ? warn(`${corrected} corrected ECC errors`, { expected: "few" }) : pass("0 uncorrectable");
+      }),
+  },
+  {
+    ...base,
+    id: "gpu.ecc_aggregate",
+    tier: "full",
+    title: "no GPU has often had wrong memory in its life",
+    why: "it is worn out, and NVIDIA replaces it",
+    fix: "take GPU {index} of {host} out of the file (gpus:), run there: dcgmi diag -r 3, and ask the vendor for another with: sudo nvidia-bug-report.sh",
+    verify: "ssh {host} nvidia-smi -q -d ECC -i {index}",
+    isBlocking: false,
+    proof: "sample",
+    judge: (probe) =>
+      eachGpu(probe, (row) => {
+        if (valueOr(flagOf(row, "ecc.errors.uncorrected.aggregate.sram.thresholdExceeded"), false))
+          return failed("its SRAM has had more errors than it may (threshold exceeded)");
+        const all = known(numberOf(row, "ecc.errors.uncorrected.aggregate.total"), "its errors of a lifetime");
+        return all > 4
+          ? failed(`${all} uncorrectable errors in its life`, { expected: "at most 4" })
+          : all > 0
+            ? warn(`${all} uncorrectable error${all === 1 ? "" : "s"} in its life`)
+            : pass("0 in its life");
+      }),
+  },
+  {
+    ...base,
+    id: "gpu.remap",
+    title: "no row of GPU memory waits to be replaced",
+    why: "the bad row stays in use until the GPU is reset",
+    fix: "{fix}",
+    verify: "ssh {host} nvidia-smi -q -d ROW_REMAPPER",
+    isBlocking: true,
+    proof: "sample",
+    judge: (probe) =>
+      eachGpu(probe, (row) => {
+        const { index } = identityOf(row);
+        const pending = known(flagOf(row, "remapped_rows.pending"), "rows to be replaced");
+        const hasFailed = known(flagOf(row, "remapped_rows.failure"), "rows that could not be replaced");
+        if (hasFailed)
+          return failed("a bad row could not be replaced", {
+            words: { fix: `take GPU ${index} of ${probe.host} out of the file (gpus:) and have it replaced: this qualifies for it` },
+          });
+        if (pending)
+          return failed("a bad row waits to be replaced", {
+            words: { fix: `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, when nothing uses it; else: sudo reboot` },
+          });
+        const done = valueOr(numberOf(row, "remapped_rows.uncorrectable"), 0);
+        return pass(done > 0 ? `${done} replaced earlier` : "none");
+      }),
+  },
+  {
+    ...base,
+    id: "gpu.retired",
+    tier: "full",
+    title: "few pages of GPU memory are retired",
+    why: "the memory wears out",
+    fix: "sudo reboot  # {host}: retires what waits; from 63 pages on the GPU is replaced",
+    verify: "ssh {host} nvidia-smi -q -d PAGE_RETIREMENT",
+    isBlocking: false,
+    proof: "sample",
+    judge: (probe) =>
+      eachGpu(probe, (row) => {
+        const pending = textOf(row, "retired_pages.pending");
+        // Ampere and newer replace rows instead, and tell nothing here.
+        if ("na" in pending && pending.na === "unsupported") throw notLooked("this GPU replaces rows, see gpu.remap");
+        const pages =
+          known(numberOf(row, "retired_pages.single_bit_ecc.count"), "retired pages") + known(numberOf(row, "retired_pages.double_bit.count"), "retired pages");
+        if (known(flagOf(row, "retired_pages.pending"), "pages that wait") || pages >= 63)
+          return failed(`${pages} pages retired${pages >= 63 ? "" : ", more wait for a reboot"}`, { expected: "under 15" });
+        return pages >= 15 ? warn(`${pages} pages retired`, { expected: "under 15" }) : pass(`${pages} retired`);
+      }),
+  },
+];

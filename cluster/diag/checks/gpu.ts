@@ -1,0 +1,162 @@
+/** Whether the GPUs that a run wants are there and answer. */
+
+import * as z from "zod";
+import { textOf as cellText } from "../../nvidia/gpu-row.ts";
+import { readListing } from "../../nvidia/listing.ts";
+import { type SmiProblem, smiTrouble } from "../../nvidia/problem.ts";
+import type { HostSpec } from "../../spec.ts";
+import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { CannotSay, cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
+import { DOWN, eachGpu, gpusOf, identityOf, told } from "./gpu-read.ts";
+
+const base = { group: "gpu", tier: "quick", scope: "host", needs: ["gpu.driver"] } as const;
+
+export const pciShape = z.object({
+  gpus: z.array(z.object({ busId: z.string(), driver: z.string().nullable(), numa_node: z.string(), local_cpulist: z.string() })),
+  nodes: z.number(),
+});
+
+/** GPUs on the bus; null: the bus cannot be seen from there. */
+function onBus(probe: HostProbe): number | null {
+  try {
+    const { gpus } = told(probe, "gpu_pci", pciShape);
+    return gpus.length === 0 ? null : gpus.length;
+  } catch (thrown) {
+    if (thrown instanceof CannotSay) return null;
+    throw thrown;
+  }
+}
+
+/** What each failure asks for; `ssh HOST` stands before it. */
+const CURES: Readonly<Record<SmiProblem, string>> = {
+  "not-installed": "install the driver: sudo apt install nvidia-driver-590-server, or your distribution's; in a container start it with --gpus all",
+  hung: "reboot: sudo reboot  # a driver that hangs cannot be reloaded; before that: sudo nvidia-bug-report.sh --safe-mode",
+  "driver-not-loaded": "sudo modprobe nvidia; dkms status; mokutil --sb-state  # build it anew after a new kernel, sign it for Secure Boot",
+  "driver-mismatch": "sudo reboot  # an update replaced the library under the loaded module; then: sudo apt-mark hold 'nvidia-*' 'libnvidia-*'",
+  "container-lost": "restart the container  # `systemctl daemon-reload` on its host took the GPUs from it",
+  "library-missing": "install libnvidia-ml of the driver's version; in a container: the NVIDIA container toolkit",
+  "library-too-old": "bring nvidia-smi and driver to one version, then: sudo reboot",
+  "no-devices": "lspci | grep -i nvidia  # not listed: power, slot, riser; listed: lspci -k shows vfio-pci or nouveau in the driver's place",
+  "gpu-lost": "sudo reboot  # better: switch it off and on; again: power cable, riser, heat",
+  "inforom-corrupt": "watch it; replace the GPU if ECC is off for it",
+  denied: "ls -l /dev/nvidia*  # give the user the right to them, as a rule by group video or render",
+  "unknown-field": "nvidia-smi --help-query-gpu",
+  "bad-argument": "nvidia-smi --version",
+  unsupported: "nvidia-smi -L",
+  failed: "nvidia-smi -L",
+};
+
+function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
+  if (host.gpus.kind === "none") return skip("the run uses no GPU there");
+  const section = probe.sections["smi_list"];
+  if (section === undefined) throw notLooked("nvidia-smi was not asked");
+  const isWanted = host.gpus.kind !== "auto";
+  const bus = onBus(probe);
+  const broken = (kind: SmiProblem, says: string): Judgement => failed(says, { words: { fix: `on ${host.name}: ${CURES[kind]}` } });
+  if (section.why !== undefined && /is not there$/.test(section.why)) {
+    if (bus === null && !isWanted) return skip("no NVIDIA GPU there");
+    return broken("not-installed", bus === null ? "there is no nvidia-smi" : `${bus} NVIDIA GPU${bus === 1 ? "" : "s"} in the host, but no nvidia-smi`);
+  }
+  if (section.why !== undefined && /^no answer/.test(section.why)) return broken("hung", `nvidia-smi gave ${section.why}: the driver hangs`);
+  if (section.code === null) throw cannotSay(`nvidia-smi -L: ${section.why ?? "it did not end"}`);
+  const { gpus } = readListing(section.out);
+  const trouble = smiTrouble(section.out, section.err, section.code);
+  if (gpus.length > 0) {
+    if (trouble === null || trouble.kind === "gpu-lost") return pass(`${gpus.length} GPU${gpus.length === 1 ? "" : "s"}`);
+    return warn(trouble.says, { words: { fix: `on ${host.name}: ${CURES[trouble.kind]}` } });
+  }
+  if (trouble === null) throw cannotSay("nvidia-smi -L lists nothing");
+  if (trouble.kind === "no-devices" && bus === null && !isWanted) return skip("no NVIDIA GPU there");
+  return broken(trouble.kind, trouble.says);
+}
+
+function judgeCount(probe: HostProbe, host: HostSpec): readonly Judgement[] {
+  const { rows, trouble } = gpusOf(probe);
+  const bus = onBus(probe);
+  const lost = rows.filter(({ down }) => down === "lost").map((row) => identityOf(row));
+  const alive = rows.length - lost.length;
+  const found: Judgement[] = lost.map(({ index, uuid }) => failed(`GPU ${index} is lost`, { gpu: uuid, words: { index } }));
+  const listing = readListing(probe.sections["smi_list"]?.out ?? "").gpus;
+  if (trouble?.kind === "gpu-lost" && trouble.busId !== undefined) found.push(failed(`the GPU at ${trouble.busId} does not answer: ${trouble.says}`));
+  const seen = bus === null || bus === alive ? "" : `; the bus has ${bus}`;
+  // What is lost was named; only what is missing beyond it is news.
+  if (host.gpus.kind === "count" && alive + found.length < host.gpus.count)
+    found.push(failed(`${alive} of ${host.gpus.count} GPUs answer${seen}`, { expected: `${host.gpus.count}, as the file says` }));
+  if (host.gpus.kind === "list") {
+    const known = new Set([...rows.flatMap((row) => Object.values(identityOf(row))), ...listing.flatMap(({ mig }) => mig.map(({ uuid }) => uuid))]);
+    const missing = host.gpus.ids.filter((id) => !known.has(id));
+    if (missing.length > 0)
+      found.push(failed(`not there: ${missing.map((id) => (/^\d/.test(id) ? `GPU ${id}` : id)).join(", ")}`, { expected: "all that the file lists" }));
+  }
+  if (found.length > 0) return found;
+  if (listing.length > rows.length) return [failed(`${listing.length} GPUs are listed and only ${rows.length} answer`)];
+  if (bus !== null && bus > alive) return [warn(`${alive} GPUs answer, the bus has ${bus}`, { expected: "all of them" })];
+  return [pass(`${alive} GPU${alive === 1 ? "" : "s"}`)];
+}
+
+function judgeState(probe: HostProbe): readonly Judgement[] {
+  const { rows } = gpusOf(probe);
+  const down = rows.filter((row) => row.down === "reset-required" || row.down === "unknown");
+  const bad = down.map((row): Judgement => {
+    const { index, uuid } = identityOf(row);
+    return failed(`GPU ${index} ${DOWN[row.down ?? "unknown"]}`, {
+      gpu: uuid,
+      words: { index, fix: `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, when nothing uses it; else: sudo reboot` },
+    });
+  });
+  const rest = eachGpu(probe, (row) => {
+    const action = cellText(row, "gpu_recovery_action");
+    if ("na" in action)
+      throw (action.na === "not-asked" ? notLooked : cannotSay)(
+        action.na === "not-asked" ? "this driver does not tell which recovery a GPU needs" : "the recovery that it needs cannot be read",
+      );
+    if (action.v === "None") return pass("no recovery is needed");
+    const index = identityOf(row).index;
+    const fix = /reboot/i.test(action.v)
+      ? `sudo reboot  # ${probe.host}`
+      : `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, with all GPUs that NVLink joins to it idle`;
+    return failed(`it asks for recovery: ${action.v}`, { expected: "None", words: { fix } });
+  });
+  // Those that are down were told above.
+  return [...bad, ...rest.filter(({ status, observed }) => status !== "skip" || !/requires a reset|answers nothing/.test(observed))];
+}
+
+export const GPU: readonly HostCheck[] = [
+  {
+    ...base,
+    id: "gpu.driver",
+    title: "the driver answers and lists GPUs",
+    why: "without it no rank there can use a GPU",
+    fix: "{fix}",
+    who: "root",
+    verify: "ssh {host} nvidia-smi -L",
+    needs: [],
+    isBlocking: true,
+    proof: "broken",
+    judge: judgeDriver,
+  },
+  {
+    ...base,
+    id: "gpu.count",
+    title: "all GPUs that the run wants are there",
+    why: "the launcher would start fewer ranks, or ranks without a GPU",
+    fix: "ssh {host} 'nvidia-smi -L; lspci -d 10de:'  # in lspci only: sudo reboot; in neither: power, slot, riser; fewer were built in: gpus: in the cluster file",
+    who: "root",
+    verify: "nexadist diag --only gpu.count --host {host}",
+    isBlocking: true,
+    proof: "sample",
+    judge: judgeCount,
+  },
+  {
+    ...base,
+    id: "gpu.recovery_action",
+    title: "no GPU asks for a reset",
+    why: "kernels on it fail or hang, and with them all other ranks",
+    fix: "{fix}",
+    who: "root",
+    verify: "ssh {host} nvidia-smi --query-gpu=index,gpu_recovery_action --format=csv",
+    isBlocking: true,
+    proof: "sample",
+    judge: judgeState,
+  },
+];
