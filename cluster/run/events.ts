@@ -3,7 +3,9 @@
 import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
+import type { RunFinding } from "../telemetry/condition.ts";
 import type { Cause, Checkpoint } from "./cause.ts";
+import type { PreflightFinding } from "./preflight.ts";
 import type { RecordedState, RecordKey } from "./state.ts";
 
 /** Where an agent keeps things on its host. */
@@ -47,6 +49,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   | { readonly type: "gpus-claimed"; readonly claims: Readonly<Record<string, { readonly gpus: readonly string[]; readonly notes: readonly string[] }>> }
   /** Not all that it needs are free, and it waits for them: host → who has them. */
   | { readonly type: "gpus-busy"; readonly busy: Readonly<Record<string, string>> }
+  /** What the quick checks of diag found. */
+  | { readonly type: "preflight-done"; readonly findings: readonly PreflightFinding[] }
   /** Ids and ports of a new attempt; randomness enters the run here. Ports of 0 are chosen by the shim of the host that holds them. */
   | {
       readonly type: "attempt-begun";
@@ -75,6 +79,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   /** Nothing moves any more. */
   | { readonly type: "hang-found"; readonly attempt: number; readonly verdict: HangVerdict }
   | { readonly type: "hang-over"; readonly attempt: number }
+  /** Telemetry or the ranks' steps show something that somebody should look at, or do not any more. */
+  | { readonly type: "finding"; readonly attempt: number; readonly finding: RunFinding }
   | {
       readonly type: "host-armed";
       readonly host: string;

@@ -4,8 +4,10 @@ import { EXIT } from "../errors.ts";
 import { attemptBegun, diagnosed, hangFound, hostFailed, hostLost, hostRebooted } from "./attempt.ts";
 import { gpusBusy, gpusClaimed } from "./claims.ts";
 import type { RunEvent } from "./events.ts";
+import { findingTold } from "./findings.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
+import { preflightDone } from "./preflight.ts";
 import { type HostState, isOver, type RankState, type RunState } from "./state.ts";
 import { countWon, isOutdone, takenOver } from "./takeover.ts";
 import { failed, isCurrent, troubled } from "./trouble.ts";
@@ -33,6 +35,7 @@ function asked(event: First): RunState {
     takeover: null,
     fenced: null,
     queue: null,
+    preflight: null,
     claimedAt: null,
     attempt: 0,
     attemptAt: null,
@@ -111,6 +114,8 @@ function apply(state: RunState, event: RunEvent): RunState {
       return gpusClaimed(state, event);
     case "gpus-busy":
       return gpusBusy(state, event);
+    case "preflight-done":
+      return preflightDone(state, event);
     case "attempt-begun":
       return attemptBegun(state, event);
     case "attempt-diagnosed":
@@ -121,6 +126,8 @@ function apply(state: RunState, event: RunEvent): RunState {
       return hangFound(state, event);
     case "hang-over":
       return { ...state, hang: null };
+    case "finding":
+      return { ...state, findings: findingTold(state, event.attempt, event.finding) };
     case "host-armed":
       return patch(state, event.host, (h) => ({ armed: { ports: event.ports, dir: event.dir, socket: event.socket }, stage: later(h.stage, "armed") }));
     case "host-launched":

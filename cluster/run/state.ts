@@ -5,6 +5,8 @@ import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
 import type { Cause, CauseKind, Checkpoint } from "./cause.ts";
 import type { AgentDirs, HangVerdict, TimerKey, UnseenKind } from "./events.ts";
+import type { FoundInRun } from "./findings.ts";
+import type { PreflightFinding } from "./preflight.ts";
 
 /**
  *   connecting → preparing → arming → launching → running ─┬→ draining → succeeded
@@ -134,6 +136,8 @@ export type RunState = {
   readonly fenced: { readonly at: number; readonly controller: string; readonly machine: string; readonly epoch: number } | null;
   /** It waits for GPUs; null: it does not. */
   readonly queue: { readonly since: number; readonly busy: Readonly<Record<string, string>> } | null;
+  /** What the quick checks of diag found before the first attempt; null: nothing yet, or nobody looked. */
+  readonly preflight: { readonly findings: readonly PreflightFinding[] } | null;
   /** When all GPUs of an attempt to be were its own, last. */
   readonly claimedAt: number | null;
   readonly attempt: number;
@@ -161,6 +165,8 @@ export type RunState = {
   /** What the present attempt went on from. */
   readonly checkpoint: Checkpoint | null;
   readonly hang: HangVerdict | null;
+  /** What was found while it ran, the latest last; absent: nothing. */
+  readonly findings?: readonly FoundInRun[];
   /** Why the run failed, for good. */
   readonly failure: Failure | null;
   readonly verdict: Verdict | null;

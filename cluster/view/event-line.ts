@@ -3,11 +3,13 @@
 import { REPLACED } from "../protocol.ts";
 import type { RunEvent } from "../run/events.ts";
 import { decide } from "../run/policy.ts";
+import { blockersOf, findingWords } from "../run/preflight.ts";
 import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
 import { graceOf } from "../run/wanted.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
+import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
 import { controllerWords } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
@@ -81,6 +83,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return ofDiagnosis(state, event);
     case "attempt-begun":
       return event.attempt === 1 ? [] : ofAnother(event);
+    case "preflight-done":
+      return ofPreflight(state, event);
     case "gpus-claimed":
       return Object.entries(event.claims).flatMap(([host, { notes }]) => notes.map((note) => `${host}: ${note}`));
     case "gpus-busy":
@@ -89,6 +93,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`==> nothing moves any more: ${event.verdict.text}`, ...event.verdict.evidence.map((line) => `    ${line}`)];
     case "hang-over":
       return ["==> it moves again"];
+    case "finding":
+      return ofFinding(event);
     case "host-seen":
       return state.phase === "connecting" ? [] : [`${event.host}: its agent answers again`];
     case "host-prepared":
@@ -126,6 +132,10 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
   }
 }
 
+function ofFinding({ finding: { code, text, since, until } }: RunEvent & { type: "finding" }): readonly string[] {
+  return until === null ? [`! ${text} (nexadist explain ${code})`] : [`  over after ${formatDuration(until - since)}: ${text}`];
+}
+
 function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type: "attempt-diagnosed" }): readonly string[] {
   const why = [`==> attempt ${attempt} failed: ${cause.text}`, ...cause.evidence.map((line) => `    ${line}`)];
   if (state.phase !== "recovering") return why; // the run's end says the rest
@@ -136,6 +146,18 @@ function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type:
       ? `==> ${decision.text}`
       : `==> attempt ${attempt + 1}${waitS < 1 ? " begins" : ` begins in ${Math.round(waitS)} s`} (${budgetWords(state)})`;
   return [...why, ...(cause.code === null ? [] : [`    more: nexadist explain ${cause.code}`]), next];
+}
+
+/** A launch that is kept back says why at its end. */
+function ofPreflight({ spec }: RunState, { findings }: RunEvent & { type: "preflight-done" }): readonly string[] {
+  const blockers = blockersOf(findings);
+  const others = findings.filter((one) => !blockers.includes(one));
+  const shown = [...new Set(others.map(({ title }) => title))];
+  const more = shown.length > 3 ? `, and ${shown.length - 3} more` : "";
+  return [
+    ...(spec.isForced === true ? blockers.map((one) => `diag: goes on in spite of ${findingWords(one)}`) : []),
+    ...(shown.length === 0 ? [] : [`diag: ${plural(others.length, "remark")} (${shown.slice(0, 3).join(", ")}${more}): nexadist diag ${spec.file ?? "FILE"}`]),
+  ];
 }
 
 function ofAnother({ attempt, members, checkpoint, notes = [] }: RunEvent & { type: "attempt-begun" }): readonly string[] {

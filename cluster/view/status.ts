@@ -1,5 +1,6 @@
 /** One run, host by host and rank by rank, for `status`. */
 
+import { presentFindings } from "../run/findings.ts";
 import { describeExit } from "../run/reduce.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
@@ -29,6 +30,7 @@ export function statusLines(state: RunState, now: number, { wroteAt = null, pace
     ...(isOver(state) || state.phase === "recovering" ? [] : notes.map((note) => sanitiseWord(note))),
     ...(state.phase === "running" && wroteAt !== null && now - wroteAt > QUIET_MS ? [`ranks last wrote ${formatDuration(now - wroteAt)} ago`] : []),
     ...(state.phase === "running" && pace !== null ? [paceWords(pace, state.world)] : []),
+    ...(state.phase === "running" ? presentFindings(state).map(({ code, text }) => `! ${sanitiseWord(text)} (nexadist explain ${code})`) : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
     ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
   ];

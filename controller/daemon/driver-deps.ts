@@ -1,25 +1,23 @@
 /** What the loop of a run is given by the daemon around it, and what it gives. */
 
 import type { Look } from "../../cluster/hang/look.ts";
-import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
-import type { Pace } from "../../cluster/steps/pace.ts";
+import type { PaceWatch } from "../../cluster/steps/pace.ts";
 import type { Lent } from "../../cluster/viewer.ts";
-import type { AgentLink } from "../reach/link.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
 import type { Journal, JournalLine } from "./journal.ts";
 import type { Keeper } from "./keeper.ts";
 import type { LogStore } from "./log-store.ts";
+import type { RunTelemetry } from "./telemetry/run-telemetry.ts";
 
 export type DriverDeps = {
   readonly dir: string;
   readonly journal: Journal;
   readonly logs: LogStore;
   readonly keeper: (host: HostSpec) => Keeper;
-  /** The agent of a host has taken the run on, over this link. */
-  readonly ready: (host: string, link: AgentLink, record: RunRecord) => void;
+  readonly telemetry: Pick<RunTelemetry, "begin" | "totals">;
   readonly controller: string;
   readonly lent: Lent;
   readonly snapshot: () => Promise<Snapshot | null>;
@@ -40,7 +38,7 @@ export type Driver = {
   readonly lend: (lent: Lent) => void;
   /** At what the ranks are doing. */
   readonly look: () => Promise<Look>;
-  /** How the present or the last attempt gets on, as far as this controller heard; null: its ranks told nothing. */
-  readonly pace: () => Pace | null;
+  /** How the present or the last attempt gets on, as far as this controller heard; null: none has run. */
+  readonly pace: () => PaceWatch | null;
   readonly dispose: () => void;
 };

@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Job } from "../../cluster/spec.ts";
 import type { Pace } from "../../cluster/steps/pace.ts";
+import { costOf } from "../../cluster/telemetry/cost.ts";
+import type { RunTotals } from "../../cluster/telemetry/totals.ts";
 import { paceJson } from "../../cluster/view/pace-words.ts";
+import { readRunTotals, telemetryDir } from "./telemetry/run-telemetry.ts";
 
-export function manifestOf(state: RunState, logs: string, training: unknown): Record<string, unknown> {
+export function manifestOf(state: RunState, logs: string, training: unknown, totals: RunTotals): Record<string, unknown> {
   const { spec } = state;
   return {
     schema: 1,
@@ -25,7 +28,11 @@ export function manifestOf(state: RunState, logs: string, training: unknown): Re
       cpus: h.facts?.cpus ?? null,
       memory_bytes: h.facts?.memoryBytes ?? null,
     })),
-    cost_usd: null,
+    cost_usd: costOf(state, Date.now()),
+    gpu_hours: rounded(totals.gpuHours),
+    energy_kwh: rounded(totals.energyKwh),
+    /** Of the GPU hours, those whose power is known. */
+    energy_measured_share: rounded(totals.measuredShare),
     tags: spec.tags,
     name: spec.name,
     file: spec.file,
@@ -48,20 +55,20 @@ export function describeJob(job: Job): string {
   return [job.kind === "script" ? job.script : `-m ${job.module}`, ...job.args].join(" ");
 }
 
+const rounded = (value: number | null): number | null => (value === null ? null : Number(value.toPrecision(6)));
+
 /** `pace` null: what was known before is kept; a controller that was started again has heard nothing yet. */
-export function writeManifest(dir: string, state: RunState, pace: Pace | null = null): void {
+export function writeManifest(dir: string, state: RunState, pace: Pace | null = null, totals = readRunTotals(telemetryDir(dir))): void {
   const path = join(dir, "manifest.json");
-  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifestOf(state, join(dir, "logs"), paceJson(pace, state.world) ?? trainingIn(path)), null, 2)}\n`, {
-    mode: 0o600,
-    flush: true,
-  });
+  const manifest = manifestOf(state, join(dir, "logs"), paceJson(pace, state.world) ?? trainingIn(path), totals);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(manifest, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.tmp`, path);
 }
 
 /** A disk that is full keeps nobody from going on. */
-export function keepManifest(dir: string, state: RunState, pace: Pace | null, tell: (text: string) => void): void {
+export function keepManifest(dir: string, state: RunState, pace: Pace | null, totals: RunTotals, tell: (text: string) => void): void {
   try {
-    writeManifest(dir, state, pace);
+    writeManifest(dir, state, pace, totals);
   } catch (error) {
     tell(`manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
   }

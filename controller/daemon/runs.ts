@@ -24,11 +24,13 @@ import { openLogStore } from "./log-store.ts";
 import { journalLost, lostRun } from "./lost-journals.ts";
 import { mend } from "./mend.ts";
 import { codeTaken, sameSnapshot, snapshotOf } from "./run-code.ts";
+import { findInSamples } from "./run-findings.ts";
 import { keepSecrets } from "./secrets.ts";
 import { fold, readStored, runNames, storedRuns } from "./stored-runs.ts";
 import { summarise } from "./summarise.ts";
 import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
 import { openRunTelemetry, type RunTelemetry, telemetryDir } from "./telemetry/run-telemetry.ts";
+import { serveMetrics } from "./telemetry/serve-metrics.ts";
 import { tidyUp } from "./tidy.ts";
 import { watchWakefulness } from "./wakefulness.ts";
 
@@ -67,6 +69,7 @@ export function openRuns(controller: string) {
   const unread: RunSummary[] = [];
   const keepers = new Map<string, Keeper>();
   const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
+  const metrics = serveMetrics(live);
   const wakefulness = watchWakefulness((sleptMs) => {
     for (const driver of drivers()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
   });
@@ -82,22 +85,21 @@ export function openRuns(controller: string) {
     const dir = runDir(run);
     const journal = openJournal(dir);
     const logs = openLogStore(join(dir, "logs"), (host, stream) => mayWrite(driver.state(), host, stream));
-    const telemetry = openRunTelemetry({ dir: telemetryDir(dir), state: () => driver.state(), notice: (host, text) => each((w) => w.notice(host, text)) });
+    const notice = (host: string | null, text: string): void => each((w) => w.notice(host, text));
+    const telemetry = openRunTelemetry({ dir: telemetryDir(dir), state: () => driver.state(), notice, onSample: findInSamples(() => driver) });
     const isOld = catchUp(journal.lines, fold(journal.lines)?.attempt ?? 0);
     const watchers = new Set<Watcher>();
     const doing = new Map<string, string>();
     let wroteAt: number | null = null;
     let feed: LineFeed | null = null;
-    const each = (tell: (watcher: Watcher) => void): void => {
-      for (const watcher of watchers) tell(watcher);
-    };
+    const each = (tell: (watcher: Watcher) => void): void => [...watchers].forEach(tell);
     const tellLine = (line: LogLine): void => each((w) => w.log?.(line));
     const driver = driveRun({
       dir,
       journal,
       logs,
       keeper: (host) => keeper(host, lent.env),
-      ready: telemetry.begin,
+      telemetry,
       controller,
       lent,
       snapshot,
@@ -117,7 +119,7 @@ export function openRuns(controller: string) {
       isAwake: wakefulness.isAwake,
       notice: (host, text) => {
         if (host !== null) doing.set(host, text);
-        each((w) => w.notice(host, text));
+        notice(host, text);
       },
       onSettled: () => {
         feed?.flush(Date.now());
@@ -138,6 +140,7 @@ export function openRuns(controller: string) {
     });
     const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing, telemetry, wroteAt: () => wroteAt };
     live.set(run, made);
+    metrics.want(driver.state().spec.metricsPort, (text) => each((w) => w.notice(null, text)));
     return made;
   };
 
@@ -247,6 +250,7 @@ export function openRuns(controller: string) {
 
   const close = (): void => {
     wakefulness.close();
+    metrics.close();
     for (const driver of drivers()) driver.dispose();
     for (const k of [...keepers.values()]) k.close();
   };

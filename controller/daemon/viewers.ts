@@ -88,7 +88,7 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       const begun = lines.findLast(({ event }) => event.type === "attempt-begun")?.event;
       const notes = begun?.type === "attempt-begun" ? (begun.notes ?? []) : [];
       const live = runs.live.get(request.run);
-      return { state, events: lines.length, dir: runDir(request.run), wroteAt: live?.wroteAt() ?? null, pace: live?.driver.pace() ?? null, notes };
+      return { state, events: lines.length, dir: runDir(request.run), wroteAt: live?.wroteAt() ?? null, pace: live?.driver.pace()?.pace() ?? null, notes };
     }
     case "up":
       return { run: await runs.start(request.spec, request.secrets, request.lent, request.by) };

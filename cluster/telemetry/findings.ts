@@ -1,0 +1,55 @@
+/** Findings of a run from the samples of its hosts and the steps of its ranks: what lasts is told once, and once that it is over. Pure. */
+
+import { type AboutRun, aboutHost } from "./about.ts";
+import { type Rule, type RunFinding, watchConditions } from "./condition.ts";
+import { baseOf, detectGpus, type GpuBase } from "./detect-gpu.ts";
+import { detectHost, type HostHistory, noHistory } from "./detect-host.ts";
+import type { Sample } from "./sample.ts";
+
+const S = 1000;
+export const RULES: Readonly<Record<string, Rule>> = {
+  STRAGGLER: { forMs: 60 * S, clearMs: 120 * S },
+  GPU_TOO_HOT: { forMs: 30 * S, clearMs: 120 * S },
+  GPU_POWER_BRAKE: { forMs: 15 * S, clearMs: 120 * S },
+  GPU_IDLE: { forMs: 180 * S, clearMs: 30 * S },
+  GPU_SPINS: { forMs: 120 * S, clearMs: 30 * S },
+  GPU_MEMORY_FULL: { forMs: 60 * S, clearMs: 120 * S },
+  HOST_MEMORY_LOW: { forMs: 20 * S, clearMs: 60 * S },
+  GPU_ECC_GROWS: { forMs: 0, clearMs: 0, isLasting: true },
+  GPU_XID: { forMs: 0, clearMs: 0, isLasting: true },
+  GPU_GONE: { forMs: 10 * S, clearMs: 30 * S },
+  GPU_TAKEN: { forMs: 10 * S, clearMs: 30 * S },
+  NIC_ERRORS: { forMs: 0, clearMs: 60 * S },
+  NIC_SLOWER: { forMs: 10 * S, clearMs: 60 * S },
+  DISK_FILLS: { forMs: 60 * S, clearMs: 300 * S },
+};
+
+export type FindingsWatch = {
+  /** `at`: the host's clock. Returns what began or ended by it. */
+  readonly sample: (host: string, sample: Sample, at: number, run: Omit<AboutRun, "samples">) => readonly RunFinding[];
+};
+
+/** For one attempt: another one begins anew. */
+export function watchFindings(): FindingsWatch {
+  const conditions = watchConditions(RULES);
+  const samples = new Map<string, Sample>();
+  const bases = new Map<string, GpuBase>();
+  const histories = new Map<string, HostHistory>();
+  return {
+    sample: (host, sample, at, run) => {
+      samples.set(host, sample);
+      const about = aboutHost({ ...run, samples }, host);
+      if (about === null) return [];
+      for (const uuid of about.gpus) {
+        const gpu = sample.gpus[uuid];
+        if (gpu === undefined) continue;
+        // What is first told later, such as counters that are asked once a minute, counts from then.
+        const [known, now] = [bases.get(uuid), baseOf(gpu)];
+        bases.set(uuid, { corrected: known?.corrected ?? now.corrected, uncorrected: known?.uncorrected ?? now.uncorrected, xids: known?.xids ?? now.xids });
+      }
+      const history = histories.get(host) ?? noHistory();
+      histories.set(host, history);
+      return conditions.look(host, [...detectGpus(sample, about, bases), ...detectHost(sample, about, history, at)], at);
+    },
+  };
+}

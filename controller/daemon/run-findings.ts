@@ -1,0 +1,20 @@
+/** Tells a run what its hosts' samples show: each finding once when it has lasted, and once when it is over. */
+
+import { watchFindings } from "../../cluster/telemetry/findings.ts";
+import type { Driver } from "./driver-deps.ts";
+import type { Stored } from "./telemetry/tiers.ts";
+
+export function findInSamples(driver: () => Pick<Driver, "state" | "pace" | "apply">): (host: string, stored: Stored) => void {
+  let attempt = 0;
+  let watch = watchFindings();
+  return (host, { at, sample }) => {
+    const { state, pace, apply } = driver();
+    const now = state();
+    if (now.phase !== "running") return;
+    if (now.attempt !== attempt) watch = watchFindings();
+    attempt = now.attempt;
+    const steps = pace();
+    const run = { state: now, pace: steps?.pace() ?? null, busyMs: steps?.busyMs() ?? new Map<number, number>(), now: Date.now() };
+    for (const finding of watch.sample(host, sample, at, run)) apply({ at: run.now, type: "finding", attempt, finding });
+  };
+}
