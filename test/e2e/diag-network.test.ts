@@ -1,0 +1,204 @@
+/** The links between real hosts, each broken for real: exactly its finding appears on whom it is laid to, and none when it is mended. */
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type TestContext, test } from "node:test";
+import { openSeat } from "../support/controller.ts";
+import { type Lab, needsRoot, startLab } from "../support/lab.ts";
+
+const HOSTS = ["gpu-a", "gpu-b", "gpu-c", "gpu-d"];
+type Result = {
+  readonly id: string;
+  readonly status: string;
+  readonly host: string | null;
+  readonly peer?: string;
+  readonly observed: string;
+  readonly fix: string;
+};
+
+const file = (lab: Lab, { extra = "", env = "", hosts = HOSTS } = {}): string =>
+  `cluster:\n${hosts.map((name) => `  - {host: ${name}, address: ${lab.host(name).address}${name === "gpu-b" ? extra : ""}}\n`).join("")}defaults: {gpus: 0, slots: 1, python: /opt/train${env}}\nrdzv: gpu-a:29500\n`;
+
+async function onHost(lab: Lab, name: string, script: string): Promise<void> {
+  const { exitCode, stderr } = await lab.host(name).run(["sh", "-c", script]);
+  assert.equal(exitCode, 0, stderr);
+}
+
+const filter = (rules: string): string => `nft -f - <<'E'\ntable inet broken {\n chain i {\n type filter hook input priority 0\n${rules}\n }\n}\nE`;
+const UNFILTER = "nft delete table inet broken";
+
+/** A program of somebody else listens on the port until `end`. */
+async function occupy(t: TestContext, lab: Lab, name: string, port: number): Promise<() => Promise<void>> {
+  const [program, ...args] = [
+    "scripts/lab",
+    "run",
+    lab.name,
+    name,
+    "--",
+    "/usr/bin/python3",
+    "-c",
+    `import socket,sys\ns=socket.create_server(("", ${port}))\nprint("up", flush=True)\nsys.stdin.read()`,
+  ];
+  const child = spawn(program ?? "", args, { cwd: new URL("../..", import.meta.url), stdio: ["pipe", "pipe", "inherit"] });
+  t.after(() => child.kill("SIGKILL"));
+  await once(child.stdout, "data");
+  return async () => {
+    const closed = once(child, "close");
+    child.stdin.end();
+    await closed;
+  };
+}
+
+test("links broken for real", { skip: needsRoot }, async (t) => {
+  const lab = await startLab(t, { hosts: 4 });
+  const seat = openSeat(t, lab);
+  const look = async (...words: string[]): Promise<readonly Result[]> => {
+    const { out, err } = await seat.cli(["diag", "c.yaml", "--json", "--only", "network", ...words]);
+    assert.ok(out.startsWith("{"), out + err);
+    return (JSON.parse(out) as { readonly results: readonly Result[] }).results;
+  };
+  const bad = async (...words: string[]): Promise<readonly Result[]> => (await look(...words)).filter(({ status }) => status !== "pass" && status !== "skip");
+  const named = (results: readonly Result[]): readonly string[] =>
+    results.map(({ id, status, host, peer }) => `${status} ${id} ${host}${peer === undefined ? "" : ` ${peer}`}`);
+  seat.write("c.yaml", file(lab));
+
+  await t.test("healthy: no finding, every check has looked, and the matrix is whole", async () => {
+    const { out } = await seat.cli(["diag", "c.yaml", "--json", "--only", "network"]);
+    const { results, matrix, isReady } = JSON.parse(out) as {
+      results: Result[];
+      matrix: { from: string; to: string; latencyMs: object | null }[];
+      isReady: boolean;
+    };
+    assert.deepEqual(
+      results.filter(({ status }) => status !== "pass"),
+      [],
+    );
+    for (const id of ["net.iface", "net.iface_env", "net.reach", "port.rdzv", "port.ephemeral", "net.latency", "net.mtu", "net.route"])
+      assert.ok(
+        results.some((result) => result.id === id),
+        id,
+      );
+    assert.ok(isReady);
+    assert.equal(matrix.filter(({ from, to, latencyMs }) => from !== to && latencyMs !== null).length, 12);
+  });
+
+  const faults: readonly {
+    readonly what: string;
+    readonly on: string;
+    readonly break: string;
+    readonly mend: string;
+    readonly found: string;
+    readonly says: RegExp;
+    readonly fix: RegExp;
+  }[] = [
+    {
+      what: "a rule drops the rendezvous port",
+      on: "gpu-a",
+      break: filter("tcp dport 29500 drop"),
+      mend: UNFILTER,
+      found: "fail port.rdzv gpu-a",
+      says: /port 29500 is not reached from gpu-b, gpu-c, gpu-d \(no answer\); from no other host/,
+      fix: /^sudo ufw allow proto tcp from 100\.66\.164\.19 to any port 29500; .*# on gpu-a/,
+    },
+    {
+      what: "a firewall lets in SSH alone",
+      on: "gpu-c",
+      break: filter("ct state established accept\niif lo accept\ntcp dport 22 accept\nmeta l4proto tcp reject with tcp reset"),
+      mend: UNFILTER,
+      found: "fail port.ephemeral gpu-c",
+      says: /to gpu-c from gpu-a, gpu-b, gpu-d alike: no fresh ports reached \(refused\)/,
+      fix: /^sudo ufw allow proto tcp from 100\.66\.164\.18 to any; .*# on gpu-c/,
+    },
+    {
+      what: "large packets from its peers vanish, and no ICMP tells",
+      on: "gpu-d",
+      break: filter("ip saddr 100.66.164.18-100.66.164.20 meta length > 1400 drop"),
+      mend: UNFILTER,
+      found: "fail net.mtu gpu-d",
+      says: /64 KiB never arrive, small messages do; packets of up to 1[34]\d\d bytes pass, the interface sends 1500/,
+      fix: /^sudo ip link set eth0 mtu 1280/,
+    },
+    {
+      what: "an interface with a smaller MTU than its peers",
+      on: "gpu-b",
+      break: "ip link set eth0 mtu 1300",
+      mend: "ip link set eth0 mtu 1500",
+      found: "warn net.mtu gpu-b",
+      says: /packets of more than 130\d bytes are lost, TCP makes do/,
+      fix: /^sudo ip link set eth0 mtu 1280/,
+    },
+    {
+      what: "the way to peers leaves by another interface",
+      on: "gpu-b",
+      break:
+        "ip link add other0 link eth0 type macvlan && ip addr add 100.66.164.99/32 dev other0 && ip link set other0 up && ip route add 100.66.164.20/32 dev other0",
+      mend: "ip link del other0",
+      found: "warn net.route gpu-b",
+      says: /to gpu-c by other0, its ranks are told eth0/,
+      fix: /interface: other0/,
+    },
+  ];
+  for (const fault of faults) {
+    await t.test(fault.what, async () => {
+      await onHost(lab, fault.on, fault.break);
+      const found = await bad();
+      await onHost(lab, fault.on, fault.mend);
+      assert.deepEqual(named(found), [fault.found], JSON.stringify(found));
+      assert.match(found[0]?.observed ?? "", fault.says);
+      assert.match(found[0]?.fix ?? "", fault.fix);
+    });
+  }
+
+  await t.test("a cut link between two hosts that the controller reaches: the two, and nobody else", async () => {
+    await lab.block("gpu-b", "gpu-d");
+    const found = await bad();
+    const { out } = await seat.cli(["diag", "c.yaml", "--only", "network"]);
+    await lab.unblock("gpu-b", "gpu-d");
+    assert.deepEqual(named(found), ["fail net.reach gpu-d gpu-b"]);
+    assert.match(out, /^NOT READY .*: 1 blocker on gpu-d to gpu-b\n/);
+    assert.match(out, /^2 {2}gpu-b +\d\.\d\d +- +\d\.\d\d +x$/m);
+    for (const line of out.split("\n").filter((each) => !each.startsWith("    "))) assert.ok(line.length <= 80, line);
+  });
+
+  await t.test("a busy rendezvous port, and its owner; a free one is taken where none is named", async () => {
+    const end = await occupy(t, lab, "gpu-a", 29_500);
+    const found = await bad();
+    seat.write("c.yaml", file(lab).replace("rdzv: gpu-a:29500\n", ""));
+    const unnamed = await bad();
+    await end();
+    seat.write("c.yaml", file(lab));
+    assert.deepEqual(named(found), ["fail port.rdzv gpu-a"]);
+    assert.match(found[0]?.observed ?? "", /port 29500 is in use by python3\S* \(pid \d+, user root\)/);
+    assert.deepEqual(unnamed, []);
+  });
+
+  await t.test("names of interfaces that are not there, in the file and in its variables", async () => {
+    seat.write("c.yaml", file(lab, { extra: ", interface: eth7" }));
+    assert.deepEqual(named(await bad()), ["fail net.iface gpu-b"]);
+    seat.write("c.yaml", file(lab, { env: ', env: {NCCL_SOCKET_IFNAME: "=ib0"}' }));
+    const variables = await bad();
+    assert.deepEqual(
+      named(variables),
+      HOSTS.map((name) => `fail net.iface_env ${name}`),
+    );
+    assert.match(variables[0]?.observed ?? "", /NCCL_SOCKET_IFNAME is "=ib0", which fits none of lo, eth0/);
+    seat.write("c.yaml", file(lab));
+  });
+
+  await t.test("a link that fell to 50 Mbit/s: the host that sends over it", async () => {
+    await onHost(lab, "gpu-c", "tc qdisc add dev eth0 root tbf rate 50mbit burst 256kb latency 50ms");
+    const found = await bad("--full", "--skip", "dist");
+    await onHost(lab, "gpu-c", "tc qdisc del dev eth0 root");
+    assert.deepEqual(named(found), ["fail net.bandwidth gpu-c"]);
+    assert.match(found[0]?.observed ?? "", /from gpu-c to gpu-a, gpu-b, gpu-d alike: at most \d\d Mbit\/s/);
+  });
+
+  await t.test("mended: no finding, and nobody listens or runs any more", async () => {
+    assert.deepEqual(await bad(), []);
+    for (const host of lab.hosts) {
+      const { stdout } = await host.run(["sh", "-c", "ss -Hltn | awk '{print $4}'; pgrep -fc '[b]64decode' || true"]);
+      assert.match(stdout, /^\S+:22\n(\S+:22\n)?0$/);
+    }
+  });
+});
