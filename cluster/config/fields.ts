@@ -55,6 +55,8 @@ export const whole = (least: number, most: number) => {
   const words = `expected a whole number, ${least} to ${most}`;
   return z.int(words).min(least, words).max(most, words);
 };
+const priceWords = "expected a price: a number, such as 2.49";
+export const price = z.number(priceWords).min(0, priceWords).max(1e6, priceWords);
 export const choice = <const T extends readonly [string, ...string[]]>(values: T) => z.enum(values, { error: `expected one of ${values.join(", ")}` });
 
 const durationWords = "expected a duration such as 30s, 5m or 1h30m (a bare number is seconds), at most 24d";

@@ -115,6 +115,7 @@ export function hostSpecs(entries: readonly NamedEntry[], file: ClusterFile, at:
       address,
       ...(keys.interface === undefined ? {} : { interface: keys.interface }),
       ...(python === undefined ? {} : { python }),
+      ...(keys.price_per_hour === undefined ? {} : { pricePerHour: keys.price_per_hour }),
       ...(setup === undefined ? {} : { setup }),
       ...(workdir === undefined ? {} : { workdir }),
       env: env.plain,

@@ -67,7 +67,6 @@ const LATER: Readonly<Record<string, string>> = {
   allow_relay: "collectives over a relay",
   agent: "settings of the agent",
   notify: "notifications",
-  metrics: "metrics",
   artifacts: "artifacts in S3",
   sync: "settings of the code sync",
   diag: "diagnosis",

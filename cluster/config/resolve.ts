@@ -148,6 +148,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     resumeArgs: file.job?.resume_args ?? [],
     ...(file.job?.step_pattern === undefined ? {} : { stepPattern: file.job.step_pattern }),
     seat,
+    ...(file.controller?.metrics === undefined ? {} : { metricsPort: file.controller.metrics }),
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),
     tags: file.tags ?? [],

@@ -31,6 +31,7 @@ const hostKeys = {
   env: f.env.describe("environment of the ranks; a value env:NAME or file:PATH is read on this machine and is secret").optional(),
   gpus: f.gpus.describe("a count, a list of indices or UUIDs, auto (default: all), or 0 with `slots`").optional(),
   slots: f.whole(1, 1024).describe("CPU ranks of a host with gpus: 0").optional(),
+  price_per_hour: f.price.describe("what an hour of the host costs, in dollars: the manifest of a run sums it up").optional(),
 };
 
 const entry = z.strictObject({ host: f.host.describe("name or address; gpu[01-16] is sixteen hosts"), ...hostKeys }, map("a host: `- host: NAME`"));
@@ -146,8 +147,11 @@ const settings = {
 const ofOneRun = {
   controller: z
     .strictObject(
-      { seat: f.host.describe("host of this file that the controller runs on; absent: this machine").optional() },
-      map("a map with `seat`, the host that the controller runs on"),
+      {
+        seat: f.host.describe("host of this file that the controller runs on; absent: this machine").optional(),
+        metrics: f.port.describe("port on 127.0.0.1 of the controller's machine where Prometheus finds /metrics; absent: none").optional(),
+      },
+      map("a map with `seat`, the host that the controller runs on, or `metrics`, a port"),
     )
     .optional(),
   job: job.describe("what to run; absent: a bundled smoke test").optional(),

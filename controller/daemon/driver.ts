@@ -153,7 +153,7 @@ export function driveRun(deps: DriverDeps): Driver {
       bootOfDebt: () => bootOfDebt(state, name),
       owns: (rank, attempt) => attempt !== state.attempt || ranksOfHost(state, name).has(rank),
       ready: ({ link }) => {
-        deps.ready(name, link, record());
+        deps.telemetry.begin(name, link, record());
         reconcile();
       },
       lost: () => {
@@ -281,7 +281,7 @@ export function driveRun(deps: DriverDeps): Driver {
     saveManifest();
   };
 
-  const saveManifest = (): void => keepManifest(deps.dir, state, pace()?.pace() ?? null, (text) => deps.notice(null, text));
+  const saveManifest = (): void => keepManifest(deps.dir, state, pace()?.pace() ?? null, deps.telemetry.totals(), (text) => deps.notice(null, text));
 
   const dispose = (): void => {
     if (disposed) return;

@@ -123,7 +123,7 @@ export function stage(t: TestContext, answer: Answer = () => undefined) {
     journal,
     logs,
     keeper: ({ name }) => host(name).keeper,
-    ready: () => undefined,
+    telemetry: { begin: () => undefined, totals: () => ({ gpuHours: 0, energyKwh: null, measuredShare: null }) },
     controller: "c",
     lent: { env: { HOME: "/h", PATH: "/bin" }, agentSocket: null, acceptNewHostKeys: false },
     snapshot: () => Promise.resolve(null),

@@ -79,7 +79,7 @@ async function driver(): Promise<object> {
     journal,
     logs: openLogStore(join(dir, "logs")),
     keeper: () => keeper,
-    ready: () => undefined,
+    telemetry: { begin: () => undefined, totals: () => ({ gpuHours: 0, energyKwh: null, measuredShare: null }) },
     controller: "c",
     lent: { env: {}, agentSocket: null, acceptNewHostKeys: false },
     snapshot: () => Promise.resolve(null),
