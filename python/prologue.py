@@ -43,21 +43,35 @@ def put_inside(env: "dict[str, str]", directory: str) -> None:
     """Every Python of the rank tells its stacks when it is asked: inside.py runs as its sitecustomize. Where that cannot be, nobody needs to know."""
     if env.get("NEXADIST_STACKS") == "0":
         return
-    place = os.path.join(directory, "inside")
-    target = os.path.join(place, "sitecustomize.py")
+    place = put_file(os.path.join(directory, "inside"), "sitecustomize.py", "inside.py")
+    others = env.get("PYTHONPATH", "")
+    if place is not None:
+        env["PYTHONPATH"] = place + (os.pathsep + others if others else "")
+
+
+def put_module(env: "dict[str, str]", directory: str) -> None:
+    """The rank may import nexa_dist, after whatever of that name is the user's own on PYTHONPATH."""
+    place = put_file(os.path.join(directory, "module"), "nexa_dist.py", "rank_steps.py")
+    others = env.get("PYTHONPATH", "")
+    if place is not None:
+        env["PYTHONPATH"] = (others + os.pathsep if others else "") + place
+
+
+def put_file(place: str, name: str, source: str) -> "str | None":
+    """A copy of a file of ours, alone in a directory; None: there is no room for it."""
+    target = os.path.join(place, name)
     try:
         if not os.path.exists(target):
             os.makedirs(place, mode=0o700, exist_ok=True)
-            with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "inside.py"), "rb") as f:
+            with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), source), "rb") as f:
                 text = f.read()
             own = f"{target}.{os.getpid()}"  # another rank may be doing the same
             with open(own, "wb") as f:
                 f.write(text)
             os.replace(own, target)
     except OSError:
-        return
-    others = env.get("PYTHONPATH", "")
-    env["PYTHONPATH"] = place + (os.pathsep + others if others else "")
+        return None
+    return place
 
 
 def tell_shim(path: str, rank: str, local_rank: str) -> None:
@@ -99,6 +113,7 @@ def main() -> None:
             tell_shim(path, rank, local_rank)
         if directory and rank:
             put_inside(env, directory)
+            put_module(env, directory)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"nexadist: {error}\n")
         sys.stderr.flush()

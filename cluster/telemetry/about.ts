@@ -11,6 +11,7 @@ export type AboutHost = {
   /** UUIDs of the run's GPUs there. */
   readonly gpus: readonly string[];
   readonly rankOf: ReadonlyMap<string, number>;
+  readonly ranks: readonly number[];
   /** How long the run has been running, by the controller's clock. */
   readonly runningMs: number;
   /** Since the training last moved; null: it tells no steps. */
@@ -37,7 +38,7 @@ export function aboutHost({ state, pace, busyMs, samples, now }: AboutRun, host:
   const sample = samples.get(host);
   if (state.phase !== "running" || state.runningAt === null || sample === undefined || !state.members.includes(host)) return null;
   const all = new Map(membersOf(state).map(({ name }) => [name, gpusOf(state, name, samples.get(name))]));
-  const own = all.get(host) ?? { gpus: [], rankOf: new Map<string, number>() };
+  const own = all.get(host) ?? { gpus: [], rankOf: new Map<string, number>(), ranks: [] };
   const medianMs = busyMs.size < 2 ? 0 : median([...busyMs.values()]);
   return {
     run: state.spec.run,
@@ -51,7 +52,7 @@ export function aboutHost({ state, pace, busyMs, samples, now }: AboutRun, host:
   };
 }
 
-type OnHost = Pick<AboutHost, "gpus" | "rankOf">;
+type OnHost = Pick<AboutHost, "gpus" | "rankOf" | "ranks">;
 
 /** Those that it claimed there, or that its ranks are seen on; each with its rank. */
 function gpusOf(state: RunState, host: string, sample: Sample | undefined): OnHost {
@@ -66,7 +67,7 @@ function gpusOf(state: RunState, host: string, sample: Sample | undefined): OnHo
     const rank = byPid.get(pid);
     if (rank !== undefined) rankOf.set(gpu, rank);
   }
-  return { gpus, rankOf };
+  return { gpus, rankOf, ranks: sorted };
 }
 
 function clocksOf(all: ReadonlyMap<string, OnHost>, samples: ReadonlyMap<string, Sample>): AboutHost["clocks"] {

@@ -20,8 +20,6 @@ const FULL = 0.98;
 const NOT_FULL = 0.95;
 /** Of the median of GPUs of its kind. */
 const SLOW_CLOCK = 0.8;
-/** NVRx's bound: median / own. */
-const SLOW_SCORE = 0.75;
 const CORRECTED = 100;
 
 /** What a GPU had counted when it was first seen: of older errors this run knows nothing. */
@@ -91,15 +89,10 @@ function errors(gpu: GpuSample, base: GpuBase | undefined, say: Say): Reading[] 
   ];
 }
 
-/** By its clock, or by what its rank says it works in a step. */
+/** By its clock. */
 function slower(uuid: string, gpu: GpuSample, about: AboutHost, say: Say, use: number | undefined): Reading[] {
   const rank = about.rankOf.get(uuid);
-  const busy = rank === undefined ? undefined : about.busy.get(rank);
-  if (busy !== undefined) {
-    const score = busy.medianMs / busy.ms;
-    const much = `works ${(busy.ms / busy.medianMs).toFixed(1)} times as long in a step as the others (${Math.round(busy.ms)} ms, median ${Math.round(busy.medianMs)} ms)`;
-    return [say("STRAGGLER", score < SLOW_SCORE ? true : score > SLOW_SCORE + 0.1 ? false : null, much)];
-  }
+  if (rank !== undefined && about.busy.has(rank)) return []; // it tells it itself
   const kind = gpu.name === undefined ? undefined : about.clocks.get(gpu.name);
   if (kind === undefined || kind.count < 3 || gpu.smMHz === undefined || use === undefined) return [];
   const share = gpu.smMHz / kind.median;

@@ -4,6 +4,7 @@ import { type AboutRun, aboutHost } from "./about.ts";
 import { type Rule, type RunFinding, watchConditions } from "./condition.ts";
 import { baseOf, detectGpus, type GpuBase } from "./detect-gpu.ts";
 import { detectHost, type HostHistory, noHistory } from "./detect-host.ts";
+import { detectRanks } from "./detect-rank.ts";
 import type { Sample } from "./sample.ts";
 
 const S = 1000;
@@ -49,7 +50,7 @@ export function watchFindings(): FindingsWatch {
       }
       const history = histories.get(host) ?? noHistory();
       histories.set(host, history);
-      return conditions.look(host, [...detectGpus(sample, about, bases), ...detectHost(sample, about, history, at)], at);
+      return conditions.look(host, [...detectGpus(sample, about, bases), ...detectRanks(about), ...detectHost(sample, about, history, at)], at);
     },
   };
 }
