@@ -23,9 +23,8 @@ TRIES = 20
 _writing = threading.Lock()
 
 
-def say(nonce: str, answer: Json) -> None:
-    """A line of its own, found by the nonce."""
-    data = f"\n{nonce} {json.dumps(answer)}\n".encode()
+def say(answer: Json) -> None:
+    data = f"{json.dumps(answer)}\n".encode()
     with _writing:
         while data:
             data = data[os.write(1, data) :]
@@ -84,7 +83,7 @@ def _size_one(peer: Json, token: str) -> Json:
 def main() -> int:
     source = sys.stdin.buffer
     request: Json = json.loads(source.readline())
-    nonce, token = str(request["nonce"]), str(request["token"])
+    token = str(request["token"])
     # A controller that was killed behind a connection that stays open must not leave us listening.
     signal.alarm(int(request["limitS"]))
     server = Server(token)
@@ -96,11 +95,12 @@ def main() -> int:
 
     def act(asked: Json) -> None:
         try:
-            say(nonce, {"id": asked["id"], "ok": True, "value": ops[str(asked["op"])](asked)})
+            say({"id": asked["id"], "ok": True, "value": ops[str(asked["op"])](asked)})
         except Exception as error:
-            say(nonce, {"id": asked.get("id"), "ok": False, "text": repr(error)})
+            say({"id": asked["id"], "ok": False, "text": repr(error)})
 
-    say(nonce, {"id": 0, "ok": True, "value": {}})
+    # A line of its own, found by the nonce, whatever an rc file has printed before it; what follows is ours alone.
+    os.write(1, f'\n{request["nonce"]} {{"ok": true, "value": {{}}}}\n'.encode())
     while line := source.readline():
         threading.Thread(target=act, args=(json.loads(line),), daemon=True).start()
     os._exit(0)  # threads may still wait for peers: nobody does for them
