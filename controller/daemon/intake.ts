@@ -211,6 +211,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
   };
 
   const takeAgain = async (): Promise<void> => {
+    held = undefined; // first: what comes together with the answer may find no room either
     const found = linked;
     const { epoch, controller } = deps.record();
     try {
@@ -218,7 +219,6 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     } catch {
       found?.link.close(); // a new link asks for them too
     }
-    held = undefined;
   };
 
   const ackLogs = (): void => {

@@ -17,7 +17,7 @@ export const RUN = "train_20260102_030405";
 const HOST: HostSpec = { name: "h", transport: "ssh", address: "h", env: {}, gpus: { kind: "none", slots: 2 } };
 export const OWN = [2, 3];
 
-export type Agent = { events: number; refuses?: boolean };
+export type Agent = { events: number; refuses?: boolean; onSubscribe?: () => void };
 
 /** takeHost between a keeper that a test drives and a journal that it reads. */
 export function rig(dir: string, journal: JournalLine[] = []) {
@@ -85,6 +85,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
       if (agent.refuses) return Promise.reject(fail("FENCED", { run: RUN, epoch: 9, by: "x" }));
       if (order.do === "adopt") return Promise.resolve({ events: agent.events });
       if (order.do === "subscribe") subscribed.push({ eventsFrom: order.eventsFrom, cursors: order.cursors });
+      if (order.do === "subscribe") agent.onSubscribe?.();
       return Promise.resolve(null);
     };
     const linked = {

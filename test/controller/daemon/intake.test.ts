@@ -1,7 +1,7 @@
 /** What one host's agent says, believed no further than it should be: hostile, doubled, torn off and told again, each thing counts once. */
 
 import assert from "node:assert/strict";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import fc from "fast-check";
@@ -253,5 +253,29 @@ test("nothing is acknowledged before it is journaled, and an end whose logs are 
     assert.equal(on.journal.at(-1)?.event.type, "host-drained");
     assert.equal(on.acks.filter((ack) => ack.events !== undefined).at(-1)?.events, 2);
     on.close();
+  });
+});
+
+test("while the disk takes nothing, log lines are asked for again and again, also when they come together with the answer; once there is room they are there", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  await inDir(async (dir) => {
+    const one = rig(dir);
+    const frame = (): void => one.heard().frame({ t: "log", run: RUN, stream: "a1/rank2.out", offset: 0 }, Buffer.from("line\n"));
+    await one.link({ events: 0, onSubscribe: () => one.subscribed.length > 1 && frame() });
+    writeFileSync(join(dir, "a1"), ""); // where the directory should be: every write fails
+    frame();
+    for (let asked = 2; asked <= 4; asked++) {
+      t.mock.timers.tick(2000);
+      await new Promise((resolve) => setImmediate(resolve));
+      assert.equal(one.subscribed.length, asked);
+    }
+    rmSync(join(dir, "a1"));
+    t.mock.timers.tick(2000);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(readFileSync(join(dir, "a1", "h", "rank2.out"), "utf8"), "line\n");
+    t.mock.timers.tick(10_000);
+    assert.equal(one.subscribed.length, 5, "and then no more");
+    assert.ok(one.isUp());
+    one.close();
   });
 });
