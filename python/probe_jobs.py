@@ -144,9 +144,8 @@ def write_all(fd: int, data: bytes) -> None:
         view = view[os.write(fd, view) :]
 
 
-def run_all(jobs: list[Job], total_s: float, on_input: Callable[[], bool]) -> dict[str, Json]:
+def run_all(jobs: list[Job], end: float, on_input: Callable[[], bool]) -> dict[str, Json]:
     """Reads all until they ended or their time is over. `on_input` is called when fd 0 has something; False: nobody waits for the answer."""
-    end = time.monotonic() + total_s
     watched = selectors.DefaultSelector()
     watched.register(0, selectors.EVENT_READ, None)
     for job in jobs:
@@ -176,7 +175,7 @@ def run_all(jobs: list[Job], total_s: float, on_input: Callable[[], bool]) -> di
         for job in list(left):
             is_over = not open_fds[job.name] and job.reap()
             if not is_over and now >= min(end, job.deadline):
-                job.give_up(f"no answer within {min(job.seconds, total_s):g} s")
+                job.give_up(f"no answer within {min(job.deadline, end) - job.begun:.0f} s")
                 is_over = True
             if is_over:
                 job.ended = time.monotonic()

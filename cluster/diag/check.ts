@@ -88,6 +88,8 @@ type Said = {
   /** A failure of it keeps a launch back. */
   readonly isBlocking: boolean;
   readonly proof: Proof;
+  /** Done by `diag --fix` on the host, in sh: only what is the user's own and can be undone. */
+  readonly mend?: { readonly what: string; readonly script: string; readonly undo: string };
 };
 
 export type HostCheck = Said & {

@@ -70,33 +70,61 @@ export class Ledger {
   }
 }
 
-/** Checks of hosts and of the cluster. `onResult` is told each as it is known. */
+type Tell = (result: Result) => void;
+const nobody: Tell = () => undefined;
+
+/** Checks of hosts and of the cluster. `tell` is told each result. */
 export function judgeHosts(
   checks: readonly Check[],
   looks: readonly Look[],
   context: DiagContext,
   ledger = new Ledger(),
-  onResult: (result: Result) => void = () => undefined,
+  tell: Tell = nobody,
 ): readonly Result[] {
-  const add = (result: Result): void => {
-    ledger.add(result);
-    onResult(result);
-  };
-  for (const look of looks) if (!hasProbe(look)) add(notReached(look.host, look.problem));
-  const gone = new Map(looks.flatMap((look) => (hasProbe(look) ? [] : [[look.host.name, CHECK_OF[look.problem.code] ?? "ssh.reachable"] as const])));
-  for (const check of inOrder(checks.filter((each) => each.scope !== "pair"))) {
-    for (const [name, id] of gone) if (id !== check.id) add({ id: check.id, host: name, status: "skip", observed: NOT_REACHED });
-    const probed = looks.filter(hasProbe);
-    const ready = probed.filter(({ host }) => {
-      const why = ledger.missing(check, host.name);
-      if (why !== null) add({ id: check.id, host: host.name, status: "skip", observed: why });
-      return why === null;
-    });
-    if (check.scope === "host") for (const look of ready) for (const result of judgeHost(check, look, context)) add(result);
-    else for (const result of judgeCluster(check, ready.map(({ probe }) => probe), context)) add(result); // biome-ignore format: one line
-  }
+  for (const look of looks) judgeLook(checks, look, context, ledger, tell);
+  judgeAcross(checks, looks, context, ledger, tell);
   return ledger.results;
 }
+
+/** All that concerns one host alone; a host that was not reached is one failure, and everything else is not looked at. */
+export function judgeLook(checks: readonly Check[], look: Look, context: DiagContext, ledger: Ledger, tell: Tell): void {
+  const add = adder(ledger, tell);
+  const { name } = look.host;
+  if (!hasProbe(look)) {
+    const first = notReached(look.host, look.problem);
+    add(first);
+    for (const { id, scope } of checks) if (scope !== "pair" && id !== first.id) add({ id, host: name, status: "skip", observed: NOT_REACHED });
+    return;
+  }
+  for (const check of inOrder(checks)) {
+    if (check.scope !== "host") continue;
+    const why = ledger.missing(check, name);
+    if (why !== null) add({ id: check.id, host: name, status: "skip", observed: why });
+    else for (const result of judgeHost(check, look, context)) add(result);
+  }
+}
+
+/** What compares the hosts, when all are known. */
+export function judgeAcross(checks: readonly Check[], looks: readonly Look[], context: DiagContext, ledger: Ledger, tell: Tell): void {
+  const add = adder(ledger, tell);
+  for (const check of inOrder(checks)) {
+    if (check.scope !== "cluster") continue;
+    const ready: HostProbe[] = [];
+    for (const { host, probe } of looks.filter(hasProbe)) {
+      const why = ledger.missing(check, host.name);
+      if (why !== null) add({ id: check.id, host: host.name, status: "skip", observed: why });
+      else ready.push(probe);
+    }
+    for (const result of judgeCluster(check, ready, context)) add(result);
+  }
+}
+
+const adder =
+  (ledger: Ledger, tell: Tell): Tell =>
+  (result) => {
+    ledger.add(result);
+    tell(result);
+  };
 
 export const NOT_REACHED = "the host was not reached";
 

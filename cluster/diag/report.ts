@@ -14,8 +14,8 @@ export type Verdict = { readonly isReady: boolean; readonly blockers: readonly R
 export function verdictOf(checks: readonly Check[], results: readonly Result[]): Verdict {
   const counts: Record<Status, number> = { pass: 0, warn: 0, fail: 0, skip: 0, error: 0 };
   for (const { status } of results) counts[status] += 1;
-  const blocking = new Set(checks.filter((check) => check.isBlocking).map(({ id }) => id));
-  const blockers = results.filter((result) => result.status === "fail" && blocking.has(result.id));
+  const harmless = new Set(checks.filter((check) => !check.isBlocking).map(({ id }) => id));
+  const blockers = results.filter((result) => result.status === "fail" && !harmless.has(result.id));
   return { isReady: blockers.length === 0 && counts.pass > 0, blockers, counts };
 }
 
@@ -48,6 +48,7 @@ export type Finding = {
 export function findingOf(check: Check, result: Result): Finding {
   const { id, group, tier, title, why, who, isBlocking } = check;
   const { status, observed, expected, evidence, host, peer } = result;
+  const isBad = status === "warn" || status === "fail" || status === "error";
   return {
     id,
     group,
@@ -60,9 +61,9 @@ export function findingOf(check: Check, result: Result): Finding {
     ...(evidence === undefined ? {} : { evidence }),
     why,
     // What was found may ask for something else than the check does in general.
-    fix: fillWords(result.words?.fix ?? check.fix, result),
+    fix: isBad ? fillWords(result.words?.fix ?? check.fix, result) : "",
     who,
-    verify: fillWords(check.verify, result),
+    verify: isBad ? fillWords(check.verify, result) : "",
     isBlocking,
   };
 }

@@ -12,7 +12,7 @@ import type { Context } from "./context.ts";
 
 const CONNECT_MS = 30_000;
 
-export function reachHost(host: HostSpec, context: Context, options: Options): Promise<Transport> {
+export function reachHost(host: HostSpec, context: Context, options: Options, connectMs = CONNECT_MS): Promise<Transport> {
   if (host.transport === "local") return Promise.resolve(openLocal(host.name, { env: context.env }));
   const { name, sshHost, user, port, identity } = host;
   const target = {
@@ -23,7 +23,7 @@ export function reachHost(host: HostSpec, context: Context, options: Options): P
     ...(identity === undefined ? {} : { identity }),
   };
   const connecting = connectHost(target, {
-    connectMs: CONNECT_MS,
+    connectMs,
     acceptNewHostKeys: options.acceptNewHostKeys === true,
     agentSocket: context.env.SSH_AUTH_SOCK,
     env: context.env,

@@ -91,6 +91,15 @@ export const ACCESS: readonly HostCheck[] = [
     fix: "put at the top of ~/.bashrc on {host}: case $- in *i*) ;; *) return;; esac",
     who: "you",
     verify: "ssh {host} true | wc -c  # 0",
+    mend: {
+      what: "ends ~/.bashrc at its top for sessions without a terminal; the file as it was is kept beside it",
+      script: [
+        'f=$HOME/.bashrc; b=$f.before-nexadist; test -f "$f" || { echo "there is no ~/.bashrc: another file prints"; exit 1; }',
+        'test ! -e "$b" || { echo "$b is there already"; exit 1; }',
+        `cp -p "$f" "$b" && { printf '%s\\n' 'case $- in *i*) ;; *) return;; esac'; cat "$b"; } > "$f"`,
+      ].join("\n"),
+      undo: "mv ~/.bashrc.before-nexadist ~/.bashrc",
+    },
     isBlocking: false,
     judge: (probe) => {
       const noise = jsonOf(probe, "reach", reachShape).noise.trim();

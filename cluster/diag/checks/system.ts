@@ -84,6 +84,7 @@ export const SYSTEM: readonly HostCheck[] = [
     fix: "sudo loginctl enable-linger {user}  # on {host}",
     who: "root",
     verify: "ssh {host} loginctl show-user {user} -p Linger",
+    mend: { what: "loginctl enable-linger", script: "loginctl enable-linger", undo: "loginctl disable-linger" },
     isBlocking: true,
     proof: "unproven",
     judge: ({ facts: { linger, killUserProcesses, user, uid } }) => {
