@@ -27,6 +27,7 @@ export const PROBE_PARTS = [
   "host_facts",
   "probe_disk",
   "probe_gpu",
+  "probe_gpu_work",
   "probe_net",
   "probe_python",
   "probe_calls",

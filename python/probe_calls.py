@@ -19,6 +19,7 @@ from host_wire import read_text
 from probe_disk import disk, write
 from probe_gpu import acs, gpus, iommu, pci, torch_cuda, version
 from probe_gpu import processes as gpu_processes
+from probe_gpu_work import gpu_work
 from probe_net import net_counters, net_links
 from probe_python import code, job_packages
 
@@ -204,6 +205,7 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "iommu": iommu,
     "acs": acs,
     "torch_cuda": torch_cuda,
+    "gpu_work": gpu_work,
     "python": job_packages,
     "code": code,
     "net_links": net_links,

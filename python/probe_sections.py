@@ -40,6 +40,7 @@ ASKS: dict[str, Ask] = {
     "holds": Ask(argv=("apt-mark", "showhold"), needs="/proc/driver/nvidia/version"),  # takes seconds where it is cold
     "kernel_log": Ask(call="kernel_log"),
     # network
+    "tailscale": Ask(argv=("tailscale", "status", "--json", "--peers=false")),
     "net_links": Ask(call="net_links"),
     "net_counters": Ask(call="net_counters", tier="full"),
     # GPUs
@@ -57,6 +58,8 @@ ASKS: dict[str, Ask] = {
     "iommu": Ask(call="iommu", tier="full"),
     "acs": Ask(call="acs", tier="full"),
     "torch_cuda": Ask(call="torch_cuda", seconds=14.0),
+    "gpu_work": Ask(call="gpu_work", seconds=55.0, tier="full"),
+    "dcgm": Ask(argv=("dcgmi", "diag", "-r", "2", "-j"), seconds=600.0, tier="deep"),
     # time
     "clock_state": Ask(call="clock_state"),
     "clocksource": Ask(files=("/sys/devices/system/clocksource/clocksource0/current_clocksource",)),

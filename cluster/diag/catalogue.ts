@@ -13,6 +13,7 @@ import { GPU_LINKS } from "./checks/gpu-links.ts";
 import { GPU_LOAD } from "./checks/gpu-load.ts";
 import { GPU_TORCH } from "./checks/gpu-torch.ts";
 import { GPU_USE } from "./checks/gpu-use.ts";
+import { GPU_WORK } from "./checks/gpu-work.ts";
 import { KERNEL } from "./checks/kernel.ts";
 import { LIMITS } from "./checks/limits.ts";
 import { LINKS } from "./checks/links.ts";
@@ -42,6 +43,7 @@ export const CHECKS: readonly Check[] = [
   ...GPU_LINKS,
   ...GPU_HOST,
   ...GPU_TORCH,
+  ...GPU_WORK,
   ...NETWORK,
   ...LINKS,
   ...DISK,

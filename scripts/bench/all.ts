@@ -18,6 +18,7 @@ const BENCHES = [
   "recover-worker",
   "recover-host",
   "controller-back",
+  "parsers",
   "diag",
 ] as const;
 const JSON_FILE = join(REPO, "docs/figures.json");

@@ -12,6 +12,7 @@ import { GPU_LINKS } from "../../cluster/diag/checks/gpu-links.ts";
 import { GPU_LOAD } from "../../cluster/diag/checks/gpu-load.ts";
 import { GPU_TORCH } from "../../cluster/diag/checks/gpu-torch.ts";
 import { GPU_USE } from "../../cluster/diag/checks/gpu-use.ts";
+import { GPU_WORK } from "../../cluster/diag/checks/gpu-work.ts";
 import { judgeHosts } from "../../cluster/diag/judge.ts";
 import type { GpuRequest, HostSpec } from "../../cluster/spec.ts";
 import { probeHost } from "../../controller/diag/probe-host.ts";
@@ -19,7 +20,17 @@ import { openLocal } from "../../controller/reach/local-driver.ts";
 import { type FakeGpus, fakeSmiOnPath, makeTempDir, writeControl } from "./fake-gpus.ts";
 import { diagContext, healthyFacts, healthyProbe, hostSpec } from "./probes.ts";
 
-export const GPU_CHECKS: readonly Check[] = [...GPU, ...GPU_HEALTH, ...GPU_LOAD, ...GPU_USE, ...GPU_LINKS, ...GPU_HOST, ...GPU_TORCH, ...GPU_CLUSTER];
+export const GPU_CHECKS: readonly Check[] = [
+  ...GPU,
+  ...GPU_HEALTH,
+  ...GPU_LOAD,
+  ...GPU_USE,
+  ...GPU_LINKS,
+  ...GPU_HOST,
+  ...GPU_TORCH,
+  ...GPU_WORK,
+  ...GPU_CLUSTER,
+];
 
 export const gpuHost = (name: string, gpus: GpuRequest): HostSpec => ({ ...hostSpec(name), gpus });
 

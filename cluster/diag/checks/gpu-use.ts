@@ -30,11 +30,12 @@ function processesOn(probe: HostProbe): readonly Used[] {
   return processes.map((process) => ({ ...process, owner: owners[String(process.pid)] ?? null }));
 }
 
+const duration = (s: number): string => (s < 120 ? `${s} s` : s < 7200 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`);
+
 function words({ pid, name, memory, owner: who }: Used): string {
   const what = who?.command || ("v" in name ? name.v.split("/").at(-1) : undefined) || "a process";
   const parts = [`pid ${pid}`, who === null ? "not visible from here" : `user ${who.user}`, ...("v" in memory ? [`${memory.v} MiB`] : [])];
-  const age =
-    who?.age === null || who?.age === undefined ? "" : `, for ${who.age < 7200 ? `${Math.round(who.age / 60)} min` : `${Math.round(who.age / 3600)} h`}`;
+  const age = who === null || who.age === null ? "" : `, for ${duration(who.age)}`;
   return `${what} (${parts.join(", ")}${age})`;
 }
 
@@ -68,7 +69,7 @@ function judgeBusy(probe: HostProbe, host: HostSpec): readonly Judgement[] {
         ? `nexadist up --wait FILE  # starts when run ${run} is over; to end that: nexadist stop ${run}`
         : `ask ${first?.owner === null ? "who runs it" : first?.owner?.user} to end it, or leave the GPU out (gpus: in the file); nothing of others is ever killed`;
     const observed = `GPU ${index} is used by ${run !== null && run !== undefined && runs.length === 1 ? `run ${run}: ` : ""}${first === undefined ? "" : words(first)}${others}`;
-    const more = { gpu, words: { index, fix }, evidence: processes.slice(0, 4).map(words) };
+    const more = { gpu, words: { index, fix }, ...(processes.length > 1 ? { evidence: processes.slice(0, 4).map(words) } : {}) };
     return free >= needed
       ? warn(`${observed}; ${free} other${free === 1 ? " is" : "s are"} free`, more)
       : failed(observed, { expected: "no process", ...more });

@@ -70,27 +70,40 @@ function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
   return broken(trouble.kind, trouble.says);
 }
 
+const LOST = (host: string): string =>
+  `ssh ${host} sudo reboot  # better: switch it off and on; again: power cable, riser, heat; meanwhile leave that GPU out (gpus: in the file)`;
+const FEWER = (host: string): string =>
+  `ssh ${host} 'nvidia-smi -L; lspci -d 10de:'  # in lspci only: sudo reboot; in neither: power, slot, riser; if that is all it has: gpus: in the file`;
+
 function judgeCount(probe: HostProbe, host: HostSpec): readonly Judgement[] {
   const { rows, trouble } = gpusOf(probe);
   const bus = onBus(probe);
   const lost = rows.filter(({ down }) => down === "lost").map((row) => identityOf(row));
   const alive = rows.length - lost.length;
-  const found: Judgement[] = lost.map(({ index, uuid }) => failed(`GPU ${index} is lost`, { gpu: uuid, words: { index } }));
+  const found: Judgement[] = lost.map(({ index, uuid }) => failed(`GPU ${index} is lost`, { gpu: uuid, words: { index, fix: LOST(probe.host) } }));
   const listing = readListing(probe.sections["smi_list"]?.out ?? "").gpus;
-  if (trouble?.kind === "gpu-lost" && trouble.busId !== undefined) found.push(failed(`the GPU at ${trouble.busId} does not answer: ${trouble.says}`));
+  if (trouble?.kind === "gpu-lost" && trouble.busId !== undefined)
+    found.push(failed(`the GPU at ${trouble.busId} does not answer: ${trouble.says}`, { words: { fix: LOST(probe.host) } }));
   const seen = bus === null || bus === alive ? "" : `; the bus has ${bus}`;
   // What is lost was named; only what is missing beyond it is news.
   if (host.gpus.kind === "count" && alive + found.length < host.gpus.count)
-    found.push(failed(`${alive} of ${host.gpus.count} GPUs answer${seen}`, { expected: `${host.gpus.count}, as the file says` }));
+    found.push(
+      failed(`${alive} of ${host.gpus.count} GPUs answer${seen}`, { expected: `${host.gpus.count}, as the file says`, words: { fix: FEWER(probe.host) } }),
+    );
   if (host.gpus.kind === "list") {
     const known = new Set([...rows.flatMap((row) => Object.values(identityOf(row))), ...listing.flatMap(({ mig }) => mig.map(({ uuid }) => uuid))]);
     const missing = host.gpus.ids.filter((id) => !known.has(id));
     if (missing.length > 0)
-      found.push(failed(`not there: ${missing.map((id) => (/^\d/.test(id) ? `GPU ${id}` : id)).join(", ")}`, { expected: "all that the file lists" }));
+      found.push(
+        failed(`not there: ${missing.map((id) => (/^\d/.test(id) ? `GPU ${id}` : id)).join(", ")}`, {
+          expected: "all that the file lists",
+          words: { fix: FEWER(probe.host) },
+        }),
+      );
   }
   if (found.length > 0) return found;
-  if (listing.length > rows.length) return [failed(`${listing.length} GPUs are listed and only ${rows.length} answer`)];
-  if (bus !== null && bus > alive) return [warn(`${alive} GPUs answer, the bus has ${bus}`, { expected: "all of them" })];
+  if (listing.length > rows.length) return [failed(`${listing.length} GPUs are listed and only ${rows.length} answer`, { words: { fix: LOST(probe.host) } })];
+  if (bus !== null && bus > alive) return [warn(`${alive} GPUs answer, the bus has ${bus}`, { expected: "all of them", words: { fix: FEWER(probe.host) } })];
   return [pass(`${alive} GPU${alive === 1 ? "" : "s"}`)];
 }
 
@@ -140,7 +153,7 @@ export const GPU: readonly HostCheck[] = [
     id: "gpu.count",
     title: "all GPUs that the run wants are there",
     why: "the launcher would start fewer ranks, or ranks without a GPU",
-    fix: "ssh {host} 'nvidia-smi -L; lspci -d 10de:'  # in lspci only: sudo reboot; in neither: power, slot, riser; fewer were built in: gpus: in the cluster file",
+    fix: "{fix}",
     who: "root",
     verify: "nexadist diag --only gpu.count --host {host}",
     isBlocking: true,

@@ -80,7 +80,9 @@ test("the captured H100 is well", () => {
   const results = judge(probeOf());
   assert.deepEqual(results.filter(({ status }) => status !== "pass" && status !== "skip"), []); // biome-ignore format: one line
   for (const [name, ids] of Object.entries(READERS))
-    for (const id of ids.filter((each) => !["gpu.retired", "gpu.clocks", "sys.iommu", "sys.acs", "gpu.fabricmanager"].includes(each)))
+    for (const id of ids.filter(
+      (each) => !["gpu.retired", "gpu.clocks", "sys.iommu", "sys.acs", "gpu.fabricmanager", "gpu.h2d", "gpu.burn", "gpu.p2p_copy", "gpu.dcgm"].includes(each),
+    ))
       assert.equal(statusOf(results, id), "pass", `${id} of ${name}`);
 });
 
@@ -135,7 +137,7 @@ test("no cut and no noise makes a check green that was not", () => {
           assert.ok(before.has(id) || OPTIONAL[name]?.includes(id) === true, `${id} passes with ${name} = ${JSON.stringify(text)}`);
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

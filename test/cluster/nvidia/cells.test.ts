@@ -133,7 +133,7 @@ test("no garbage makes a number", () => {
         if (lackOf(cell) !== null) assert.ok(!("v" in read));
       },
     ),
-    { numRuns: 1000 },
+    { numRuns: 500 },
   );
   for (const cell of [
     "",

@@ -175,6 +175,11 @@ test("a driver that hangs is one finding, and its processes do not stay", async 
   for (const deadline = Date.now() + 5000; leftover().length > 0; await delay(20)) assert.ok(Date.now() < deadline, `left: ${leftover()}`);
 });
 
+test("a driver that takes its time is told", async (t) => {
+  const results = await look(t, { gpus: [{}], delay_ms: 3200 }, 1, "quick");
+  assert.deepEqual(findings(results), ["warn gpu.smi_latency"]);
+});
+
 test("a host without GPUs of which none is asked has nothing to say", async (t) => {
   const host = gpuHost("gpu-a", { kind: "auto" });
   const results = judgeGpus([{ host, probe: await lookAtGpus(t, host, null, "quick") }]);
