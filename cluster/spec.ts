@@ -84,6 +84,8 @@ export type RunSpec = {
   readonly minHosts: number;
   /** `up --wait`: it waits for GPUs that are not free. */
   readonly waitsForGpus?: boolean;
+  /** The quick checks of diag come before the first attempt; absent: nobody looks. */
+  readonly preflight?: boolean;
   /** `up --force`: it starts in spite of findings that would keep it back, and beside other processes on its GPUs. */
   readonly isForced?: boolean;
   readonly launcher: Launcher;

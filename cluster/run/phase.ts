@@ -3,6 +3,7 @@
 import { EXIT } from "../errors.ts";
 import { unclaimed } from "./claims.ts";
 import { decide } from "./policy.ts";
+import { awaitsPreflight } from "./preflight.ts";
 import { sameHost } from "./same-host.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
 
@@ -27,7 +28,7 @@ function step(state: RunState, at: number): RunState {
     case "preparing":
       return members.every((h) => h.stage === "prepared") && unclaimed(state, state.members).length === 0 ? { ...state, phase: "arming" } : state;
     case "arming":
-      return state.attemptAt !== null && members.every((h) => h.stage === "armed") ? { ...state, phase: "launching" } : state;
+      return state.attemptAt !== null && members.every((h) => h.stage === "armed") && !awaitsPreflight(state) ? { ...state, phase: "launching" } : state;
     case "launching":
       if (members.every(isDone)) return { ...state, phase: "draining", verdict: "succeeded" };
       return allStarted(state) ? { ...state, phase: "running", runningAt: state.runningAt ?? at } : state;

@@ -7,12 +7,15 @@
 import { unclaimed } from "./claims.ts";
 import type { TimerKey } from "./events.ts";
 import { decide } from "./policy.ts";
+import { awaitsPreflight } from "./preflight.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
 import { mayLaunch } from "./takeover.ts";
 
 export type Effect = { readonly key: string } & (
   | { readonly do: "link"; readonly host: string }
   | { readonly do: "prepare"; readonly host: string }
+  /** The quick checks of diag, beside all that comes before a launch. */
+  | { readonly do: "preflight"; readonly hosts: readonly string[] }
   /** GPUs of these hosts, all or none; under way for as long as they are waited for. */
   | { readonly do: "claim"; readonly hosts: readonly string[] }
   | { readonly do: "begin-attempt"; readonly attempt: number; readonly members: readonly string[] }
@@ -68,12 +71,13 @@ function ofPhase(state: RunState): readonly Effect[] {
   switch (phase) {
     case "preparing":
       // What it waits for in a queue is nobody's delay.
-      return [...(state.queue === null ? [startTimer(state)] : []), ...(canStart(state, members) ? claim(state, state.members) : [])];
+      return [...(state.queue === null ? [startTimer(state)] : []), ...(canStart(state, members) ? [...claim(state, state.members), ...preflight(state)] : [])];
     case "arming":
       if (!canStart(state, members)) return [startTimer(state)];
-      if (state.attemptAt === null) return [...(state.queue === null ? [startTimer(state)] : []), beginAttempt(state, 1, state.members)];
+      if (state.attemptAt === null) return [...(state.queue === null ? [startTimer(state)] : []), beginAttempt(state, 1, state.members), ...preflight(state)];
       return [
         startTimer(state),
+        ...preflight(state),
         ...members.filter((h) => h.stage === "prepared").map((h): Effect => ({ key: `arm:${attempt}:${h.name}`, do: "arm", host: h.name, attempt })),
       ];
     case "launching":
@@ -127,6 +131,8 @@ function beginAttempt(state: RunState, attempt: number, members: readonly string
   const [first] = claim(state, members);
   return first ?? { key: attempt === 1 ? "begin-attempt:1" : `begin-attempt:${attempt}:${members.join(",")}`, do: "begin-attempt", attempt, members };
 }
+
+const preflight = (state: RunState): readonly Effect[] => (awaitsPreflight(state) ? [{ key: "preflight", do: "preflight", hosts: state.members }] : []);
 
 function claim(state: RunState, members: readonly string[]): readonly Effect[] {
   const hosts = unclaimed(state, members);

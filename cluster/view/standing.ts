@@ -1,13 +1,17 @@
 /** Where a run in trouble stands: what ended the attempt, and what comes next. */
 
 import { decide } from "../run/policy.ts";
+import { blockersOf, findingWords } from "../run/preflight.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
 
 export function standingLines(state: RunState, now: number): readonly string[] {
-  return [...queueLines(state, now), ...troubleLines(state, now)];
+  return [...forcedLines(state), ...queueLines(state, now), ...troubleLines(state, now)];
 }
+
+const forcedLines = ({ preflight, spec }: RunState): readonly string[] =>
+  spec.isForced === true ? blockersOf(preflight?.findings ?? []).map((one) => `started by --force in spite of ${sanitiseWord(findingWords(one))}`) : [];
 
 /** Why it waits, host by host. */
 function queueLines({ queue, verdict }: RunState, now: number): readonly string[] {

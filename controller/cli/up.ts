@@ -20,7 +20,7 @@ import { watchRun, whoAsks } from "./watch-run.ts";
 
 export const up: Run = async (context, [file], options) => {
   const { spec: asked, secrets } = loadRun(context, file, options, new Date());
-  const spec = { ...asked, ...(options.wait === true ? { waitsForGpus: true } : {}), ...(options.force === true ? { isForced: true } : {}) };
+  const spec = { ...asked, preflight: true, ...(options.wait === true ? { waitsForGpus: true } : {}), ...(options.force === true ? { isForced: true } : {}) };
   if (options.dryRun === true) return (await import("./dry-run.ts")).dryRun(context, spec, options);
   context.say(`${sanitiseWord(spec.name)}: ${hostCount(spec)}, ${jobWords(spec)}`);
   const words = sleepWords(

@@ -1,0 +1,36 @@
+/** The quick checks of diag before the first attempt: what they found, and whether it keeps the launch back. */
+
+import { EXIT, fail, toProblem } from "../errors.ts";
+import type { RunEvent } from "./events.ts";
+import type { RunState } from "./state.ts";
+import { failed } from "./trouble.ts";
+
+/** What is not good, on the hosts where it is alike. error: it could not be looked at. */
+export type PreflightFinding = {
+  readonly id: string;
+  readonly title: string;
+  readonly status: "fail" | "warn" | "error";
+  readonly hosts: readonly string[];
+  readonly observed: string;
+  readonly fix: string;
+  readonly isBlocking: boolean;
+};
+
+/** No rank starts before its outcome is known. */
+export const awaitsPreflight = ({ spec, preflight, attempt }: RunState): boolean => spec.preflight === true && preflight === null && attempt <= 1;
+
+export const blockersOf = (findings: readonly PreflightFinding[]): readonly PreflightFinding[] =>
+  findings.filter(({ isBlocking, status }) => isBlocking && status === "fail");
+
+export const findingWords = ({ hosts, title, observed, id }: PreflightFinding): string => `${hosts.join(", ")}: ${title}: ${observed} [${id}]`;
+
+export function preflightDone(state: RunState, { findings, at }: RunEvent & { readonly type: "preflight-done" }): RunState {
+  if (!awaitsPreflight(state) || !["preparing", "arming"].includes(state.phase)) return state;
+  const next = { ...state, preflight: { findings } };
+  const blockers = blockersOf(findings);
+  const [first] = blockers;
+  if (first === undefined || state.spec.isForced === true) return next;
+  const text = `diag keeps it back (${blockers.length === 1 ? "1 finding" : `${blockers.length} findings`}):\n${blockers.map((one) => `${findingWords(one)}\n  fix: ${one.fix}`).join("\n")}`;
+  const problem = toProblem(fail("PREFLIGHT", { text, file: state.spec.file ?? "FILE" }));
+  return failed(next, { at, host: first.hosts[0] ?? null, rank: null, text, exit: EXIT.preflight, problem });
+}
