@@ -19,6 +19,7 @@ export function feedSamples(sampler: Sampler, run: string, from: number, since: 
   let acked = from;
   let isClosed = false;
   let isPumping = false;
+  let hasSent = false;
   /** What was sent last is what the next patch builds on. */
   let isInStep = false;
 
@@ -28,6 +29,7 @@ export function feedSamples(sampler: Sampler, run: string, from: number, since: 
     let size = 0;
     const flush = (): void => {
       if (batch.length > 0) sink.send({ type: "samples", run, items: batch });
+      hasSent ||= batch.length > 0;
       [batch, size] = [[], 0];
     };
     for (const item of items) {
@@ -56,7 +58,7 @@ export function feedSamples(sampler: Sampler, run: string, from: number, since: 
         }
         send(items);
       }
-      isInStep = next === spool.next();
+      isInStep = hasSent && next === spool.next();
       if (!isInStep && !isClosed && !sink.hasRoom()) sink.whenRoom(() => void pump());
     } finally {
       isPumping = false;

@@ -22,7 +22,7 @@ const GAP_MS = 90_000;
 export function addSample(totals: Totals, seq: number, at: number, sample: Sample, gpus: ReadonlySet<string>): Totals {
   if (seq <= totals.seq) return totals;
   const powerW = Object.fromEntries([...gpus].flatMap((uuid) => (sample.gpus[uuid]?.powerW === undefined ? [] : [[uuid, sample.gpus[uuid].powerW]])));
-  const seconds = at > totals.at && at - totals.at <= GAP_MS ? (at - totals.at) / 1000 : 0;
+  const seconds = totals.at > 0 && at > totals.at && at - totals.at <= GAP_MS ? (at - totals.at) / 1000 : 0;
   const measured = Object.keys(powerW).filter((uuid) => totals.powerW[uuid] !== undefined);
   return {
     seq,
