@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from probe_peer_serve import Server
-from probe_peer_try import bandwidth, knock, largest_packet, round_trips, route_to, write_big
+from probe_peer_try import bandwidth, knock, largest_packet, round_trips, route_to, tailscale_ping, write_big
 
 Json = dict[str, Any]
 # Connects that wait at the same time, and ways that are measured at the same time.
@@ -77,7 +77,7 @@ def _size_one(peer: Json, token: str) -> Json:
     device_mtu = int(route["mtu"]) if route else 0
     path = largest_packet(address, int(peer["udp"]), token, device_mtu or 1500) if peer["udp"] else None
     mtu = None if path is None else {"path": path, "interface": device_mtu or 1500}
-    return {"route": route, "mtu": mtu, "bigWrites": write_big(address, int(peer["port"]), token)}
+    return {"route": route, "mtu": mtu, "bigWrites": write_big(address, int(peer["port"]), token), "tailscalePing": tailscale_ping(address)}
 
 
 def main() -> int:

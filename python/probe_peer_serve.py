@@ -12,7 +12,7 @@ import threading
 import time
 from typing import Any, NamedTuple
 
-from shim_ports import listeners, owner
+from shim_ports import listeners, owner, pid_of_socket
 
 Json = dict[str, Any]
 TOKEN_CHARS = 32
@@ -199,4 +199,18 @@ def _lingers(port: int) -> bool:
 
 
 def _why(port: int, error: OSError) -> str:
-    return owner(port) if error.errno == errno.EADDRINUSE else os.strerror(error.errno or 0)
+    if error.errno != errno.EADDRINUSE:
+        return os.strerror(error.errno or 0)
+    run = _run_that_listens(port)
+    return owner(port) if run is None else f"nexadist run {run}"
+
+
+def _run_that_listens(port: int) -> str | None:
+    """Ours, as far as this user may know."""
+    for _, inode in listeners(port):
+        pid = pid_of_socket(inode)
+        with contextlib.suppress(OSError), open(f"/proc/{pid}/environ", "rb") as f:
+            for pair in f.read().split(b"\0"):
+                if pair.startswith(b"NEXADIST_RUN="):
+                    return pair[13:].decode("utf-8", "replace")
+    return None

@@ -45,7 +45,7 @@ def listeners(port: int) -> list[tuple[int, str]]:
     return found
 
 
-def _pid_of_socket(inode: str) -> int | None:
+def pid_of_socket(inode: str) -> int | None:
     wanted = f"socket:[{inode}]"
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -69,7 +69,7 @@ def _user_name(uid: int) -> str:
 def owner(port: int) -> str:
     """Who listens, as far as this user may know: "nc (pid 812, user ann)"."""
     for uid, inode in listeners(port):
-        pid = _pid_of_socket(inode)
+        pid = pid_of_socket(inode)
         if pid is None:
             return f"a process of user {_user_name(uid)}"
         try:

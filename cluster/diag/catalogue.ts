@@ -20,6 +20,7 @@ import { LINKS } from "./checks/links.ts";
 import { MACHINE } from "./checks/machine.ts";
 import { NETWORK } from "./checks/network.ts";
 import { SYSTEM } from "./checks/system.ts";
+import { TAILSCALE } from "./checks/tailscale.ts";
 import { TIME } from "./checks/time.ts";
 import { VERSIONS_CLUSTER, VERSIONS_HOST } from "./checks/versions.ts";
 
@@ -46,6 +47,7 @@ export const CHECKS: readonly Check[] = [
   ...GPU_WORK,
   ...NETWORK,
   ...LINKS,
+  ...TAILSCALE,
   ...DISK,
   ...DISK_CLUSTER,
   ...TIME,

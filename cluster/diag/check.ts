@@ -132,6 +132,8 @@ export type PairProbe = {
   readonly mtu: { readonly path: number; readonly interface: number } | null;
   /** What came of writing more than a packet holds over TCP, when small messages had gone through. */
   readonly bigWrites?: "through" | "stalled" | null;
+  /** What `tailscale ping` said, where the address is of a tailnet and there is such a program. */
+  readonly tailscalePing?: string;
   /** The interface that the route to the other takes; `wanted`: the one that the ranks of `from` will be told, where it can be chosen. */
   readonly route: { readonly interface: string; readonly source: string; readonly wanted?: string } | null;
 };

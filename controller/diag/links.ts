@@ -1,5 +1,6 @@
 /** The links between the hosts of a diagnosis that were reached: probed when a check asks for them. */
 
+import { aliveOn } from "../../cluster/diag/alive.ts";
 import type { Check, PairProbe, Tier } from "../../cluster/diag/check.ts";
 import type { Look } from "../../cluster/diag/judge.ts";
 import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
@@ -29,5 +30,7 @@ export async function lookAtLinks({ spec, tier, checks, looks, open, addresses }
     const numeric = addresses[look.host.name];
     return [{ host: look.host, facts: look.probe.facts, transport, ...(numeric === undefined ? {} : { addresses: numeric }) }];
   });
-  return probePairs(hosts, { spec, tier, limitMs: LIMIT_MS[tier] });
+  // Nothing that fills links while ranks need them.
+  const asked = aliveOn(looks).length > 0 ? "quick" : tier;
+  return probePairs(hosts, { spec, tier: asked, limitMs: LIMIT_MS[asked] });
 }

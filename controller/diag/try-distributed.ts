@@ -1,8 +1,10 @@
 /** The trial all-reduces of a diagnosis, when nothing that was seen before keeps a run back. */
 
 import { runId } from "../../cluster/config/run-id.ts";
+import { aliveOn } from "../../cluster/diag/alive.ts";
 import type { Check, DiagContext, PairCheck, PairProbe, Result } from "../../cluster/diag/check.ts";
-import { judgePairs } from "../../cluster/diag/judge.ts";
+import { names } from "../../cluster/diag/compare.ts";
+import { judgePairs, type Look } from "../../cluster/diag/judge.ts";
 import { verdictOf } from "../../cluster/diag/report.ts";
 import { toProblem } from "../../cluster/errors.ts";
 import type { RunSpec } from "../../cluster/spec.ts";
@@ -19,10 +21,14 @@ type Asked = {
   readonly all: readonly Check[];
   readonly results: readonly Result[];
   readonly pairs: readonly PairProbe[];
+  readonly looks: readonly Look[];
   readonly context: DiagContext;
 };
 
-export async function tryDistributed({ spec, checks, all, results, pairs, context }: Asked, { runTrial, say, now }: DiagDeps): Promise<readonly Result[]> {
+export async function tryDistributed(
+  { spec, checks, all, results, pairs, looks, context }: Asked,
+  { runTrial, say, now }: DiagDeps,
+): Promise<readonly Result[]> {
   const usesGpus = spec.hosts.some(({ gpus }) => gpus.kind !== "none");
   const trying = checks.filter(({ id }) => id !== "dist.comm_budget" && id !== (usesGpus ? "dist.gloo" : "dist.nccl"));
   const rest = judgePairs(
@@ -36,6 +42,8 @@ export async function tryDistributed({ spec, checks, all, results, pairs, contex
     ...trying.map(({ id }): Result => ({ id, host: null, status, observed })),
   ];
   if (runTrial === undefined) return told("skip", "no trial is made here");
+  const alive = aliveOn(looks);
+  if (alive.length > 0) return told("skip", `no trial is made while a run is alive on ${names(alive)}`);
   if (verdictOf(all, results).blockers.length > 0) return told("skip", "no trial is made while something else keeps a run back");
   let last = 0;
   const runName = (): string => {

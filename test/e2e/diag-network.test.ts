@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { openSeat } from "../support/controller.ts";
+import { openSeat, until } from "../support/controller.ts";
 import { type Lab, needsRoot, startLab } from "../support/lab.ts";
 
 const HOSTS = ["gpu-a", "gpu-b", "gpu-c", "gpu-d"];
@@ -192,6 +192,20 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
     await onHost(lab, "gpu-c", "tc qdisc del dev eth0 root");
     assert.deepEqual(named(found), ["fail net.bandwidth gpu-c"]);
     assert.match(found[0]?.observed ?? "", /from gpu-c to gpu-a, gpu-b, gpu-d alike: at most \d\d Mbit\/s/);
+  });
+
+  await t.test("while a run is alive on them: its own port is no finding, and no link is filled", async () => {
+    seat.write("sit.py", "import time\nimport torch.distributed as dist\ndist.init_process_group('gloo')\nprint('sat', flush=True)\ntime.sleep(600)\n");
+    seat.write("two.yaml", file(lab, { hosts: ["gpu-a", "gpu-b"] }));
+    const run = await seat.up(["two.yaml", "--", "sit.py"]);
+    await until("its ranks meet", () => seat.log(run, "gpu-a", "rank0.out").includes("sat"));
+    const { out, err } = await seat.cli(["diag", "two.yaml", "--json", "--full", "--only", "network,distributed"]);
+    assert.equal((await seat.cli(["stop", run, "--now"])).code, 0);
+    const { results, matrix } = JSON.parse(out) as { results: Result[]; matrix: { bandwidth: number | null }[] };
+    assert.deepEqual(named(results.filter(({ status }) => status !== "pass" && status !== "skip")), [], err);
+    assert.match(results.find(({ id }) => id === "port.rdzv")?.observed ?? "", new RegExp(`^${run} is alive and has port 29500`));
+    assert.match(results.find(({ id }) => id === "dist.gloo")?.observed ?? "", /while a run is alive on gpu-a, gpu-b/);
+    assert.ok(matrix.every(({ bandwidth }) => bandwidth === null));
   });
 
   await t.test("mended: no finding, and nobody listens or runs any more", async () => {

@@ -48,6 +48,9 @@ function judgeRendezvous(pairs: readonly PairProbe[], { spec }: DiagContext): re
   const own = pairs.flatMap(({ from, to, ports }) => (from === to ? ports.filter(({ kind }) => kind === "rdzv").map((port) => ({ host: from, ...port })) : []));
   const taken = own.filter(({ outcome }) => outcome !== "open");
   // A port of the range that happens to be taken is no matter: another one will be.
+  const run = taken.map(({ detail = "" }) => /^nexadist run (\S+)/.exec(detail)?.[1]).find((name) => name !== undefined);
+  if (run !== undefined && spec.rdzv?.port)
+    return [{ host: taken[0]?.host ?? null, status: "skip", observed: `${run} is alive and has port ${spec.rdzv.port}: it was not tried` }];
   if (taken.length > 0 && spec.rdzv?.port) {
     return taken.map(({ host, port, outcome, detail = "" }) => ({
       host,
@@ -210,7 +213,13 @@ export const LINKS: readonly PairCheck[] = [
       const slow = slowOf(new Map(measured.map((pair) => [pair, pair.bandwidth ?? 0])));
       const observed = (bad: readonly PairProbe[]): string => `at most ${gigabits(Math.max(...bad.map(({ bandwidth }) => bandwidth ?? 0)))}`;
       const words = (bad: readonly PairProbe[]) => ({ interface: bad[0]?.route?.interface ?? "" });
-      const wording = { status: "fail", observed, expected: "half of what the others have, or more", words } as const;
+      const wording = {
+        status: "fail",
+        observed,
+        expected: "half of what the others have, or more",
+        words,
+        unmeasured: "no connection, no time, or a run is alive there",
+      } as const;
       return judgeWays(
         pairs,
         (pair) => (pair.bandwidth === null ? null : slow.has(pair)),

@@ -42,6 +42,7 @@ export const measured = z.object({
       mtu: z.object({ path: z.int().positive(), interface: z.int().positive() }).nullish(),
       bigWrites: z.enum(["through", "stalled"]).nullish(),
       bandwidth: z.number().nonnegative().nullish(),
+      tailscalePing: z.string().max(5000).nullish(),
     }),
   ),
 });

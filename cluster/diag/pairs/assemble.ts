@@ -43,6 +43,7 @@ export function probeOf({ from, to, address, reached, measured, bandwidth, wante
     bandwidth: bandwidth ?? null,
     mtu: measured?.mtu ?? null,
     bigWrites: measured?.bigWrites ?? null,
+    ...(typeof measured?.tailscalePing === "string" ? { tailscalePing: measured.tailscalePing } : {}),
     route: route ? { interface: route.interface || holderOf(route.source), source: route.source, ...(wanted === undefined ? {} : { wanted }) } : null,
   };
 }

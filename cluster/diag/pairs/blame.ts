@@ -14,6 +14,8 @@ export type Wording = {
   readonly observed: (bad: readonly PairProbe[]) => string;
   readonly expected?: string;
   readonly words?: (bad: readonly PairProbe[]) => Readonly<Record<string, string>>;
+  /** Why a way may not have been measured, where the probe does not say. */
+  readonly unmeasured?: string;
 };
 
 /** Ways of which `isBad` is null were not measured: they are told once, and never green. `good`: what to say of those that are. */
@@ -40,7 +42,16 @@ export function judgeWays(
   });
   const measured = known.filter((way) => !way.isBad).map(({ pair }) => pair);
   const passed: PairJudgement[] = blames.length === 0 && measured.length > 0 ? [{ host: null, status: "pass", observed: good(measured) }] : [];
-  return [...judged, ...passed, ...(unknown.length === 0 ? [] : notMeasured(unknown.map(({ pair }) => pair)))];
+  return [
+    ...judged,
+    ...passed,
+    ...(unknown.length === 0
+      ? []
+      : notMeasured(
+          unknown.map(({ pair }) => pair),
+          wording.unmeasured ?? "no connection to measure over",
+        )),
+  ];
 }
 
 function isOf(blame: Blame, { from, to }: { readonly from: string; readonly to: string }): boolean {
@@ -59,8 +70,8 @@ function whichWays(blame: Blame, bad: readonly PairProbe[]): string {
 }
 
 /** One line, by its reason: the host that could not be asked, or a way that another check has judged already. */
-function notMeasured(pairs: readonly PairProbe[]): readonly PairJudgement[] {
+function notMeasured(pairs: readonly PairProbe[], otherwise: string): readonly PairJudgement[] {
   const [first] = pairs;
   const ways = names(pairs.map(({ from, to }) => `${from} to ${to}`));
-  return [{ host: null, status: "skip", observed: `not measured (${ways}): ${first?.why ?? "no connection to measure over"}` }];
+  return [{ host: null, status: "skip", observed: `not measured (${ways}): ${first?.why ?? otherwise}` }];
 }
