@@ -15,7 +15,7 @@ const NAMES = ["a", "b", "c", "s"];
 const hostsWith = (gpus: HostSpec["gpus"]): HostSpec[] => NAMES.map((name) => ({ name, transport: "ssh", address: name, env: {}, gpus }));
 const specWith = (onHostLoss: RestartSpec["onHostLoss"], max: number, gpus: HostSpec["gpus"]): RunSpec => {
   const one = base(3);
-  return { ...one, hosts: hostsWith(gpus), spares: ["s"], restart: { ...one.restart, onHostLoss, max } };
+  return { ...one, preflight: gpus.kind === "auto", hosts: hostsWith(gpus), spares: ["s"], restart: { ...one.restart, onHostLoss, max } };
 };
 
 type Step = readonly [what: number, n: number];

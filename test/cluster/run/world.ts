@@ -130,6 +130,19 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
         sessionNames: [],
         scriptSha256: null,
       });
+    case "preflight": {
+      if (c.state.attempt > 1) world.broken.push("a later attempt waits for diag");
+      const finding = {
+        id: "x",
+        title: "x",
+        status: n % 40 === 0 ? "fail" : "warn",
+        hosts: [...effect.hosts],
+        observed: "x",
+        fix: "x",
+        isBlocking: true,
+      } as const;
+      return tell(world, c, { type: "preflight-done", findings: [finding] });
+    }
     case "claim":
       return claim(world, c, effect.hosts);
     case "begin-attempt":
@@ -241,6 +254,7 @@ function launch(world: World, c: Controller, host: Host, attempt: number): void 
         world.broken.push(`attempt ${attempt} starts while attempt ${alive} is alive on ${other.name}, which is not lost`);
   }
   if (!host.armed.has(attempt) || host.ended.has(attempt)) return;
+  if (c.state.spec.preflight === true && c.state.preflight === null && attempt === 1) world.broken.push(`${host.name} is launched before diag's word`);
   if (wantsGpus(c, host) && host.gpus !== "run") world.broken.push(`${host.name} is launched on GPUs that are ${host.gpus}`);
   if (!host.alive.has(attempt)) {
     host.alive.add(attempt);
