@@ -1,6 +1,6 @@
 /** Findings of a run from the samples of its hosts and the steps of its ranks: what lasts is told once, and once that it is over. Pure. */
 
-import { type AboutRun, aboutHost } from "./about.ts";
+import { type AboutRun, aboutHost, aboutRun, type RunNow } from "./about.ts";
 import { type Rule, type RunFinding, watchConditions } from "./condition.ts";
 import { baseOf, detectGpus, type GpuBase } from "./detect-gpu.ts";
 import { detectHost, type HostHistory, noHistory } from "./detect-host.ts";
@@ -27,19 +27,24 @@ export const RULES: Readonly<Record<string, Rule>> = {
 
 export type FindingsWatch = {
   /** `at`: the host's clock. Returns what began or ended by it. */
-  readonly sample: (host: string, sample: Sample, at: number, run: Omit<AboutRun, "samples">) => readonly RunFinding[];
+  readonly sample: (host: string, sample: Sample, at: number, run: RunNow, busyMs: () => ReadonlyMap<number, number>) => readonly RunFinding[];
 };
+
+/** What hosts are compared by is made anew so often: it is work for all of them. */
+const COMPARE_MS = 5000;
 
 /** For one attempt: another one begins anew. */
 export function watchFindings(): FindingsWatch {
   const conditions = watchConditions(RULES);
   const samples = new Map<string, Sample>();
   const bases = new Map<string, GpuBase>();
+  let compared: { readonly at: number; readonly about: AboutRun } | null = null;
   const histories = new Map<string, HostHistory>();
   return {
-    sample: (host, sample, at, run) => {
+    sample: (host, sample, at, run, busyMs) => {
       samples.set(host, sample);
-      const about = aboutHost({ ...run, samples }, host);
+      if (compared === null || Math.abs(run.now - compared.at) >= COMPARE_MS) compared = { at: run.now, about: aboutRun(run.state, busyMs(), samples) };
+      const about = aboutHost(compared.about, run, host);
       if (about === null) return [];
       for (const uuid of about.gpus) {
         const gpu = sample.gpus[uuid];

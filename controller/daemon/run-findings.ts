@@ -14,7 +14,8 @@ export function findInSamples(driver: () => Pick<Driver, "state" | "pace" | "app
     if (now.attempt !== attempt) watch = watchFindings();
     attempt = now.attempt;
     const steps = pace();
-    const run = { state: now, pace: steps?.pace() ?? null, busyMs: steps?.busyMs() ?? new Map<number, number>(), now: Date.now() };
-    for (const finding of watch.sample(host, sample, at, run)) apply({ at: run.now, type: "finding", attempt, finding });
+    const run = { state: now, pace: steps?.pace() ?? null, now: Date.now() };
+    const busyMs = (): ReadonlyMap<number, number> => steps?.busyMs() ?? new Map();
+    for (const finding of watch.sample(host, sample, at, run, busyMs)) apply({ at: run.now, type: "finding", attempt, finding });
   };
 }

@@ -63,7 +63,7 @@ function watch(
     const all = made(s);
     const hosts = "a" in all || "b" in all ? (all as Readonly<Record<string, Made>>) : { a: all as Made };
     for (const [host, one] of Object.entries(hosts)) {
-      for (const finding of it.sample(host, sampleOf(one), at, { state, pace: steps(at), busyMs: busy, now: at })) told.push({ ...finding, s });
+      for (const finding of it.sample(host, sampleOf(one), at, { state, pace: steps(at), now: at }, () => busy)) told.push({ ...finding, s });
     }
   }
   return told;
@@ -160,7 +160,19 @@ test("straggler: by what ranks say they work; else by the clock beside GPUs of i
   ]);
   const told = watch(100, healthy, { state, busy });
   assert.deepEqual([brief(told), told[0]?.rank, told[0]?.host], [[["STRAGGLER", 60, "begins"]], 3, "b"]);
-  assert.match(told[0]?.text ?? "", /^rank 3 on b works 1\.8 times as long in a step as the others \(180 ms, median 103 ms\)$/);
+  assert.match(told[0]?.text ?? "", /^rank 3 on b works 1\.8 times as long in a step as the others \(180 ms, median 100 ms\)$/);
+  // Of two, the one that works longer is who the other waits for.
+  const two = watch(100, () => ({ a: {}, b: { gpus: { V0: {} } } }), {
+    state: running({ a: ["U0"], b: ["V0"] }),
+    busy: new Map([
+      [0, 250],
+      [1, 100],
+    ]),
+  });
+  assert.deepEqual(
+    two.map(({ text }) => text),
+    ["rank 0 on a works 2.5 times as long in a step as the others (250 ms, median 100 ms)"],
+  );
   const slow = watch(100, () => ({ ...healthy(), b: { gpus: { V0: {}, V1: { index: 1, smMHz: 900, reasons: 0x80 } } } }), { state });
   const [first] = slow.filter(({ code }) => code === "STRAGGLER");
   assert.match(first?.text ?? "", /^GPU 1 of b \(rank 3\) runs at 900 MHz, its kind at 1700 MHz: the power supply brakes it$/);
