@@ -15,7 +15,8 @@ export type NvlinkGpu = {
 
 const GPU = /^GPU (\d{1,3}): .{1,200} \(UUID: ((?:GPU|MIG)-[0-9A-Za-z/-]{1,80})\)\s*$/;
 const SPEED = /^\s*Link (\d{1,3}): (?:([\d.]{1,10}) GB\/s|(<inactive>))\s*$/i;
-const COUNT = /^\s*Link (\d{1,3}): ([A-Za-z][A-Za-z0-9 _-]{0,60}?)(?: Errors?| Error Count)?:\s*(\S{1,40})\s*$/;
+const COUNT = /^\s*Link (\d{1,3}): ([A-Za-z][A-Za-z0-9 _-]{0,60}?):\s*(\S{1,40})\s*$/;
+const COUNTED = /errors?|replay|recovery|crc|discard|drop/i;
 
 export function readNvlink(out: string): readonly NvlinkGpu[] {
   const gpus: { index: number; uuid: string; state: NvlinkGpu["state"]; speeds: (number | null)[]; errors: Record<string, number>; isOdd: boolean }[] = [];
@@ -33,11 +34,14 @@ export function readNvlink(out: string): readonly NvlinkGpu[] {
       gpu.speeds.push(speed[2] === undefined ? null : Number(speed[2]));
       continue;
     }
-    const [, , name, value] = COUNT.exec(line) ?? [];
+    const [, , name = "", value] = COUNT.exec(line) ?? [];
     const count = value === undefined ? { na: "empty" } : readNumber(value);
-    if (name !== undefined && "v" in count) {
+    // Rates of bit errors (15e-255) and counts of packets stand beside the counts of errors.
+    if (value !== undefined && !COUNTED.test(name)) gpu.state = "links";
+    else if ("v" in count) {
       gpu.state = "links";
-      gpu.errors[name.trim()] = (gpu.errors[name.trim()] ?? 0) + count.v;
+      const short = name.replace(/ (?:Errors?|Error Count)$/i, "");
+      gpu.errors[short] = (gpu.errors[short] ?? 0) + count.v;
     } else if (/^\s*Link \d/.test(line)) gpu.isOdd = true;
   }
   // One line that nobody can read, and nothing is known of the links.

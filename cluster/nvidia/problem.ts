@@ -35,7 +35,7 @@ const TEXTS: readonly (readonly [SmiProblem, RegExp])[] = [
   ],
   ["library-too-old", /Failed to initialize NVML: (?:A )?Function Not Found|undefined symbol: nvml/i],
   ["denied", /Failed to initialize NVML: (?:Insufficient Permissions|GPU access blocked by the operating system)|Permission denied/i],
-  ["no-devices", /No devices were found/i],
+  ["no-devices", /No devices (?:were )?found|No supported GPUs were found/i],
   ["gpu-lost", /Unable to determine the device handle for GPU|(?<!\[)GPU is lost|GPU has fallen off the bus/i],
   ["container-lost", /Failed to initialize NVML: Unknown Error/i],
   ["unknown-field", /Field "[^"\n]{1,120}" is not a valid field to query/],

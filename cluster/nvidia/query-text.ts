@@ -13,6 +13,8 @@ export function readQueryText(out: string): readonly QueriedGpu[] {
       continue;
     }
     const indent = /^ */.exec(line)?.[0].length ?? 0;
+    // A part that was cut out of an answer names no GPU.
+    if (gpus.length === 0 && indent > 0 && line.includes(" : ")) gpus.push({ busId: "", values: Object.create(null) as Record<string, string> });
     const gpu = gpus.at(-1);
     if (gpu === undefined || indent === 0 || line.trim() === "") continue;
     const [, key = "", value] = /^\s+(.*?)(?:\s+: ?(.*))?$/.exec(line) ?? [];

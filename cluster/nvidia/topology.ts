@@ -17,16 +17,20 @@ const P2P = /^(?:X|OK|CNS|GNS|TNS|NS|DR|U|CNE|N\/A)$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the escapes that underline
 const ESCAPES = /\x1b\[[0-9;]{0,10}m/g;
 
-/** Why it cannot be read, instead of half of it. */
-export type Unreadable = { readonly problem: string };
+/** Why it cannot be read, instead of half of it. `isFault`: the driver itself lacks a GPU, and not this reader a word. */
+export type Unreadable = { readonly problem: string; readonly isFault: boolean };
 
 type Matrix = { readonly heads: readonly string[]; readonly rows: ReadonlyMap<string, readonly string[]> };
 
 function readMatrix(out: string): Matrix | null {
   const lines = out.replace(ESCAPES, "").split(/\r?\n/);
-  const at = lines.findIndex((line) => /^\s+GPU\d{1,3}(?:\s|$)/.test(line));
+  const at = lines.findIndex((line) => /^\s*GPU\d{1,3}\s+(?:GPU\d|NIC\d|CPU Affinity|[a-z]+\d*_)|^\s+GPU\d{1,3}\s*$/.test(line));
   if (at < 0) return null;
-  const heads = [...(lines[at] ?? "").matchAll(/(?<=\s)(?:GPU|NIC)\d{1,3}(?=\s|$)|(?<=\s)mlx\d_\d{1,3}(?=\s|$)/g)].map(([name]) => name);
+  // NICs are NIC0, or by their own names in older drivers: mlx5_0, mlx5_bond_0, hfi1_0.
+  const heads = (lines[at] ?? "")
+    .replace(/(?:CPU|NUMA) Affinity.*|GPU NUMA ID.*/, "")
+    .trim()
+    .split(/\s+/);
   const rows = new Map<string, readonly string[]>();
   for (const line of lines.slice(at + 1)) {
     const words = line.trim().split(/\s+/);
@@ -39,7 +43,7 @@ function readMatrix(out: string): Matrix | null {
 
 export function readTopology(out: string): Topology | Unreadable {
   const matrix = readMatrix(out);
-  if (matrix === null) return { problem: "no matrix of GPUs" };
+  if (matrix === null) return { problem: "no matrix of GPUs", isFault: false };
   const { heads, rows } = matrix;
   const isGpu = (name: string): boolean => name.startsWith("GPU");
   const gpus = heads.filter(isGpu);
@@ -48,11 +52,12 @@ export function readTopology(out: string): Topology | Unreadable {
   const cpus: string[] = [];
   for (const gpu of gpus) {
     const cells = rows.get(gpu);
-    if (cells === undefined) return { problem: `the row of ${gpu} is missing` };
+    if (cells === undefined) return { problem: `the row of ${gpu} is missing`, isFault: true };
     const own = cells.slice(0, heads.length);
     const odd = own.find((cell) => !LINK.test(cell));
-    if (own.length < heads.length || odd !== undefined) return { problem: `the row of ${gpu} is not whole` };
-    if (own[heads.indexOf(gpu)] !== "X" || own.filter((cell) => cell === "X").length > 1) return { problem: `the row of ${gpu} has X in a wrong place` };
+    if (own.length < heads.length || odd !== undefined) return { problem: `the row of ${gpu} is not understood`, isFault: false };
+    if (own[heads.indexOf(gpu)] !== "X" || own.filter((cell) => cell === "X").length > 1)
+      return { problem: `the row of ${gpu} has X in a wrong place`, isFault: true };
     links.push(own.filter((_, at) => isGpu(heads[at] ?? "")));
     nicLinks.push(own.filter((_, at) => !isGpu(heads[at] ?? "")));
     const affinity = cells[heads.length] ?? "";
@@ -65,12 +70,12 @@ export type PeerAccess = { readonly gpus: readonly string[]; readonly status: re
 
 export function readPeerAccess(out: string): PeerAccess | Unreadable {
   const matrix = readMatrix(out);
-  if (matrix === null) return { problem: "no matrix of GPUs" };
+  if (matrix === null) return { problem: "no matrix of GPUs", isFault: false };
   const status: (readonly string[])[] = [];
   for (const gpu of matrix.heads) {
     const cells = matrix.rows.get(gpu);
     if (cells === undefined || cells.length !== matrix.heads.length || cells.some((cell) => !P2P.test(cell)))
-      return { problem: `the row of ${gpu} is not whole` };
+      return { problem: `the row of ${gpu} is not understood`, isFault: false };
     status.push(cells);
   }
   return { gpus: matrix.heads, status };

@@ -49,6 +49,7 @@ function judgeNvlinkErrors(probe: HostProbe): readonly Judgement[] {
 
 function judgeTopology(probe: HostProbe): Judgement {
   const topology = readTopology(textOf(probe, "smi_topo"));
+  if ("problem" in topology && !topology.isFault) throw cannotSay(`nvidia-smi topo -m: ${topology.problem}`);
   if ("problem" in topology) return failed(`nvidia-smi topo -m: ${topology.problem}`, { expected: "a row for each GPU" });
   const pairs = topology.links.flatMap((row, at) => row.slice(at + 1));
   const all = gpusOf(probe).rows.length;

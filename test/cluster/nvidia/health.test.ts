@@ -72,6 +72,11 @@ test("topology: eight GPUs and NICs, with escapes, and never half a matrix", () 
     assert.deepEqual([topology.gpus.length, topology.nics.length, topology.links[0]?.[1], topology.links[3]?.[3]], [8, 8, "NV18", "X"]);
     assert.deepEqual([topology.nicLinks[1]?.[1], topology.nicLinks[0]?.[7], topology.cpus[7]], ["PIX", "SYS", "48-95,144-191"]);
   }
+  const older = "\tGPU0\tGPU1\tmlx5_0\tmlx5_bond_0\tCPU Affinity\nGPU0\t X \tPHB\tPIX\tSYS\t0-7\nGPU1\tPHB\t X \tSYS\tSYS\t8-15\nmlx5_0\tPIX\tSYS\t X \tSYS\n";
+  const read = readTopology(older);
+  assert.ok(!("problem" in read) && read.nics[1] === "mlx5_bond_0" && read.nicLinks[0]?.[0] === "PIX" && read.cpus[1] === "8-15");
+  assert.deepEqual(readTopology(older.replace(/^GPU1.*\n/m, "")), { problem: "the row of GPU1 is missing", isFault: true });
+  assert.deepEqual(readTopology(older.replace("PHB", "NVL")), { problem: "the row of GPU0 is not understood", isFault: false });
   for (const cut of [0, 200, 900, 1500]) assert.ok("problem" in readTopology(sample.slice(0, cut)), String(cut));
   assert.ok("problem" in readTopology(sample.replace("GPU1    NV18", "GPU1     X  ")), "an X where none may be");
   const [all, two] = readSamples("nvidia/topo-p2p.txt");
@@ -90,6 +95,8 @@ test("NVLink: links, none, all dead, and lines that cannot be read", () => {
   assert.equal(one("\t Link 0: 26.562 GB/s\n\t Link 1: [Unknown Error]\n")?.state, "unreadable");
   assert.equal(one("")?.state, "unreadable");
   assert.deepEqual(one("\t Link 0: Replay Errors: 3\n\t Link 0: CRC Errors: 0\n\t Link 1: Replay Errors: 4\n")?.errors, { Replay: 7, CRC: 0 });
+  const newer = "\t Link 0: Tx packets: 12\n\t Link 0: Malformed packet Errors: 2\n\t Link 0: Effective BER: 15e-254\n";
+  assert.deepEqual([one(newer)?.state, one(newer)?.errors], ["links", { "Malformed packet": 2 }]);
   assert.deepEqual(readNvlink("whatever"), []);
 });
 
