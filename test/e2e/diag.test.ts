@@ -1,6 +1,7 @@
 /** `diag` on real hosts, each broken in its own way: exactly its finding appears and no other; hosts without a fault give none. */
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -71,6 +72,52 @@ test("a healthy cluster is READY and gives no finding; the text fits 80 columns"
     const { stdout } = await host.run(["sh", "-c", "ls -A /root /tmp /var/tmp; pgrep -fc nexadist"]);
     assert.doesNotMatch(stdout, /nexadist|\.local/, "a look leaves nothing there");
   }
+
+  await t.test("a baseline tells what changed; a line of JSON for each result; strict; a bundle without secrets", async () => {
+    seat.write("secrets.env", "HF_TOKEN=hf_thisisasecretvalue123\n");
+    seat.write("c.yaml", file(lab, ["gpu-a", "gpu-b", "gpu-c"], {}, "paths: {scratch: /root}\nenv_file: secrets.env\n"));
+    const quick = [...OF_MACHINE, "--skip", "network"];
+    assert.equal((await seat.cli(["diag", "c.yaml", ...quick, "--save-baseline", "good.json"])).code, 0);
+    await onHost(lab, "gpu-b", "touch /run/reboot-required");
+    await inBashrc(lab, "gpu-c", "echo hello");
+    const later = await seat.cli(["diag", "c.yaml", ...quick, "--baseline", "good.json", "--bundle", "b.tar", "--strict"]);
+    assert.equal(later.code, 5, "strict");
+    const [, changed = ""] = later.out.split(/\nchanged since .*\n/);
+    assert.deepEqual(
+      changed
+        .trim()
+        .split("\n")
+        .map((line) => line.trim())
+        .sort(),
+      ["gpu-b  sys.reboot_required: pass -> warn", "gpu-c  ssh.clean_shell: pass -> warn"],
+    );
+    const bundle = readFileSync(join(seat.dir, "b.tar"), "utf8");
+    assert.match(bundle, /nexadist-diag\/hosts\/1-gpu-b\/facts\.json/);
+    assert.doesNotMatch(bundle, /thisisasecretvalue/);
+    const lines = (await seat.cli(["diag", "c.yaml", ...quick, "--jsonl"])).out.trim().split("\n");
+    const parsed = lines.map((line) => JSON.parse(line) as { schema: number; id?: string; verdict?: { isReady: boolean } });
+    assert.ok(parsed.length > 100 && parsed.every(({ schema }) => schema === 1));
+    assert.equal(parsed.at(-1)?.verdict?.isReady, true);
+    assert.ok(parsed.slice(0, -1).every(({ id }) => id !== undefined));
+  });
+
+  await t.test("--fix does what is the user's own after a question, and it can be undone", async () => {
+    const asked = await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell", "--fix"]);
+    assert.match(asked.err, /not done: there is nobody to ask/);
+    const done = await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell", "--fix", "--yes"]);
+    assert.match(done.err, /gpu-c: done/);
+    assert.match(done.out, /no finding\n/);
+    await onHost(lab, "gpu-c", "mv /root/.bashrc.before-nexadist /root/.bashrc");
+    assert.match((await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell"])).out, /WARN gpu-c: login files print nothing/);
+  });
+
+  await t.test("a name that is no check or file is told before anything is looked at", async () => {
+    for (const words of [
+      ["--only", "gpuu"],
+      ["--baseline", "none.json"],
+    ])
+      assert.equal((await seat.cli(["diag", "c.yaml", ...words])).code, 2);
+  });
 });
 
 test("hosts broken in their own ways: each has exactly its finding", { skip: needsRoot }, async (t: TestContext) => {

@@ -118,7 +118,7 @@ export const MACHINE: readonly HostCheck[] = [
     id: "tok.hf",
     title: "a token of Hugging Face",
     why: "gated models and data cannot be fetched without",
-    fix: "put HF_TOKEN=... into a file and name it in the cluster file: defaults: {env_file: secrets.env}",
+    fix: "put HF_TOKEN=... into a file and name that in the cluster file: env_file: secrets.env",
     who: "you",
     verify: "nexadist up --dry-run  # shows $HF_TOKEN among the variables",
     proof: "unproven",
