@@ -87,7 +87,7 @@ function openTier(dir: string, { prefix, keepMs, fileMs }: TierSpec): Tier {
     const name = Math.max(at, (files.at(-1) ?? 0) + 1);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     // A file holds nothing newer than the next one begins with.
-    for (let next = files[1]; next !== undefined && next < at - keepMs; next = files[1]) unlinkSync(pathOf(dir, prefix, files.shift() ?? 0));
+    for (let next = files[1]; next !== undefined && next <= at - keepMs; next = files[1]) unlinkSync(pathOf(dir, prefix, files.shift() ?? 0));
     files.push(name);
     return name;
   };
