@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { delimiter, join, resolve } from "node:path";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { fail } from "../cluster/errors.ts";
 import type { Command, PrepareReply } from "../cluster/protocol.ts";
 import type { Spawn } from "../cluster/shim-contract.ts";
@@ -11,13 +11,14 @@ import { codeDir } from "./code-tree.ts";
 import type { AgentConfig } from "./config.ts";
 import { writeDurable } from "./durable-file.ts";
 import { makeDirs } from "./make-dirs.ts";
+import { modulesLacking } from "./python-modules.ts";
 import type { Run } from "./run.ts";
 import { type Environment, readSecret, writeSecret } from "./secret-files.ts";
 import { runSetup } from "./setup.ts";
 
 type Prepare = Extract<Command, { do: "prepare" }>;
 
-/** Twice is the same as once. Errors: NOT_PREPARED, JOB_DIR, SETUP_FAILED, SETUP_TIMEOUT. */
+/** Twice is the same as once. Errors: NOT_PREPARED, JOB_DIR, SETUP_FAILED, SETUP_TIMEOUT, HOST_WRITE. */
 export async function prepare(config: AgentConfig, run: Run, asked: Prepare, stopped: AbortSignal): Promise<PrepareReply> {
   const session = asked.sessionEnv ?? readSecret(config.secretsDir, run.run, "session");
   if (session === null) throw fail("NOT_PREPARED", { run: run.run });
@@ -29,10 +30,13 @@ export async function prepare(config: AgentConfig, run: Run, asked: Prepare, sto
   const environment = asked.setup === null ? session : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run), asked.limitMs, stopped);
   writeSecret(config.secretsDir, run.run, "environment", environment);
   const notes: string[] = [];
+  const python = findPython(asked.python, environment, home);
+  const modules = asked.modules ?? [];
   return {
     dir,
-    python: findPython(asked.python, environment, home),
-    scratch: asked.scratch === null ? null : makeScratch(run, resolve(home, asked.scratch), home, asked.ranks, notes),
+    python,
+    lacks: python === null || modules.length === 0 ? null : await modulesLacking(python, modules, { ...environment, ...asked.secrets }, dir, stopped),
+    scratch: asked.scratch === null ? null : makeScratch(config, run, resolve(home, asked.scratch), home, asked.ranks, notes),
     notes,
     sessionNames: Object.keys(environment).sort(),
     scriptSha256: asked.hashScript === null ? null : hashFile(resolve(dir, asked.hashScript)),
@@ -71,28 +75,25 @@ export function findPython(wish: string | null, environment: Environment, home: 
   return isProgram(program) ? program : wish.includes("/") ? null : (onPath(wish) ?? null);
 }
 
-/** {scratch}/{run}/rank_{n}; a place under the home with a word where the wished one cannot be made. */
-function makeScratch(run: Run, wish: string, home: string, ranks: readonly number[], notes: string[]): string {
-  const make = (base: string): string => {
+/** {scratch}/{run}/rank_{n}; where the wished one cannot be made, with a word: under the home, else beside our own state, which is somewhere writable. */
+function makeScratch(config: AgentConfig, run: Run, wish: string, home: string, ranks: readonly number[], notes: string[]): string {
+  const failed: string[] = [];
+  for (const base of [wish, join(home, "nexadist-scratch"), join(dirname(config.rootDir), `nexadist-${process.getuid?.()}-scratch`)]) {
+    const isNew = !existsSync(base);
     const dir = join(base, run.run);
-    for (const rank of ranks) makeDirs(join(dir, `rank_${rank}`), 0o700);
-    accessSync(dir, constants.W_OK);
+    try {
+      for (const each of [dir, ...ranks.map((rank) => join(dir, `rank_${rank}`))]) makeDirs(each, 0o700);
+      accessSync(dir, constants.W_OK);
+    } catch (error) {
+      const why = (error as NodeJS.ErrnoException).code ?? String(error);
+      failed.push(failed.length === 0 ? `${base} cannot be made (${why})` : `nor ${base} (${why})`);
+      continue;
+    }
+    if (failed.length > 0) notes.push(`scratch ${failed.join(", ")}; using ${base}`);
+    writeDurable(join(run.dir, "made.json"), JSON.stringify({ dirs: [dir], base: isNew ? base : null }));
     return dir;
-  };
-  let base = wish;
-  let isNew = !existsSync(base);
-  let dir: string;
-  try {
-    dir = make(base);
-  } catch (error) {
-    const fallback = join(home, "nexadist-scratch");
-    base = fallback;
-    isNew = !existsSync(base);
-    notes.push(`scratch ${wish} cannot be made (${(error as NodeJS.ErrnoException).code ?? String(error)}); using ${fallback}`);
-    dir = make(base);
   }
-  writeDurable(join(run.dir, "made.json"), JSON.stringify({ dirs: [dir], base: isNew ? base : null }));
-  return dir;
+  throw fail("HOST_WRITE", { path: wish, why: failed.join(", ") });
 }
 
 function hashFile(path: string): string | null {

@@ -95,6 +95,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     /** In-place code: hash this directory, no copy. */
     inPlace: z.string().nullable(),
     hashScript: z.string().nullable(),
+    /** What the launcher imports, where the look at the host cannot tell whether its Python has it. */
+    modules: z.array(z.string().regex(/^\w+$/)).max(16).optional(),
     /** How long `setup` may take. */
     limitMs: z.int().positive().optional(),
   }),
@@ -224,6 +226,8 @@ const path = z.string().max(4096);
 export const prepareReply = z.object({
   dir: path, // the job's working directory
   python: path.nullable(), // after setup
+  /** Those of `modules` that this python does not have; null or absent: not asked, or it did not say. */
+  lacks: z.array(z.string().max(256)).max(16).nullable().optional(),
   scratch: path.nullable(),
   notes: z.array(z.string().max(4096)).max(100),
   scriptSha256: z.string().max(64).nullable(),

@@ -10,7 +10,7 @@ import { chooseInterface, type InterfaceChoice, isLoopback } from "./interface.t
 import { LAUNCHERS } from "./launchers.ts";
 import { UNSET } from "./owned.ts";
 import { rdzvIndex } from "./ports.ts";
-import { pythonOf, refuseMissing, startsThroughPrologue } from "./program.ts";
+import { pythonOf, refuseMissing, startsThroughPrologue, torchOf } from "./program.ts";
 import { checkpointPath } from "./resume.ts";
 import type { AttemptPlan, HostPlan, LaunchContext, PlanHost, PlanInput, PlannedProcess, PlanVar } from "./types.ts";
 
@@ -24,11 +24,11 @@ export function planAttempt(input: PlanInput): AttemptPlan {
     spec,
     hosts.map((at) => at.host),
   );
-  const onCpu = input.cpuOnly || hosts.every((at) => at.host.gpus.kind === "none" || isCpuOnly(at.facts?.python?.torch));
+  const onCpu = input.cpuOnly || hosts.every((at) => at.host.gpus.kind === "none" || isCpuOnly(torchOf(at)));
   const plans = hosts.map((at, index) => {
     const [choice, place, first, rdzv] = [choices[index], places[index], hosts[0], hosts[store]];
     if (choice === undefined || place === undefined || first === undefined || rdzv === undefined) throw new Error("a host without its place");
-    refuseMissing(at, spec.job, spec.launcher);
+    refuseMissing(at, spec);
     const context: LaunchContext = {
       input,
       at,
@@ -55,7 +55,7 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
   const taken = new Set([...named, ...(at.sessionNames ?? [])]);
   const usesGpus = at.host.gpus.kind !== "none" && !input.cpuOnly;
   const gpuNames = (at.facts?.gpus ?? []).filter((gpu) => choice.gpus.some((chosen) => chosen.uuid === gpu.uuid)).map((gpu) => gpu.name);
-  const torch = at.facts?.python?.torch ?? null;
+  const torch = torchOf(at);
   const defaults = defaultVars({ usesGpus, nproc: place.nproc, cpus: cpusFor(at, hosts, places), interface: network, gpuNames, torch }, taken);
   const gpuCount: PlanVar[] = usesGpus ? [{ name: "NEXA_GPUS", value: String(choice.nproc), reason: "GPUs of this host that the run has" }] : [];
   const devices = gpuVars(choice, at.host.gpus, at.facts, input.cpuOnly);
@@ -124,14 +124,14 @@ function refuseMixedLoopback(hosts: readonly PlanHost[]): void {
   if (one !== undefined && loopback.length < hosts.length) throw fail("LOOPBACK_MIXED", { host: one.host.name, address: one.host.address });
 }
 
-function cpuTorchNotes({ facts }: PlanHost): string[] {
-  const torch = facts?.python?.torch ?? null;
+function cpuTorchNotes(at: PlanHost): string[] {
+  const torch = torchOf(at);
   return isCpuOnly(torch) ? [`its torch is ${formatTorch(torch)}, but the file gives it GPUs: ranks will not see them`] : [];
 }
 
 function unknownNotes(at: PlanHost): string[] {
   if (at.facts !== null) return [];
-  const python = at.host.python === undefined ? "which python (here: `python`), " : "";
+  const python = at.host.python === undefined && at.host.setup === undefined ? "which python (here: `python`), " : "";
   const network = at.host.interface === undefined ? "which interface (no *_SOCKET_IFNAME here), " : "";
   return [`not asked, so unknown: ${python}${network}whether its GPUs are there, its CPUs (no OMP_NUM_THREADS here)`];
 }

@@ -28,6 +28,8 @@ export type PlanHost = {
   readonly claimed?: readonly string[] | null;
   /** The job's python after `setup`; null: the one in the facts. */
   readonly python: string | null;
+  /** What the launcher imports and that python does not have; null or absent: nobody asked it. */
+  readonly lacks?: readonly string[] | null;
   /** Numeric addresses that `host.address` resolves to, where it is a name. */
   readonly addresses?: readonly string[];
   /** Names of variables that the session or `setup` has set: no default of ours replaces them. */

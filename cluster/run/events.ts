@@ -37,6 +37,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
       readonly host: string;
       readonly dir: string;
       readonly python: string | null;
+      /** What the launcher imports and this python does not have; null or absent: not known. */
+      readonly lacks?: readonly string[] | null | undefined;
       readonly scratch: string | null;
       readonly notes: readonly string[];
       /** Variables that the session or `setup` has set there. */

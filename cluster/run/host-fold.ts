@@ -24,6 +24,7 @@ export const newHost = (name: string): HostState => ({
   why: "",
   dir: null,
   python: null,
+  lacks: null,
   scratch: null,
   notes: [],
   sessionNames: [],

@@ -105,8 +105,8 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "host-seen":
       return patch(state, event.host, (h) => ({ seen: true, unseenWhy: "", unseenAt: null, unseenKind: "silent", lost: h.mayRun ? h.lost : null }));
     case "host-prepared": {
-      const { dir, python, scratch, notes, sessionNames, scriptSha256 } = event;
-      return patch(state, event.host, (h) => ({ dir, python, scratch, notes, sessionNames, scriptSha256, stage: later(h.stage, "prepared") }));
+      const { dir, python, lacks = null, scratch, notes, sessionNames, scriptSha256 } = event;
+      return patch(state, event.host, (h) => ({ dir, python, lacks, scratch, notes, sessionNames, scriptSha256, stage: later(h.stage, "prepared") }));
     }
     case "host-failed":
       return hostFailed(state, event);

@@ -56,6 +56,7 @@ export type HostState = {
   /** What `prepare` made ready. */
   readonly dir: string | null;
   readonly python: string | null;
+  readonly lacks: readonly string[] | null;
   readonly scratch: string | null;
   readonly notes: readonly string[];
   readonly sessionNames: readonly string[];

@@ -101,6 +101,7 @@ export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
         scratch: at?.scratch ?? null,
       },
       python: at?.python ?? null,
+      lacks: at?.lacks ?? null,
       addresses: isIP(host.address) > 0 ? [host.address] : (addresses[host.name] ?? []),
       sessionNames: at?.sessionNames ?? [],
     };

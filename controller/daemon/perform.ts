@@ -2,6 +2,7 @@
 
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
+import { modulesToAsk } from "../../cluster/launch/program.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
 import { armReply, prepareReply, type RunRecord, stopReply } from "../../cluster/protocol.ts";
 import { ranksOf } from "../../cluster/ranks.ts";
@@ -89,6 +90,7 @@ async function prepare(work: Work): Promise<RunEvent> {
     ranks: place === undefined ? [] : ranksOf(place).map(({ rank }) => rank),
     inPlace,
     hashScript: spec.code.kind === "in-place" && spec.job.kind === "script" ? spec.job.script : null,
+    modules: modulesToAsk(spec, host, linked.facts),
   });
   return { ...prepareReply.parse(await asked), at: work.now(), type: "host-prepared", host: host.name };
 }

@@ -107,10 +107,63 @@ test("prepare: the environment of a fresh session is the base; scratch before th
   assert.equal(fallback.scratch, join(agent.home, "nexadist-scratch/r1"));
   assert.match(fallback.notes[0] ?? "", /scratch .*file\/x cannot be made \(ENOTDIR\); using /);
   await assert.rejects(client.as("r1", 1, { ...plain, inPlace: "no/such" }), { code: "JOB_DIR" });
+
+  // A home that holds none either: beside our own state; nowhere at all is a named error.
+  const beside = join(agent.home, `.local/state/nexadist-${process.getuid?.()}-scratch`);
+  const none = { ...plain, ranks: [7] };
+  await client.as("r2", 1, { do: "adopt", record: record("r2", 1, "c1") });
+  const fresh = await askHost({ op: "env", stateDir: agent.root, key: agent.key, run: "r2" }, { env: { HOME: join(agent.home, "file") } });
+  assert.ok(fresh.ok);
+  const elsewhere = (await client.as("r2", 1, { ...none, scratch: "/proc/nope", inPlace: agent.home })) as { scratch: string; notes: string[] };
+  assert.equal(elsewhere.scratch, join(beside, "r2"));
+  assert.match(elsewhere.notes[0] ?? "", /scratch \/proc\/nope cannot be made \(ENOENT\), nor .*\/file\/nexadist-scratch \(ENOTDIR\); using .*-scratch$/);
+  await client.as("r2", 1, { do: "forget" });
+  assert.ok(!existsSync(beside), "what was made and stayed empty goes with the run");
+  await client.as("r3", 1, { do: "adopt", record: record("r3", 1, "c1") });
+  writeFileSync(beside, "");
+  const session = { HOME: join(agent.home, "file"), PATH };
+  const nowhere = client.as("r3", 1, { ...none, sessionEnv: session, scratch: "/proc/nope", inPlace: agent.home });
+  await assert.rejects(nowhere, { code: "HOST_WRITE", message: /^cannot write \/proc\/nope: / });
   writeFileSync(join(fallback.scratch, "rank_3/model.pt"), "the user's");
   await client.as("r1", 1, { do: "forget" });
   assert.ok(!existsSync(memory));
   assert.ok(existsSync(join(fallback.scratch, "rank_3/model.pt")) && !existsSync(join(fallback.scratch, "rank_4")));
+});
+
+test("prepare: the python that setup leaves is asked what it lacks, in its environment; one that cannot say is no refusal", async (t) => {
+  const agent = await startAgent(t);
+  const client = await connect(t, agent);
+  await client.as("r1", 1, { do: "adopt", record: record("r1", 1, "c1") });
+  const bin = join(agent.home, "bin");
+  for (const [name, lines] of [
+    ["says/python", 'echo "banner of a wrapper"; exec python3 "$@"'],
+    ["fails/python", "exit 3"],
+    ["odd/python", "echo @torch; exit 1"],
+  ] as const) {
+    mkdirSync(join(bin, name, ".."), { recursive: true });
+    writeFileSync(join(bin, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
+  }
+  mkdirSync(join(agent.home, "more/is_there"), { recursive: true });
+  writeFileSync(join(agent.home, "more/is_there/__init__.py"), "raise SystemExit('imported')\n");
+  const asked = (setup: string, modules: string[] = ["no_such_torch", "is_there"]) =>
+    client.as("r1", 1, {
+      do: "prepare",
+      python: null,
+      setup,
+      sessionEnv: { HOME: agent.home, PATH },
+      secrets: {},
+      scratch: null,
+      ranks: [0],
+      inPlace: null,
+      hashScript: null,
+      modules,
+    }) as Promise<{ python: string; lacks: string[] | null }>;
+  const use = (name: string): string => `export PATH=${bin}/${name}:$PATH`;
+  const first = await asked(use("says"));
+  assert.deepEqual([first.python, first.lacks], [join(bin, "says/python"), ["no_such_torch", "is_there"]]);
+  assert.deepEqual((await asked(`${use("says")}\nexport PYTHONPATH=${agent.home}/more`)).lacks, ["no_such_torch"], "found, and not imported");
+  for (const name of ["fails", "odd"]) assert.equal((await asked(use(name))).lacks, null, name);
+  assert.equal((await asked(use("says"), [])).lacks, null, "nothing was asked");
 });
 
 test("secrets: gone from memory's files they are still known to the agent, until the run is forgotten", (t) => {

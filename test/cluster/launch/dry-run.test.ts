@@ -2,11 +2,16 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { ENV_DEFAULTS } from "../../../cluster/launch/defaults.ts";
 import { defaultsMarkdown } from "../../../cluster/launch/defaults-doc.ts";
 import { dryRunJson, formatDryRun, formatPlanJson, planDryRun } from "../../../cluster/launch/dry-run.ts";
 import { planAttempt } from "../../../cluster/launch/plan.ts";
+import { modulesToAsk } from "../../../cluster/launch/program.ts";
+import type { PlanHost } from "../../../cluster/launch/types.ts";
 import type { HostSpec, RunSpec } from "../../../cluster/spec.ts";
 import { placed, someFacts, someHost, somePlan, someSpec } from "./fixtures.ts";
 
@@ -91,6 +96,49 @@ test("a python that lacks what the launcher imports is refused, unless setup may
   assert.throws(() => asked({ launcher: "direct", job: { kind: "smoke", args: [] } }), /has no torch/);
   assert.doesNotThrow(() => asked({}, { setup: "conda activate x" }));
   assert.doesNotThrow(() => asked({ launcher: "direct" }));
+});
+
+test("a setup chooses the python when it runs: a dry run names none of its own, and pasted it takes the one that `up` takes", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "nxd-paste-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  for (const name of ["a/python", "a/python3", "b/python3"]) {
+    mkdirSync(join(dir, name, ".."), { recursive: true });
+    writeFileSync(join(dir, name), `#!/bin/sh\necho "${name} $*"\n`, { mode: 0o755 });
+  }
+  const facts = someFacts({ python: { path: "/usr/bin/python3", version: "3.11", torch: "2.1.0+cpu", accelerate: null } });
+  const asked = (setup: string, over: Partial<HostSpec> = {}) =>
+    planDryRun(someSpec({ hosts: [someHost("a", { address: "10.0.0.1", setup, ...over })] }), () => facts);
+  const plan = asked(`export PATH=${dir}/a:/usr/bin:/bin`);
+  const text = formatDryRun(plan);
+  assert.doesNotMatch(text, /\/usr\/bin\/python3|CPU only|the python that was found there/);
+  assert.match(text, /# {3}"\$\(command -v python \|\| command -v python3\)" -m torch\.distributed\.run {2}.*after `setup`/);
+  const run = (pasted: string): string => execFileSync("bash", ["-c", pasted], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
+  assert.match(run(text), /^a\/python -m torch/);
+  assert.match(run(formatDryRun(asked(`export PATH=${dir}/b`))), /^b\/python3 -m torch/);
+  assert.match(formatDryRun(asked("export A=1", { python: "/usr/bin/python3" })), /\n {2}\/usr\/bin\/python3 -m torch/, "a python of the file stays");
+});
+
+test("the prepared python is refused for what it lacks, with setup and without; not for what it did not say", () => {
+  const host = someHost("a", { address: "10.0.0.1", setup: "export A=1" });
+  const plan = (over: Partial<PlanHost>, spec: Partial<RunSpec> = {}, of: HostSpec = host) =>
+    planAttempt(somePlan(spec, [placed(of, { python: "/usr/bin/python3", ...over })]));
+  assert.throws(() => plan({ lacks: ["torch"] }), /a: \/usr\/bin\/python3, first on the PATH that a login shell and `setup` leave, has no torch/);
+  assert.throws(() => plan({ lacks: ["torch"] }), { code: "MODULE_MISSING", hint: /set `python` of a/ });
+  assert.throws(() => plan({ lacks: ["accelerate"] }, { launcher: "accelerate" }), /has no accelerate/);
+  assert.throws(() => plan({ lacks: ["torch"] }, {}, { ...host, python: "/usr/bin/python3" }), /a: \/usr\/bin\/python3 has no torch/);
+  const { setup: _, ...plain } = host;
+  assert.throws(() => plan({ lacks: ["torch"] }, {}, plain), /a: \/usr\/bin\/python3 has no torch/, "another than the look found");
+  for (const lacks of [null, [], ["accelerate"]]) assert.doesNotThrow(() => plan({ lacks }), String(lacks));
+  assert.doesNotThrow(() => plan({ lacks: ["torch"] }, { env: { PYTHONPATH: "/opt/site" } }));
+  assert.doesNotThrow(() => plan({ lacks: ["torch"] }, { launcher: "direct" }));
+  const without = someFacts({ python: { path: "/usr/bin/python3", version: "3.11", torch: null, accelerate: null } });
+  assert.doesNotThrow(() => plan({ lacks: [], facts: without }, {}, plain), "its word counts more than the look's");
+
+  const spec = someSpec({ launcher: "accelerate", hosts: [host] });
+  assert.deepEqual(modulesToAsk(spec, host, someFacts()), ["torch", "accelerate"]);
+  assert.deepEqual(modulesToAsk(spec, plain, someFacts()), [], "the look has told, and nothing costs time");
+  assert.deepEqual(modulesToAsk(spec, plain, without), ["torch", "accelerate"]);
+  assert.deepEqual(modulesToAsk({ ...spec, launcher: "command" }, host, without), []);
 });
 
 test("every default is in the documentation, with a value and a reason", () => {
