@@ -3,7 +3,7 @@
 import { EXIT } from "../errors.ts";
 import { unclaimed } from "./claims.ts";
 import { decide } from "./policy.ts";
-import { awaitsPreflight } from "./preflight.ts";
+import { awaitsPreflight, isKeptBack, keptBack } from "./preflight.ts";
 import { sameHost } from "./same-host.ts";
 import { type HostState, hostsOf, isOver, membersOf, type RunState } from "./state.ts";
 
@@ -26,9 +26,11 @@ function step(state: RunState, at: number): RunState {
     case "connecting":
       return connected(state, at);
     case "preparing":
+      if (state.queue !== null && isKeptBack(state)) return keptBack(state, at); // not after a long wait
       return members.every((h) => h.stage === "prepared") && unclaimed(state, state.members).length === 0 ? { ...state, phase: "arming" } : state;
     case "arming":
-      return state.attemptAt !== null && members.every((h) => h.stage === "armed") && !awaitsPreflight(state) ? { ...state, phase: "launching" } : state;
+      if (state.attemptAt === null || awaitsPreflight(state) || members.some((h) => h.stage !== "armed")) return state;
+      return isKeptBack(state) ? keptBack(state, at) : { ...state, phase: "launching" };
     case "launching":
       if (members.every(isDone)) return { ...state, phase: "draining", verdict: "succeeded" };
       return allStarted(state) ? { ...state, phase: "running", runningAt: state.runningAt ?? at } : state;

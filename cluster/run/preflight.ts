@@ -24,13 +24,16 @@ export const blockersOf = (findings: readonly PreflightFinding[]): readonly Pref
 
 export const findingWords = ({ hosts, title, observed, id }: PreflightFinding): string => `${hosts.join(", ")}: ${title}: ${observed} [${id}]`;
 
-export function preflightDone(state: RunState, { findings, at }: RunEvent & { readonly type: "preflight-done" }): RunState {
-  if (!awaitsPreflight(state) || !["preparing", "arming"].includes(state.phase)) return state;
-  const next = { ...state, preflight: { findings } };
-  const blockers = blockersOf(findings);
-  const [first] = blockers;
-  if (first === undefined || state.spec.isForced === true) return next;
-  const text = `diag keeps it back (${blockers.length === 1 ? "1 finding" : `${blockers.length} findings`}):\n${blockers.map((one) => `${findingWords(one)}\n  fix: ${one.fix}`).join("\n")}`;
+export const isKeptBack = ({ spec, preflight }: RunState): boolean => spec.isForced !== true && blockersOf(preflight?.findings ?? []).length > 0;
+
+export const preflightDone = (state: RunState, { findings }: RunEvent & { readonly type: "preflight-done" }): RunState =>
+  awaitsPreflight(state) && ["preparing", "arming"].includes(state.phase) ? { ...state, preflight: { findings } } : state;
+
+/** When all else is ready: what a host itself refuses says more, and comes first. */
+export function keptBack(state: RunState, at: number): RunState {
+  const blockers = blockersOf(state.preflight?.findings ?? []);
+  const count = blockers.length === 1 ? "1 finding" : `${blockers.length} findings`;
+  const text = `diag keeps it back (${count}):\n${blockers.map((one) => `${findingWords(one)}\n  fix: ${one.fix}`).join("\n")}`;
   const problem = toProblem(fail("PREFLIGHT", { text, file: state.spec.file ?? "FILE" }));
-  return failed(next, { at, host: first.hosts[0] ?? null, rank: null, text, exit: EXIT.preflight, problem });
+  return failed(state, { at, host: blockers[0]?.hosts[0] ?? null, rank: null, text, exit: EXIT.preflight, problem });
 }

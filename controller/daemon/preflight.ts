@@ -11,6 +11,8 @@ import type { RecoveryDeps } from "./recovery.ts";
 
 const MANY = 60;
 const WORDS_MAX = 600;
+/** How much a run is going to write nobody knows before it does. */
+const UNSURE: ReadonlySet<string> = new Set(["disk.space"]);
 
 /** Errors: LINK_LOST while a host has no link: it is tried again. */
 export async function lookFirst({ state, linked, now, conceal }: RecoveryDeps, names: readonly string[]): Promise<RunEvent> {
@@ -20,7 +22,8 @@ export async function lookFirst({ state, linked, now, conceal }: RecoveryDeps, n
     if (found === null) throw fail("LINK_LOST", { host: host.name, why: "it is not linked now" });
     return { host, transport: found.transport, facts: found.facts };
   });
-  const results = await quickLook(reached, state.spec, now());
+  const { scratch: _, ...paths } = state.spec.paths; // a run takes another place where that one cannot be had
+  const results = await quickLook(reached, { ...state.spec, paths }, now());
   return { at: now(), type: "preflight-done", findings: findingsOf(results, conceal) };
 }
 
@@ -39,7 +42,7 @@ export function findingsOf(results: readonly Result[], conceal: (text: string) =
     found.set(
       key,
       known === undefined
-        ? { id, title, status, hosts, observed: words(observed), fix: words(fix), isBlocking: check.isBlocking }
+        ? { id, title, status, hosts, observed: words(observed), fix: words(fix), isBlocking: check.isBlocking && !UNSURE.has(id) }
         : { ...known, hosts: [...known.hosts, ...hosts] },
     );
   }

@@ -159,6 +159,7 @@ test("jobs on two SSH hosts", { skip: needsRoot }, async (t) => {
   });
 
   await t.test("scratch: a directory a rank before the ranks start; where the path cannot be made, a home path and a word", async () => {
+    for (const name of ["gpu-a", "gpu-b"]) await lab.host(name).run(["mkdir", "-p", "/mnt/all"]);
     const list = ["sh", "-c", 'test -d "$NEXA_SCRATCH" && touch "$NEXA_SCRATCH/x" && echo "$NEXA_SCRATCH $NEXA_SHARED"'];
     const { run } = await runWell(seat, ["c.yaml", "--set", "paths.scratch=/tmp/fast", "--set", "paths.shared=/mnt/all", "--", ...list]);
     assert.equal(seat.log(run, B, "rank3.out"), `/tmp/fast/${run}/rank_3 /mnt/all\n`);
