@@ -147,7 +147,7 @@ function taken(sample: Sample, about: AboutHost): Reading[] {
     );
     return {
       ...{ code: "GPU_TAKEN", what: uuid, isBad: foreign.length > 0, host: about.host, rank: about.rankOf.get(uuid) ?? null, gpu: uuid },
-      text: `GPU ${sample.gpus[uuid]?.index ?? uuid} of ${about.host} is also used by ${words.slice(0, 3).join("; ")}`,
+      text: `${nameOf({ uuid, gpu: sample.gpus[uuid] ?? {} }, about)} is also used by ${words.slice(0, 3).join("; ")}`,
     };
   });
 }

@@ -142,7 +142,7 @@ test("errors of memory and Xid count from when the run began, and stay", () => {
 test("somebody else's process on a GPU of the run is named; on another GPU it is nobody's business", () => {
   const process = (gpu: string) => ({ [`${gpu}/77`]: { gpu, pid: 77, name: "python", user: "eve", memoryMiB: 9000, owner: "foreign" as const } });
   const told = watch(60, (s) => ({ processes: s < 40 ? process("U0") : {} }));
-  assert.deepEqual([brief(told), told[0]?.text], [[["GPU_TAKEN", 10, "begins"]], "GPU 0 of a is also used by process 77 (python) of eve, 9000 MiB"]);
+  assert.deepEqual([brief(told), told[0]?.text], [[["GPU_TAKEN", 10, "begins"]], "GPU 0 of a (rank 0) is also used by process 77 (python) of eve, 9000 MiB"]);
   assert.deepEqual(
     watch(60, () => ({ processes: process("U9") })),
     [],
