@@ -1,5 +1,7 @@
 /** What is known of an attempt that ended: everything the root cause is derived from, gathered by the controller, from hosts that are not trusted. */
 
+import type { Way } from "../diag/pairs/attribute.ts";
+
 /** `seenAt`: the host's own clock; `heardAt`: the controller's clock when word of it came. Both in ms since epoch. */
 export type RankExit = {
   readonly rank: number;
@@ -58,6 +60,8 @@ export type Evidence = {
   readonly kernel: readonly KernelLine[];
   readonly ooms: readonly OomCount[];
   readonly fullDisks: readonly FullDisk[];
+  /** Who reached whom after the attempt had ended. */
+  readonly ways: readonly Way[];
   /** Host's clock less the controller's, ms, where it was asked: makes `seenAt` of hosts comparable. */
   readonly clockOffsetMs: Readonly<Record<string, number>>;
   /** Why we ended it ourselves before anything was seen to fail. */
@@ -82,6 +86,7 @@ export const NO_EVIDENCE: Evidence = {
   kernel: [],
   ooms: [],
   fullDisks: [],
+  ways: [],
   clockOffsetMs: {},
   ended: null,
   launcher: "torchrun",

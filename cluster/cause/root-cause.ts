@@ -2,6 +2,7 @@
 
 import type { Cause } from "../run/cause.ts";
 import { sanitiseWord } from "../sanitise.ts";
+import { brokenWays, provenBy } from "./broken-ways.ts";
 import type { Evidence, RankExit } from "./evidence.ts";
 import { fullDiskOf } from "./full-disk.ts";
 import { judgeGpus, judgeLauncher, judgeTrouble } from "./judge-host.ts";
@@ -39,7 +40,7 @@ function suspectsOf(evidence: Evidence): Suspect[] {
   // A rank that says what happened to it knows better than a GPU's event that happened to come near it.
   for (const one of ofRanks) if (one.tier <= 2 && one.host !== null && one.kind !== "signal") firstEnds.delete(one.host);
   const ofLaunchers = evidence.launchers.map((exit) => judgeLauncher(exit, evidence)).filter((one) => one !== null);
-  return [...ofRanks, ...ofLaunchers, ...evidence.troubles.map(judgeTrouble), ...judgeGpus(evidence, firstEnds), ...ended(evidence)];
+  return [...ofRanks, ...ofLaunchers, ...evidence.troubles.map(judgeTrouble), ...judgeGpus(evidence, firstEnds), ...ofWays(evidence), ...ended(evidence)];
 }
 
 /** By the host's own clock where it could be compared, else when word came. */
@@ -47,6 +48,14 @@ function timeOf({ host, seenAt, heardAt }: RankExit, { clockOffsetMs }: Evidence
   const offset = clockOffsetMs[host];
   return offset === undefined || !Number.isFinite(offset) ? heardAt : seenAt - offset;
 }
+
+/** Ranks that lost a link blame one another: where the hosts cannot reach each other, that is the reason. */
+const ofWays = ({ ways, ended: why }: Evidence): Suspect[] =>
+  why?.kind === "hang"
+    ? [] // its verdict has looked at them
+    : brokenWays(ways).map(({ text, host }) =>
+        suspect({ tier: 3, at: 0, who: "", what: text, kind: "network", host, place: `ways:${text}`, proofs: provenBy(ways).slice(0, 4) }),
+      );
 
 const ended = ({ ended: why }: Evidence): Suspect[] =>
   why === null ? [] : [suspect({ tier: 3, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];

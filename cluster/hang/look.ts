@@ -1,6 +1,7 @@
 /** What one look at a host finds its ranks doing: the reply to the command `stacks`, made by python/stacks.py. Nothing in it is trusted: a rank may have written it. */
 
 import * as z from "zod";
+import type { Way } from "../diag/pairs/attribute.ts";
 
 const word = z.string().max(512);
 /** File, line and function, innermost first. */
@@ -55,9 +56,13 @@ export type HostLook = z.infer<typeof hostLook>;
 
 /** A look at all hosts of an attempt. */
 export type Look = {
+  /** When it was begun, and when the last host had answered. */
   readonly at: number;
+  readonly until: number;
   readonly ranks: readonly (RankLook & { readonly host: string })[];
   readonly ras: readonly { readonly host: string; readonly lines: readonly string[] }[];
   /** Hosts that said nothing, and why. */
+  /** Who reaches whom. */
+  readonly ways: readonly Way[];
   readonly silent: readonly { readonly host: string; readonly why: string }[];
 };

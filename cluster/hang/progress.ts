@@ -16,6 +16,8 @@ export const UNKNOWN_PHASE_MS = 15 * 60_000;
 /** Pauses of the steps: five times the 99th percentile; of evaluation and saving, whose length varies more: three times the longest. */
 const STEP_FACTOR = 5;
 const PHASE_FACTOR = 3;
+/** After the first step: that long in a collective that no rank is missing from is a hang, whatever the ranks last spoke of. A slow link's largest take less. */
+export const COLLECTIVE_MS = 5 * 60_000;
 /** Steps of one stream, and the time that they took as it was watched, before their pace is trusted. */
 const ENOUGH = 5;
 const ENOUGH_MS = 60_000;
@@ -30,8 +32,14 @@ const SHAPES = 64;
 
 export type Limits = { readonly hangMs: number | null; readonly firstStepMs: number | null };
 export type Stage = "first-step" | "training" | "evaluation" | "saving";
-/** Quiet for longer than `limitMs`. `isGiven`: the file says so. */
-export type Overdue = { readonly quietMs: number; readonly limitMs: number; readonly stage: Stage; readonly isGiven: boolean };
+/** Quiet for longer than `limitMs`. `by`: the file, the run so far, or a default. `onlyInCollective`: it is a hang only where all ranks stand in one. */
+export type Overdue = {
+  readonly quietMs: number;
+  readonly limitMs: number;
+  readonly stage: Stage;
+  readonly by: "file" | "run" | "default";
+  readonly onlyInCollective: boolean;
+};
 
 export type Progress = {
   /** `kind`: what a pattern of the file makes of it. */
@@ -81,20 +89,22 @@ export function watchProgress(limits: Limits, since: number): Progress {
     if (pauseMs >= PAUSE_MS) pauses[kept++ % KEPT] = pauseMs;
   };
 
-  const limit = (): number => {
+  const limit = (): Pick<Overdue, "limitMs" | "by"> => {
     const trained = isTrusted ? Math.max(LEAST_MS, STEP_FACTOR * percentile99(pauses)) : FIRST_STEP_MS;
-    if (stage === "evaluation" || stage === "saving") {
-      const known = longest[stage];
-      return Math.max(trained, known === 0 ? UNKNOWN_PHASE_MS : Math.max(LEAST_MS, PHASE_FACTOR * known));
-    }
-    return trained;
+    const known = stage === "evaluation" || stage === "saving" ? longest[stage] : null;
+    if (known === null) return { limitMs: trained, by: isTrusted ? "run" : "default" };
+    const phase = known === 0 ? UNKNOWN_PHASE_MS : Math.max(LEAST_MS, PHASE_FACTOR * known);
+    return { limitMs: Math.max(trained, phase), by: trained > phase ? (isTrusted ? "run" : "default") : known === 0 ? "default" : "run" };
   };
 
   const due = (now: number): Overdue | null => {
     const given = stage === "first-step" ? limits.firstStepMs : limits.hangMs;
-    const limitMs = given ?? (stage === "first-step" ? FIRST_STEP_MS : limit());
+    const { limitMs, by }: Pick<Overdue, "limitMs" | "by"> =
+      given !== null ? { limitMs: given, by: "file" } : stage === "first-step" ? { limitMs: FIRST_STEP_MS, by: "default" } : limit();
     const quietMs = now - quietSince;
-    return quietMs > limitMs ? { quietMs, limitMs, stage, isGiven: given !== null } : null;
+    if (quietMs > limitMs) return { quietMs, limitMs, stage, by, onlyInCollective: false };
+    const isLong = given === null && stage !== "first-step" && quietMs > COLLECTIVE_MS;
+    return isLong ? { quietMs, limitMs: COLLECTIVE_MS, stage, by: "default", onlyInCollective: true } : null;
   };
 
   return {

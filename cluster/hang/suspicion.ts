@@ -3,6 +3,7 @@
 import type { HangVerdict } from "../run/events.ts";
 import { formatDuration } from "../view/duration.ts";
 import type { Look, ProcessLook } from "./look.ts";
+import { isWaiting, placeOf } from "./place.ts";
 import type { Overdue } from "./progress.ts";
 import { explainLook } from "./verdict.ts";
 
@@ -18,13 +19,22 @@ const SLEEPS_PER_S = 5;
 
 /** null: not yet. */
 export function judgeLooks(first: Look, second: Look, overdue: Overdue, now: number): HangVerdict | null {
-  if (second.ranks.length === 0 && !overdue.isGiven) return null; // nothing seen is nothing known
+  const isGiven = overdue.by === "file";
+  if (second.ranks.length === 0 && !isGiven) return null; // nothing seen is nothing known
+  if (overdue.onlyInCollective && !(allWait(first) && allWait(second))) return null;
   const quietMs = overdue.quietMs + Math.max(0, now - first.at);
-  const isPatient = !overdue.isGiven && quietMs < Math.max(BUSY_MS, BUSY_FACTOR * overdue.limitMs);
+  const isPatient = !isGiven && quietMs < Math.max(BUSY_MS, BUSY_FACTOR * overdue.limitMs);
   if (isPatient && hasMoved(first, second)) return null;
   const report = explainLook(second);
-  const stage = { "first-step": "before the first step", training: "in training", evaluation: "in evaluation", saving: "while saving" }[overdue.stage];
-  const source = overdue.isGiven ? "as the file says" : "learned from this run";
+  const stage = {
+    "first-step": "before the first step",
+    training: "in training",
+    evaluation: "since a line about evaluation",
+    saving: "since a line about saving",
+  }[overdue.stage];
+  const source = { file: "as the file says", run: "learned from this run", default: overdue.onlyInCollective ? "the default for a collective" : "the default" }[
+    overdue.by
+  ];
   return {
     text: report.text,
     host: report.host,
@@ -33,13 +43,16 @@ export function judgeLooks(first: Look, second: Look, overdue: Overdue, now: num
   };
 }
 
+/** Nobody saves or evaluates any more: every rank is where it waits for the others. */
+const allWait = ({ ranks, silent }: Look): boolean => ranks.length > 0 && silent.length === 0 && ranks.every((rank) => isWaiting(placeOf(rank)));
+
 /** Whether any rank got anywhere between the two: another stack, or, where none can be read, time on a CPU. */
 export function hasMoved(first: Look, second: Look): boolean {
   return second.ranks.some((rank) => {
     const before = first.ranks.find((one) => one.rank === rank.rank);
     if (before === undefined) return true;
     const earlier = new Map(processesOf(before).map((process) => [process.pid, process]));
-    return processesOf(rank).some((process) => moved(earlier.get(process.pid), process, (second.at - first.at) / 1000));
+    return processesOf(rank).some((process) => moved(earlier.get(process.pid), process, (second.until - first.at) / 1000));
   });
 }
 
@@ -50,13 +63,13 @@ function moved(before: ProcessLook | undefined, after: ProcessLook, seconds: num
   if (after.state.startsWith("Z") || after.state.startsWith("T")) return false;
   if (before === undefined) return true;
   if (after.switches - before.switches > SLEEPS_PER_S * seconds) return true;
-  const [earlier, later] = [placeOf(before), placeOf(after)];
+  const [earlier, later] = [stackOf(before), stackOf(after)];
   if (earlier !== null && later !== null) return earlier !== later;
   return before.cpus > IDLE_CPUS && after.cpus > IDLE_CPUS;
 }
 
 /** The stack of the main thread in one string; null: not read. */
-function placeOf({ threads }: ProcessLook): string | null {
+function stackOf({ threads }: ProcessLook): string | null {
   const main = threads.find((thread) => thread.isMain);
   return main === undefined || main.frames.length === 0 ? null : main.frames.map(({ file, line, fn }) => `${file}:${line}:${fn}`).join("\n");
 }

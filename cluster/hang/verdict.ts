@@ -1,5 +1,6 @@
 /** What a look at all ranks says in one sentence: who differs and where it is, and who waits for it. Pure. */
 
+import { brokenWays, provenBy } from "../cause/broken-ways.ts";
 import type { Look } from "./look.ts";
 import { isWaiting, type Place, placeOf } from "./place.ts";
 
@@ -25,11 +26,11 @@ export function explainLook(look: Look): HangReport {
   const waiting = groups.filter(({ place }) => isWaiting(place));
   const others = groups.filter(({ place }) => !isWaiting(place));
   const behind = behindOf(look);
-  const { text, culprit } = sentence(look, waiting, others, behind);
+  const { text, culprit, host = culprit?.host ?? null } = sentence(look, waiting, others, behind);
   return {
     text,
     rank: culprit?.rank ?? null,
-    host: culprit?.host ?? null,
+    host,
     groups: [...others, ...waiting],
     evidence: evidenceOf(look, [...others, ...waiting], behind),
   };
@@ -51,7 +52,7 @@ function groupsOf(look: Look): Group[] {
     .sort((a, b) => b.members.length - a.members.length || (a.members[0]?.rank ?? 0) - (b.members[0]?.rank ?? 0));
 }
 
-type Said = { readonly text: string; readonly culprit: RankPlace | null };
+type Said = { readonly text: string; readonly culprit: RankPlace | null; readonly host?: string | null };
 
 function sentence(look: Look, waiting: readonly Group[], others: readonly Group[], behind: ReadonlyMap<number, number>): Said {
   const [most] = waiting;
@@ -78,6 +79,11 @@ function allWaiting(look: Look, waiting: readonly Group[], behind: ReadonlyMap<n
   if (last !== undefined && late.length < everyone.length) {
     const text = `${list(groupsWith(waiting, late), behind)}; the others are ahead of ${late.length === 1 ? "it" : "them"} and wait`;
     return { text, culprit: last };
+  }
+  const [broken] = brokenWays(look.ways);
+  if (broken !== undefined) {
+    const where = waiting.length === 1 ? `${subject(most, look, behind)} and none gets on` : `the ranks wait for one another: ${list(waiting, behind)}`;
+    return { text: `${broken.text}; ${where}`, culprit: null, host: broken.host };
   }
   if (waiting.length > 1) {
     const minority = waiting.at(-1)?.members[0] ?? null;
@@ -182,6 +188,7 @@ function evidenceOf(look: Look, groups: readonly Group[], behind: ReadonlyMap<nu
     if (open !== undefined && lines.length < 24)
       lines.push(`rank ${rank} on ${host}: last entered ${open.op} #${open.sequence} of group ${open.group} (${open.state})`);
   }
+  lines.push(...provenBy(look.ways).slice(0, 8));
   for (const { host, why } of look.silent) lines.push(`${host}: ${why}`);
   for (const { host, lines: said } of look.ras) lines.push(...said.slice(0, 12).map((line) => `NCCL RAS on ${host}: ${line}`));
   return lines;

@@ -2,6 +2,7 @@
 
 import { type Evidence, NO_EVIDENCE } from "../../cluster/cause/evidence.ts";
 import { rootCause } from "../../cluster/cause/root-cause.ts";
+import type { Way } from "../../cluster/diag/pairs/attribute.ts";
 import { type HostEvidence, hostEvidence } from "../../cluster/host-evidence.ts";
 import type { Cause } from "../../cluster/run/cause.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
@@ -20,6 +21,8 @@ export type CauseSources = {
   readonly logsDir: string;
   /** The reply value of {do: "evidence", ...fence, attempt} from a host, or null where it cannot be asked. Rejecting is the same as null. */
   readonly ask: (host: string) => Promise<unknown>;
+  /** Who reaches whom now. Never rejects. */
+  readonly knock: () => Promise<readonly Way[]>;
   readonly now: () => number;
   /** Takes secret values out of a text. */
   readonly conceal: (text: string) => string;
@@ -34,12 +37,12 @@ export async function gatherCause(sources: CauseSources): Promise<Cause> {
   }
 }
 
-async function gather({ state, events, logsDir, ask, now }: CauseSources): Promise<Evidence> {
+async function gather({ state, events, logsDir, ask, knock, now }: CauseSources): Promise<Evidence> {
   const told = fromJournal(state, events);
   const order = told.exits.map(({ rank }) => rank);
   const hosts = [...new Set([...state.members, ...told.ranks.map(({ host }) => host)])];
   const deadline = performance.now() + WAIT_MS;
-  const replies = await Promise.all(hosts.map((host) => askHost(host, state.hosts[host]?.seen === true, ask, now)));
+  const [ways, replies] = await Promise.all([knock(), Promise.all(hosts.map((host) => askHost(host, state.hosts[host]?.seen === true, ask, now)))]);
   const answered = replies.filter((reply) => reply !== null);
   await whenHere(
     logsDir,
@@ -51,6 +54,7 @@ async function gather({ state, events, logsDir, ask, now }: CauseSources): Promi
     ...NO_EVIDENCE,
     ...told,
     tails,
+    ways,
     errorFiles: answered.flatMap(({ host, reply }) => reply.errors.map((error) => ({ host, ...error }))),
     kernel: answered.flatMap(({ host, reply }) => reply.kernel.map((line) => ({ host, ...line }))),
     ooms: answered.flatMap(({ host, reply }) => (reply.oomKills === null ? [] : [{ host, kills: reply.oomKills }])),

@@ -5,6 +5,7 @@ import { hostLook, type Look } from "../../cluster/hang/look.ts";
 import type { RunRecord } from "../../cluster/protocol.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { Linked } from "./keeper.ts";
+import { knockAtEachOther } from "./knock.ts";
 import { ranksOfHost } from "./layout.ts";
 
 /** An agent answers within 7 s; a link may be slow. */
@@ -19,10 +20,16 @@ export type LookSources = {
 
 export async function lookAtRanks({ state, linked, record, now }: LookSources): Promise<Look> {
   const { run, epoch, controller } = record;
+  const at = now();
   const ask = async (host: string): Promise<unknown> => linked(host)?.link.command({ do: "stacks", run, epoch, controller, attempt: state.attempt }) ?? null;
-  const answers = await Promise.all(state.members.map(async (host) => ({ host, ...(await askHost(host, ask)) })));
+  const [ways, answers] = await Promise.all([
+    knockAtEachOther({ state, linked }),
+    Promise.all(state.members.map(async (host) => ({ host, ...(await askHost(host, ask)) }))),
+  ]);
   return {
-    at: now(),
+    at,
+    until: now(),
+    ways,
     ranks: answers.flatMap(({ host, look }) => {
       const own = ranksOfHost(state, host);
       return (look?.ranks ?? []).filter(({ rank }) => own.has(rank) && state.ranks[rank]?.exit?.code !== 0).map((rank) => ({ host, ...rank }));

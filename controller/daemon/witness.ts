@@ -1,12 +1,10 @@
 /** Watches a host that went silent: lets the others knock at it until it answers, or what they see makes it lost. */
 
-import * as z from "zod";
-import { fail } from "../../cluster/errors.ts";
 import { REPLACED } from "../../cluster/protocol.ts";
-import { isCutOff, type Knock, lossVerdict } from "../../cluster/run/loss.ts";
+import { isCutOff, lossVerdict } from "../../cluster/run/loss.ts";
 import { type HostState, membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Linked } from "./keeper.ts";
-import { memberSpecs } from "./layout.ts";
+import { knock } from "./knock.ts";
 
 export type WitnessDeps = {
   readonly host: string;
@@ -25,13 +23,8 @@ export type Witness = { readonly close: () => void };
 const EVERY_MS = 2000;
 /** Hosts that knock: one may have a broken link of its own. */
 const WITNESSES = 3;
-const KNOCK_MS = 2000;
 /** In which another agent is to be there for one that leaves for it. */
 const REPLACE_MS = 10_000;
-/** An agent that does not even answer is no witness. */
-const ANSWER_MS = 5000;
-
-const knockReply = z.object({ saw: z.enum(["alive", "mute", "dead"]) });
 
 export function watchSilent(deps: WitnessDeps): Witness {
   let isClosed = false;
@@ -44,7 +37,7 @@ export function watchSilent(deps: WitnessDeps): Witness {
   };
 
   const look = async (): Promise<void> => {
-    const knocks = await Promise.all(witnesses().map(async (by) => ({ by, saw: await knock(by) })));
+    const knocks = await Promise.all(witnesses().map(async (by) => ({ by, saw: await knock({ state: deps.state(), linked: deps.linked }, by, deps.host) })));
     if (isClosed || !deps.isAwake()) return;
     const state = deps.state();
     const host = state.hosts[deps.host];
@@ -77,18 +70,6 @@ export function watchSilent(deps: WitnessDeps): Witness {
       .slice(0, WITNESSES)
       .map((h) => h.name);
 
-  const knock = async (by: string): Promise<Knock | null> => {
-    const spec = memberSpecs(deps.state()).find((h) => h.name === deps.host);
-    const link = deps.linked(by)?.link;
-    if (spec === undefined || spec.transport === "local" || link === undefined) return null;
-    const port = spec.port ?? deps.state().hosts[deps.host]?.sshPort ?? 22;
-    const asked = link.command({ do: "knock", host: spec.address, port, limitMs: KNOCK_MS });
-    return Promise.race([asked, late()]).then(
-      (reply) => knockReply.parse(reply).saw,
-      () => null,
-    );
-  };
-
   const again = (): void => {
     timer = setTimeout(
       () =>
@@ -108,5 +89,3 @@ export function watchSilent(deps: WitnessDeps): Witness {
     },
   };
 }
-
-const late = (): Promise<never> => new Promise((_, reject) => setTimeout(() => reject(fail("LINK_LOST", { why: "no answer" })), ANSWER_MS).unref());

@@ -117,6 +117,13 @@ test("a run that stands still", { skip: needsRoot }, async (t) => {
     await kill("CONT", ranks[2]?.pid);
     await isOver(run);
 
+    await lab.block("gpu-a", "gpu-b");
+    const cut = await nextHang(run, 3);
+    assert.match(cut.text, new RegExp(`^${A} and ${B} cannot reach each other; .*all_reduce \\(train\\.py:${lineOf("all_reduce(x)")}\\)`));
+    assert.deepEqual([cut.rank, cut.host], [null, null], "no rank is blamed for it");
+    await lab.unblock("gpu-a", "gpu-b");
+    await isOver(run);
+
     await tell(0, "end");
     const state = await seat.ended(run);
     assert.deepEqual([state.phase, state.attempt], ["succeeded", 1]);

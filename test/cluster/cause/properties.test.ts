@@ -27,6 +27,7 @@ const anyEvidence: fc.Arbitrary<Evidence> = fc.record({
   kernel: list(fc.record({ host, at: fc.option(number), text })),
   ooms: list(fc.record({ host, kills: fc.nat(2) })),
   fullDisks: list(fc.record({ host, path: text })),
+  ways: list(fc.record({ from: host, to: host, isBad: fc.boolean() })),
   clockOffsetMs: fc.dictionary(host, number),
   ended: fc.option(
     fc.record({ kind: fc.constantFrom("hang" as const, "start" as const), text, host: fc.option(host), rank: fc.option(rank), code: fc.constant(null) }),

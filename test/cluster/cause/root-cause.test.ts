@@ -238,3 +238,17 @@ check(
   scene({ exits: [...SLOW, exit(3, 3000, { code: 1, isStopped: true })], tails: [err(2, GLOO), err(3, traceback("trainer.SIGTERMException: got a signal"))] }),
   { kind: "network", text: /^rank 2 on gpu-a raised RuntimeError/ },
 );
+
+const WAYS = ["gpu-a gpu-b", "gpu-b gpu-a"].map((way) => ({ from: way.split(" ")[0] ?? "", to: way.split(" ")[1] ?? "", isBad: true }));
+
+check(
+  "ranks of two hosts that cannot reach each other blame one another: the link is named, and no rank",
+  scene({ exits: [exit(5, 1000, { code: 1 }), ...stopped(5)], tails: [err(5, GLOO)], ways: WAYS }),
+  { kind: "network", place: "ways:gpu-a and gpu-b cannot reach each other", text: "gpu-a and gpu-b cannot reach each other; 8 ranks ended because of it" },
+);
+
+check(
+  "hosts that cannot reach each other when a rank has raised an error of its own: that ended the attempt",
+  scene({ exits: [exit(5, 1000, { code: 1 }), ...stopped(5)], tails: [err(5, traceback("ValueError: x"))], ways: WAYS }),
+  { kind: "exception", text: /^rank 5 on gpu-b raised ValueError: x/ },
+);

@@ -47,6 +47,7 @@ export type RankWish = {
 
 export const look = (wishes: readonly RankWish[], more: Partial<Look> = {}): Look => ({
   at: 0,
+  until: 0,
   ranks: wishes.map(({ rank, host, main, others = [], sequence }) => ({
     rank,
     host,
@@ -56,6 +57,7 @@ export const look = (wishes: readonly RankWish[], more: Partial<Look> = {}): Loo
     collectives: sequence === undefined ? [] : [{ group: "0 default_pg", op: "all_reduce", sequence, state: "started" }],
   })),
   ras: [],
+  ways: [],
   silent: [],
   ...more,
 });

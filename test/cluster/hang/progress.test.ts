@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { FIRST_STEP_MS, LEAST_MS, type Progress, UNKNOWN_PHASE_MS, watchProgress } from "../../../cluster/hang/progress.ts";
+import { COLLECTIVE_MS, FIRST_STEP_MS, LEAST_MS, type Progress, UNKNOWN_PHASE_MS, watchProgress } from "../../../cluster/hang/progress.ts";
 import { kindOf } from "../../../cluster/steps/line-kind.ts";
 
 const AUTO = { hangMs: null, firstStepMs: null };
-const isDue = (progress: Progress, at: number): boolean => progress.due(at) !== null;
+const isDue = (progress: Progress, at: number): boolean => progress.due(at)?.onlyInCollective === false;
 
 /** Steps of one rank, one each `paceMs`; returns the time of the last. */
 function train(progress: Progress, steps: number, paceMs: number, from = 0): number {
@@ -37,7 +37,13 @@ test("before the first step there is time for compilation; the file may say how 
   const progress = watchProgress(AUTO, 0);
   progress.line("r0", "loading weights", 1000);
   assert.equal(isDue(progress, 1000 + FIRST_STEP_MS), false);
-  assert.deepEqual(progress.due(1001 + FIRST_STEP_MS), { quietMs: FIRST_STEP_MS + 1, limitMs: FIRST_STEP_MS, stage: "first-step", isGiven: false });
+  assert.deepEqual(progress.due(1001 + FIRST_STEP_MS), {
+    quietMs: FIRST_STEP_MS + 1,
+    limitMs: FIRST_STEP_MS,
+    stage: "first-step",
+    by: "default",
+    onlyInCollective: false,
+  });
   const given = watchProgress({ hangMs: 5000, firstStepMs: 30_000 }, 0);
   assert.equal(isDue(given, 30_000), false);
   assert.equal(isDue(given, 30_001), true);
@@ -54,7 +60,7 @@ test("a limit of five pauses is learned, never under a minute; a limit of the fi
   assert.equal(isDue(fast, end + LEAST_MS + 1), true);
   const given = watchProgress({ hangMs: 5000, firstStepMs: null }, 0);
   const done = train(given, 1, 1000);
-  assert.deepEqual(given.due(done + 5001), { quietMs: 5001, limitMs: 5000, stage: "training", isGiven: true });
+  assert.deepEqual(given.due(done + 5001), { quietMs: 5001, limitMs: 5000, stage: "training", by: "file", onlyInCollective: false });
 });
 
 test("a pace is trusted only after a minute of it", () => {
@@ -135,4 +141,22 @@ test("a run with a regular pace is never overdue, however many ranks it has and 
     ),
     { numRuns: 300 },
   );
+});
+
+test("after a first step, five minutes are enough for ranks that all stand in a collective, whatever they last spoke of; not where the file gives a limit", () => {
+  for (const last of ["step 2 loss 1.0", "checkpoint=/ckpt/step-60 step=60", "Saving model checkpoint to out", "***** Running Evaluation *****"]) {
+    const progress = watchProgress(AUTO, 0);
+    progress.line("r0", "step 1 loss 2.0", 1000);
+    progress.line("r0", last, 2000);
+    assert.equal(progress.due(2000 + COLLECTIVE_MS), null);
+    const due = progress.due(2001 + COLLECTIVE_MS);
+    assert.deepEqual([due?.onlyInCollective, due?.by, due?.limitMs], [true, "default", COLLECTIVE_MS], last);
+    assert.equal(progress.due(2001 + UNKNOWN_PHASE_MS)?.onlyInCollective, false);
+  }
+  const fresh = watchProgress(AUTO, 0);
+  fresh.line("r0", "loading weights", 1000);
+  assert.equal(fresh.due(1001 + COLLECTIVE_MS), null, "a first step may begin with a broadcast of everything");
+  const given = watchProgress({ hangMs: 3_600_000, firstStepMs: null }, 0);
+  given.line("r0", "step 1 loss 2.0", 1000);
+  assert.equal(given.due(1001 + COLLECTIVE_MS), null);
 });

@@ -61,6 +61,24 @@ test("all in the same collective: the network between hosts, or what is inside o
   assert.match(said([0, 1].map((rank) => ({ rank, host: `h${rank}`, main: backward }))), /^all 2 ranks are in backward \(train\.py:44\) and none gets on/);
 });
 
+test("hosts that cannot reach each other are named before the ranks, and no rank is blamed", () => {
+  const bad = (...pairs: [string, string][]) =>
+    pairs.flatMap(([a, b]) => [
+      { from: a, to: b, isBad: true },
+      { from: b, to: a, isBad: true },
+    ]);
+  const good = (...pairs: [string, string][]) => bad(...pairs).map((way) => ({ ...way, isBad: false }));
+  const four = [waiting(0, "a"), waiting(1, "b"), waiting(2, "c")];
+  const link = explainLook(look(four, { ways: [...bad(["a", "b"]), ...good(["a", "c"], ["b", "c"])] }));
+  assert.equal(link.text, "a and b cannot reach each other; all 3 ranks are in all_reduce (train.py:120) and none gets on");
+  assert.deepEqual([link.rank, link.host], [null, null]);
+  assert.ok(link.evidence.includes("a: nothing answers at the SSH port of b"));
+  const host = explainLook(look(four, { ways: [...bad(["a", "b"], ["a", "c"]), ...good(["b", "c"])] }));
+  assert.match(host.text, /^a is cut off from the other hosts; /);
+  assert.deepEqual([host.rank, host.host], [null, "a"]);
+  assert.match(explainLook(look(four, { ways: good(["a", "b"], ["a", "c"], ["b", "c"]) })).text, /the network between the hosts is suspect/);
+});
+
 test("a host that says nothing is not called well", () => {
   const text = said([waiting(0, "a"), waiting(1, "a")], { silent: [{ host: "b", why: "it does not answer" }] });
   assert.match(text, /^2 ranks are in all_reduce .*b could not be asked \(it does not answer\), so what they wait for may be there$/);

@@ -52,6 +52,7 @@ const sources = (t: TestContext, more: Partial<CauseSources>): CauseSources => (
   events: started,
   logsDir: logs(t, {}),
   ask: async () => null,
+  knock: async () => [],
   now: Date.now,
   conceal: (text) => text,
   ...more,
