@@ -130,7 +130,16 @@ export const NOT_REACHED = "the host was not reached";
 
 function notReached(host: HostSpec, { code, message, hint }: Problem): Result {
   const words = { fix: hint.split("\n")[0] ?? "", code };
-  return { id: CHECK_OF[code] ?? "ssh.reachable", host: host.name, status: "fail", observed: message.split("\n")[0] ?? "", words };
+  // The line names the host already.
+  const [observed = ""] = message.split("\n");
+  const prefix = `${host.name}: `;
+  return {
+    id: CHECK_OF[code] ?? "ssh.reachable",
+    host: host.name,
+    status: "fail",
+    observed: observed.startsWith(prefix) ? observed.slice(prefix.length) : observed,
+    words,
+  };
 }
 
 function judgeHost(check: HostCheck, { host, probe }: { readonly host: HostSpec; readonly probe: HostProbe }, context: DiagContext): readonly Result[] {

@@ -86,7 +86,7 @@ export function verdictLine(checks: readonly Check[], results: readonly Result[]
   const { isReady, blockers } = verdictOf(checks, results);
   const about = `${hosts} host${hosts === 1 ? "" : "s"}, ${checks.length} checks, ${seconds.toFixed(1)} s`;
   if (isReady) return `READY (${about}): ${countWords(results)}`;
-  const blocked = [...new Set(blockers.map(where))];
+  const blocked = [...new Set(blockers.map(where))].sort(inNumber);
   return `NOT READY (${about}): ${blockers.length} blocker${blockers.length === 1 ? "" : "s"} on ${names(blocked)}`;
 }
 
@@ -106,6 +106,9 @@ function groupLines(checks: readonly Check[], results: readonly Result[]): reado
     return [`  ${mark[worst].padEnd(5)}  ${group.padEnd(11)}  ${parts.join(", ")}`];
   });
 }
+
+/** gpu-2 before gpu-10: hosts answer in any order. */
+const inNumber = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
 
 /** Alike on several hosts: one finding that names them. */
 function alike(results: readonly Result[]): readonly (readonly Result[])[] {
@@ -132,7 +135,8 @@ function wrap(text: string, indent: string): readonly string[] {
 
 const LABEL: Readonly<Record<"fail" | "warn" | "error", string>> = { fail: "FAIL", warn: "WARN", error: "ERROR" };
 
-function findingLines(check: Check, results: readonly Result[]): readonly string[] {
+function findingLines(check: Check, unsorted: readonly Result[]): readonly string[] {
+  const results = [...unsorted].sort((a, b) => inNumber(where(a), where(b)));
   const [first] = results;
   if (first === undefined || first.status === "pass" || first.status === "skip") return [];
   const hosts = names(results.map(where));
@@ -183,7 +187,8 @@ function skipLines(results: readonly Result[], isVerbose: boolean): readonly str
   if (isVerbose) return [];
   const reasons = new Map<string, Set<string>>();
   for (const { status, observed, id } of results) {
-    if (status === "skip") reasons.set(observed, (reasons.get(observed) ?? new Set()).add(id));
+    // A host that was not reached has its red line.
+    if (status === "skip" && observed !== NOT_REACHED) reasons.set(observed, (reasons.get(observed) ?? new Set()).add(id));
   }
   if (reasons.size === 0) return [];
   const lines = [...reasons].flatMap(([reason, ids]) => wrap(`${names([...ids], 3)}: ${sanitiseWord(reason)}`, "  "));

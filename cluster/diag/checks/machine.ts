@@ -6,7 +6,7 @@ import { ranksOn, wantsGpus } from "../ranks.ts";
 import { cannotSay, ended, failed, filesOf, jsonOf, notLooked, numberIn, pass, said, skip, warn } from "../read.ts";
 
 const base = { group: "system", tier: "quick", scope: "host", needs: [], isBlocking: false } as const;
-const gib = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+const room = (bytes: number): string => (bytes < 2 ** 30 ? `${Math.round(bytes / 2 ** 20)} MiB` : `${(bytes / 2 ** 30).toFixed(1)} GiB`);
 
 export const MACHINE: readonly HostCheck[] = [
   {
@@ -107,7 +107,7 @@ export const MACHINE: readonly HostCheck[] = [
       const { bytes, free, mount } = jsonOf(probe, "disk:shm", z.object({ bytes: z.number(), free: z.number(), mount: z.object({ point: z.string() }) }));
       if (mount.point !== "/dev/shm") return warn("/dev/shm is no file system of its own", { expected: "a tmpfs" });
       const ranks = Math.max(1, ranksOn(host, probe.facts));
-      const observed = `${gib(free)} free of ${gib(bytes)} for ${ranks} rank${ranks === 1 ? "" : "s"}`;
+      const observed = `${room(free)} free of ${room(bytes)} for ${ranks} rank${ranks === 1 ? "" : "s"}`;
       if (bytes <= 64 * 2 ** 20 && ranks > 1 && wantsGpus(host)) return failed(observed, { expected: "1 GiB for each rank" });
       if (free / ranks < 256 * 2 ** 20) return warn(observed, { expected: "1 GiB for each rank" });
       return pass(observed);
@@ -129,6 +129,24 @@ export const MACHINE: readonly HostCheck[] = [
       const { has } = jsonOf(probe, "environment", z.object({ has: z.record(z.string(), z.boolean()) }));
       if (wanted.some((name) => has[name] === true) || has.hf_file === true) return pass("there");
       throw notLooked("none is there; only gated models need one");
+    },
+  },
+  {
+    ...base,
+    id: "tok.wandb",
+    title: "a key of Weights & Biases",
+    why: "rank 0 logs there, and asks for a key where none is",
+    fix: "put WANDB_API_KEY=... into a file and name that in the cluster file: env_file: secrets.env; or set WANDB_MODE: offline under env:",
+    who: "you",
+    verify: "nexadist up --dry-run  # shows $WANDB_API_KEY among the variables",
+    proof: "unproven",
+    judge: (probe, host, { spec }) => {
+      const given = [...Object.keys(spec.env), ...Object.keys(host.env), ...Object.values(spec.secretNames).flat()];
+      if (given.some((name) => name === "WANDB_API_KEY" || name === "WANDB_MODE")) return pass("given by the cluster file");
+      if (host.name !== spec.hosts[0]?.name) return skip("only the first host logs");
+      const { has } = jsonOf(probe, "environment", z.object({ has: z.record(z.string(), z.boolean()) }));
+      if (has.WANDB_API_KEY === true || has.WANDB_MODE === true || has.wandb_netrc === true) return pass("there");
+      throw notLooked("none is there; only runs that log to it need one");
     },
   },
   {
