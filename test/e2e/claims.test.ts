@@ -91,6 +91,23 @@ test("claims on GPUs", { skip: needsRoot }, async (t) => {
     setApps([]);
   });
 
+  await t.test("what diag finds keeps a launch back before any rank starts; forced it goes on, and that is on record", async () => {
+    ann.write("scratch.yaml", `${fileOf("trainer")}paths: {shared: /mnt/none}\n`);
+    const kept = await ann.cli(["up", "scratch.yaml", "--name", "kept", ...JOB]);
+    assert.equal(kept.code, 5, kept.out + kept.err);
+    assert.match(
+      kept.out,
+      /failed after .*: diag keeps it back .*\n +\S+, \S+: the directories of the file are there: \/mnt\/none is not there \[disk.mount\]\n +fix: /s,
+    );
+    const events = await ann.wait(ann.latest(), "its journal", (all) => all);
+    assert.ok(!events.some(({ type }) => type === "host-launched" || type === "rank-started"));
+    const forced = await ann.up(["scratch.yaml", "--force", "--name", "in-spite", ...JOB]);
+    await running(ann, forced);
+    assert.match((await ann.cli(["status", forced])).out, /started by --force in spite of .*\[disk.mount\]/);
+    await finish(forced);
+    assert.equal((await ann.ended(forced)).phase, "succeeded");
+  });
+
   await t.test("nothing of it is left: no process, no lock, no card", async () => {
     const left = "pgrep -f '[c]laim_holder'; ls /tmp/nexadist-claims 2>/dev/null | grep -v mutex";
     for (const name of NAMES) await until("the end of all holders", async () => (await run(name, "sh", "-c", left)) === "", 20_000);
