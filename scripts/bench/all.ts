@@ -20,6 +20,7 @@ const BENCHES = [
   "controller-back",
   "parsers",
   "diag",
+  "telemetry",
 ] as const;
 const JSON_FILE = join(REPO, "docs/figures.json");
 

@@ -10,7 +10,7 @@ import { type RunTotals, sumTotals } from "../../../cluster/telemetry/totals.ts"
 import type { HostNow } from "../../../cluster/viewer.ts";
 import type { AgentLink } from "../../reach/link.ts";
 import { type HostTelemetry, readTotals, takeSamples } from "./take-samples.ts";
-import { openTiers, readPoints, type Stored } from "./tiers.ts";
+import { readLast, readPoints, type Stored } from "./tiers.ts";
 
 export type RunTelemetry = {
   readonly begin: (host: string, link: AgentLink, record: RunRecord) => void;
@@ -46,12 +46,9 @@ export function openRunTelemetry({ dir, state, notice, onSample }: RunTelemetryD
   };
   return {
     begin: (host, link, record) => of(host).begin(link, record),
-    now: () =>
-      [...hosts].flatMap(([host, telemetry]) => {
-        const last = telemetry.last();
-        return last === null ? [] : [{ host, at: last.at, heardAt: telemetry.heardAt(), sample: last.sample }];
-      }),
-    totals: () => sumTotals([...hosts.values()].map((telemetry) => telemetry.totals())),
+    // Of a host that this controller has not linked yet, what the one before it left.
+    now: () => hostsIn(dir).flatMap((host) => nowOf(host, hosts.get(host)?.last() ?? readLast(hostDir(dir, host)), hosts.get(host)?.heardAt() ?? null)),
+    totals: () => sumTotals(hostsIn(dir).map((host) => hosts.get(host)?.totals() ?? readTotals(hostDir(dir, host)))),
     close: () => {
       for (const telemetry of hosts.values()) telemetry.close();
     },
@@ -68,11 +65,10 @@ function gpusOf(state: RunState, host: string): ReadonlySet<string> {
 }
 
 /** Of a run that nobody drives any more. */
-export const readNow = (dir: string): readonly HostNow[] =>
-  hostsIn(dir).flatMap((host) => {
-    const last = openTiers(hostDir(dir, host)).last();
-    return last === null ? [] : [{ host, at: last.at, heardAt: null, sample: last.sample }];
-  });
+export const readNow = (dir: string): readonly HostNow[] => hostsIn(dir).flatMap((host) => nowOf(host, readLast(hostDir(dir, host)), null));
+
+const nowOf = (host: string, last: Stored | null, heardAt: number | null): readonly HostNow[] =>
+  last === null ? [] : [{ host, at: last.at, heardAt, sample: last.sample }];
 
 export const readRunTotals = (dir: string): RunTotals => sumTotals(hostsIn(dir).map((host) => readTotals(hostDir(dir, host))));
 

@@ -47,6 +47,9 @@ export function openTiers(dir: string): TierStore {
   };
 }
 
+/** null: none is there. */
+export const readLast = (dir: string): Stored | null => readTier(dir, "s1", Number.POSITIVE_INFINITY).at(-1) ?? null;
+
 /** Points of a host since a time, the finest that there are of each time, the oldest first. */
 export function readPoints(dir: string, since: number): Point[] {
   let until = Number.POSITIVE_INFINITY;
