@@ -33,19 +33,22 @@ const STEP_TIME: readonly (readonly [RegExp, number])[] = [
 
 const PER_S = "(?:\\/|_per_|_| per )s(?:ec(?:ond)?)?";
 const PER_GPU = "(?:\\/|_per_| per )(?:gpu|device)";
-const RATES: readonly (readonly [RegExp, Rate["of"]])[] = [
-  [new RegExp(`${begins}(?:train_)?tok(?:en)?s?(?:\\/train)?${PER_S}(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "tokens"],
-  [new RegExp(`${begins}tps${IS}${NUMBER}(?<each>(?=.{1,200}\\btflops\\b))?`, "i"), "tokens"],
-  [/(?<![\w.,])([\d,]+(?:\.\d+)?[kKM]?) ?tok(?:en)?s?\/s(?:ec)?(?<each>\/gpu)?/i, "tokens"],
-  [new RegExp(`${begins}(?:train_|curr)?samples(?:\\/|_per_| per |per)s(?:ec(?:ond)?)?(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "samples"],
+/** The word that each has, lest it be looked for in vain. */
+const RATES: readonly (readonly [RegExp, Rate["of"], string])[] = [
+  [new RegExp(`${begins}(?:train_)?tok(?:en)?s?(?:\\/train)?${PER_S}(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "tokens", "tok"],
+  [new RegExp(`${begins}tps${IS}${NUMBER}(?<each>(?=.{1,200}\\btflops\\b))?`, "i"), "tokens", "tps"],
+  [/(?<![\w.,])([\d,]+(?:\.\d+)?[kKM]?) ?tok(?:en)?s?\/s(?:ec)?(?<each>\/gpu)?/i, "tokens", "tok"],
+  [new RegExp(`${begins}(?:train_|curr)?samples(?:\\/|_per_| per |per)s(?:ec(?:ond)?)?(?<each>${PER_GPU})?${IS}${NUMBER}`, "i"), "samples", "samples"],
 ];
 
 /** null: it says nothing of a training. */
 export function readKeys(text: string): Said | null {
-  const [step, total] = stepOf(text);
-  const loss = IS_END.test(text) ? null : readNumber(LOSS.exec(text)?.[1]);
-  const epoch = readNumber(EPOCH.exec(text)?.[1]);
-  const rate = rateOf(text);
+  const lower = text.toLowerCase(); // a word that is not there costs no pattern
+  const has = (...words: readonly string[]): boolean => words.some((word) => lower.includes(word));
+  const [step, total] = has("step", "iter", "update", "batch", "it", "epoch") ? stepOf(text) : [null, null];
+  const loss = !has("loss") || IS_END.test(text) ? null : readNumber(LOSS.exec(text)?.[1]);
+  const epoch = has("epoch") ? readNumber(EPOCH.exec(text)?.[1]) : null;
+  const rate = has("tok", "tps", "samples") ? rateOf(text, lower) : null;
   if (step === null && loss === null && rate === null) return null;
   return {
     ...SILENT,
@@ -55,18 +58,16 @@ export function readKeys(text: string): Said | null {
     total,
     epoch,
     loss,
-    stepMs: stepTimeOf(text),
+    stepMs: has("time", "duration", "dt", "seconds") ? stepTimeOf(text) : null,
     rate,
   };
 }
 
 function stepOf(text: string): readonly [number | null, number | null] {
-  const of = STEPS_OF.exec(text) ?? IN_EPOCH.exec(text);
-  const own = STEP.exec(text);
-  const global = GLOBAL_STEP.exec(text);
+  const global = /global/i.test(text) ? GLOBAL_STEP.exec(text) : null;
   if (global !== null) return [readCount(global[1]), null];
-  if (own !== null) return [readCount(own[1]), readCount(own[2])];
-  return [readCount(of?.[1]), readCount(of?.[2])];
+  const own = STEP.exec(text) ?? STEPS_OF.exec(text) ?? IN_EPOCH.exec(text);
+  return [readCount(own?.[1]), readCount(own?.[2])];
 }
 
 function stepTimeOf(text: string): number | null {
@@ -77,9 +78,9 @@ function stepTimeOf(text: string): number | null {
   return null;
 }
 
-function rateOf(text: string): Rate | null {
-  for (const [pattern, of] of RATES) {
-    const match = pattern.exec(text);
+function rateOf(text: string, lower: string): Rate | null {
+  for (const [pattern, of, word] of RATES) {
+    const match = lower.includes(word) ? pattern.exec(text) : null;
     const value = readNumber(match?.slice(1).find((part) => part !== undefined && /^\d/.test(part)));
     if (value !== null && value > 0) return { value, of, isPerGpu: match?.groups?.each !== undefined || /tps/i.test(match?.[0] ?? "") };
   }

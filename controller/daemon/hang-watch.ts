@@ -6,6 +6,7 @@ import { type Progress, watchProgress } from "../../cluster/hang/progress.ts";
 import { judgeLooks, LOOK_AGAIN_MS } from "../../cluster/hang/suspicion.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
+import { kindOf } from "../../cluster/steps/line-kind.ts";
 import { type PaceWatch, watchPace } from "../../cluster/steps/pace.ts";
 import { readLine } from "../../cluster/steps/read-line.ts";
 import { parseStream } from "./line-feed.ts";
@@ -30,6 +31,8 @@ const EVERY_MS = 1000;
 const REST_MS = 30_000;
 /** Of a flood of output only the end is read. In bytes. */
 const READ = 16 * 1024;
+/** Of so many lines of a piece it is also read what they say: a pace needs no more, and a flood costs little. */
+const SAID = 8;
 
 /** Begun when the ranks of an attempt run, closed when they do not any more. */
 export function watchForHang(deps: HangWatchDeps): HangWatch {
@@ -55,8 +58,8 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     const found = (part.rest + part.decoder.write(Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength))).split(/[\r\n]+/);
     part.rest = (found.pop() ?? "").slice(0, READ);
     if (part.rest !== "") found.push(part.rest); // a progress bar ends no line
-    for (const line of found) {
-      const { kind, said } = readLine(line, pattern);
+    for (const [index, line] of found.entries()) {
+      const { kind, said } = found.length - index <= SAID ? readLine(line, pattern) : { kind: kindOf(line), said: null };
       progress.line(key, line, at, kind);
       if (said !== null && name.rank !== null) pace.say(name.rank, said, at);
     }
