@@ -16,8 +16,8 @@ const GPUS_MAX = 128;
 export type GpuReadings = {
   readonly row: (rate: Rate, row: GpuRow) => void;
   readonly lost: (busId: string) => void;
-  /** By UUID. Where nothing tells at present, their names only. */
-  readonly now: (isTelling: boolean) => Record<string, GpuSample>;
+  /** By UUID. Where nothing tells at present, their names only, and what the kernel says of them. */
+  readonly now: (isTelling: boolean, xidsOf?: (busId: string) => Readonly<Record<string, number>> | null) => Record<string, GpuSample>;
 };
 
 export function keepReadings(clock: () => number = () => performance.now()): GpuReadings {
@@ -46,16 +46,19 @@ export function keepReadings(clock: () => number = () => performance.now()): Gpu
     lost: (busId) => {
       for (const gpu of gpus.values()) if (isSameBus(gpu.static?.gpu.busId ?? "", busId)) gpu.lostAt = clock();
     },
-    now: (isTelling) => {
+    now: (isTelling, xidsOf = () => null) => {
       const now = clock();
       return Object.fromEntries(
         [...gpus].map(([uuid, gpu]) => {
           const isFresh = (rate: Rate): boolean => now - (gpu[rate]?.at ?? Number.NEGATIVE_INFINITY) < FRESH_MS[rate];
           const of = (rate: Rate): GpuSample => (isFresh(rate) && (isTelling || rate === "static") ? (gpu[rate]?.gpu ?? {}) : {});
           const isLost = gpu.lostAt !== null && gpu.lostAt >= (gpu.hot?.at ?? 0);
-          if (isLost) return [uuid, { ...of("static"), down: "lost" as const }];
+          const busId = gpu.static?.gpu.busId;
+          const found = busId === undefined ? null : xidsOf(busId);
+          const named = { ...of("static"), ...(found === null ? {} : { xids: { ...found } }) };
+          if (isLost) return [uuid, { ...named, down: "lost" as const }];
           // Of a GPU that is out of order nothing else is believed.
-          return [uuid, of("hot").down === undefined ? { ...of("static"), ...of("slow"), ...of("hot") } : { ...of("static"), ...of("hot") }];
+          return [uuid, of("hot").down === undefined ? { ...named, ...of("slow"), ...of("hot") } : { ...named, ...of("hot") }];
         }),
       );
     },

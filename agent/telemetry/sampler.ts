@@ -1,6 +1,7 @@
 /** Samples this host by the second while anybody wants it: a run that is alive here, or a controller that listens. Nothing here waits for a tool. */
 
 import { NOTHING, type Sample, type SampleItem } from "../../cluster/telemetry/sample.ts";
+import { pollAmd } from "./amd-poll.ts";
 import { findProgram } from "./child.ts";
 import { watchDisks } from "./disks.ts";
 import { type Owners, watchProcesses } from "./gpu-processes.ts";
@@ -8,6 +9,7 @@ import { keepReadings } from "./gpu-readings.ts";
 import { readHost } from "./host-numbers.ts";
 import { loopNvidia, PACES, type Paces } from "./nvidia-loop.ts";
 import { openSpool, type Spool } from "./spool.ts";
+import { watchXids } from "./xids.ts";
 
 export type SamplerDeps = {
   readonly dir: string;
@@ -37,20 +39,22 @@ export function openSampler({ dir, owners, isBusy, log, paces = PACES }: Sampler
     const gpus = keepReadings();
     const program = (): string | null => findProgram("nvidia-smi");
     const smi = loopNvidia(program, { row: gpus.row, lost: gpus.lost, log }, paces);
+    const amd = pollAmd();
+    const xids = watchXids();
     const host = readHost();
     const disks = watchDisks(paces.slowMs);
     const processes = watchProcesses(() => (smi.tool().state === "ok" ? program() : null), owners, PROCESSES_MS);
     const now = (): Sample => ({
       ...NOTHING,
-      tool: smi.tool(),
-      gpus: gpus.now(smi.tool().state === "ok"),
+      tool: smi.tool().state === "absent" ? (amd.tool() ?? smi.tool()) : smi.tool(),
+      gpus: { ...gpus.now(smi.tool().state === "ok", xids.of), ...amd.now() },
       processes: smi.tool().state === "ok" ? processes.now() : {},
       host: host.now(),
       nets: host.nets(),
       disks: disks.now(),
     });
     const close = (): void => {
-      for (const each of [smi, disks, processes]) each.close();
+      for (const each of [smi, amd, xids, disks, processes]) each.close();
     };
     return { now, close };
   };

@@ -60,7 +60,7 @@ function gpusOf(state: RunState, host: string): ReadonlySet<string> {
   const spec = state.spec.hosts.find(({ name }) => name === host);
   const at = state.hosts[host];
   if (spec === undefined || at === undefined || isOver(state) || !state.members.includes(host) || !["launched", "ended"].includes(at.stage)) return new Set();
-  const choice = chooseGpus(spec.gpus, at.facts, host);
+  const choice = chooseGpus(spec.gpus, at.facts, host, at.claim);
   return new Set(choice.ok ? choice.gpus.map(({ uuid }) => uuid) : []);
 }
 
