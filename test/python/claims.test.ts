@@ -172,3 +172,16 @@ test("where the holder is gone the shim takes the locks itself, and is not armed
   const failed = JSON.parse(stdout) as Of<"arm-failed">;
   assert.deepEqual([code, failed.code, failed.text], [1, "GPU_BUSY", `GPU ${UUIDS[0]} was taken by run b of ${me} meanwhile`]);
 });
+
+test("between two attempts they stay with the holder: who waits does not slip in", async (t) => {
+  const at = claimsPlace(t);
+  const [holder, other] = [await at.hold(), await at.hold()];
+  await holder.claim({ run: "a", want: all });
+  const { lab, there } = shimLab(t, at, holder.socket, UUIDS);
+  await lab.startShim(there);
+  const agent = await lab.connect();
+  agent.send(launch([pythonRank(0, "pass")], 1000));
+  await agent.event("ended");
+  assert.equal((await other.claim({ run: "b", want: all, mayQueue: true })).busy?.length, 4);
+  assert.deepEqual((await holder.claim({ run: "a", want: all })).gpus, UUIDS);
+});
