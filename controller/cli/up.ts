@@ -48,7 +48,9 @@ export const up: Run = async (context, [file], options) => {
     }
     return EXIT.ok;
   }
-  return watchRun(context, client, run, { known: null, stopsOnSignal: true });
+  const exit = await watchRun(context, client, run, { known: null, stopsOnSignal: true });
+  if (exit === EXIT.runFailed && !context.json && !context.quiet) await (await import("./diag-after.ts")).lookAfter(context, options, spec);
+  return exit;
 };
 
 function jobWords({ job }: RunSpec): string {

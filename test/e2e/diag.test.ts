@@ -111,6 +111,16 @@ test("a healthy cluster is READY and gives no finding; the text fits 80 columns"
     assert.match((await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell"])).out, /WARN gpu-c: login files print nothing/);
   });
 
+  await t.test("after a failed run the hosts are looked at by themselves, and the one at fault is named", async () => {
+    await onHost(lab, "gpu-b", "rm /run/reboot-required");
+    seat.write("job.yaml", `${file(lab, ["gpu-a", "gpu-b"])}backend: command\nrestart: {max: 0}\n`);
+    const job = "if [ $(hostname) = gpu-b ]; then sed -i '1i ulimit -n 256' ~/.bashrc; exit 3; fi; sleep 600";
+    const said = await seat.cli(["up", "job.yaml", "--", "sh", "-c", job]);
+    assert.equal(said.code, 1, said.out + said.err);
+    assert.match(said.err, /^FAIL gpu-b: files that a process may open \[sys\.nofile\]$/m);
+    assert.equal(said.err.match(/^FAIL /gm)?.length, 1, said.err);
+  });
+
   await t.test("a name that is no check or file is told before anything is looked at", async () => {
     for (const words of [
       ["--only", "gpuu"],
