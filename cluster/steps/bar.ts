@@ -5,14 +5,14 @@ import { type Said, SILENT } from "./said.ts";
 
 /** Bars of what is not training. */
 const OTHER =
-  /\b(?:eval\w*|valid\w*|test\w*|sanity|predict\w*|infer\w*|generat\w*|sav\w*|writ\w*|load\w*|map|tokeniz\w*|filter\w*|group\w*|pack\w*|shards?|download\w*|fetch\w*|upload\w*|prepar\w*|process\w*|convert\w*|resolv\w*|creat\w*|build\w*|quantiz\w*|materializ\w*|drop\w*|add\w*|checking|files?|sampling)\b|\.\w{2,12}:/i;
+  /\b(?:eval\w*|valid\w*|test\w*|sanity|predict\w*|infer\w*|generat\w*|sav\w*|writ\w*|load\w*|map|tokeniz\w*|filter\w*|group\w*|pack\w*|shards?|download\w*|fetch\w*|upload\w*|prepar\w*|process\w*|convert\w*|resolv\w*|creat\w*|build\w*|quantiz\w*|materializ\w*|drop\w*|add\w*|checking|files?|sampling)\b|\.[a-z]\w{1,11}:/i;
 /** What a training step is never counted in. */
 const OTHER_UNIT = /^(?:[kMG]?i?B|examples?|files?|tables?|docs?|rows?|shards?|tokens?|samples?)$/i;
 
 const TQDM =
   /^(?<head>[^%]{0,200}?)\d{1,3}%\|[^|]*\| *(?<n>[\d.]{1,16}[kMG]?)\/(?<total>[\d.]{1,16}[kMG]?) \[[\d:]{1,12}<(?:[\d:]{1,12}|\?), *(?:(?<fast>[\d.]{1,16}[kMG]?) ?(?<unit>[A-Za-z]{1,12})\/s|(?<slow>[\d.]{1,16})s\/ ?(?<slowUnit>[A-Za-z]{1,12})|\?)(?<rest>.*)$/;
 const TQDM_OPEN =
-  /^(?<head>[^%\d]{0,200}?)(?<n>\d{1,16})(?<unit>it|steps?|batch(?:es)?) \[[\d:]{1,12}, *(?:(?<fast>[\d.]{1,16})(?:it|steps?|batch(?:es)?)\/s|(?<slow>[\d.]{1,16})s\/(?:it|steps?|batch(?:es)?))(?<rest>.*)$/;
+  /^(?<head>[^%]{0,200}?)(?<n>\d{1,16})(?<unit>it|steps?|batch(?:es)?) \[[\d:]{1,12}, *(?:(?<fast>[\d.]{1,16})(?:it|steps?|batch(?:es)?)\/s|(?<slow>[\d.]{1,16})s\/(?:it|steps?|batch(?:es)?))(?<rest>.*)$/;
 const RICH =
   /^(?<head>[^━╸╺]{0,200}?)[━╸╺][━╸╺ ]{0,300} (?<n>\d{1,16})\/(?<total>\d{1,16}) [\d:.-]{1,12} • [\d:.-]{1,12} (?<fast>[\d.]{1,16})it\/s(?<rest>.*)$/;
 

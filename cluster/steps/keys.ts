@@ -16,9 +16,12 @@ const STEP = new RegExp(
 const GLOBAL_STEP = new RegExp(`${begins}global[_ ]step${IS}(\\d[\\d,]*)`, "i");
 const STEPS_OF = new RegExp(`${begins}(?:steps|iters|iterations|batch|batches|it)${IS}(\\d[\\d,]*) {0,9}(?:\\/|of) {0,9}(\\d[\\d,]*)`, "i");
 /** Epoch 3 [640/60000 (1%)]: torch's examples. */
-const IN_EPOCH = /\bepoch[\s:=]{0,4}\[?\d+\]?(?:\/\d+\]?)?[\s,:]{1,4}\[ {0,9}(\d+)\/ {0,9}(\d+)[\] (]/i;
+const IN_EPOCH = /\bepoch(?:\(train\))?[\s:=]{0,4}\[?\d+\]?(?:\/\d+\]?)?[\s,:]{0,4}\[ {0,9}(\d+)\/ {0,9}(\d+)[\] (]/i;
 const EPOCH = new RegExp(`${begins}epoch${IS}(\\d+(?:\\.\\d+)?)`, "i");
-const LOSS = new RegExp(`${begins}(?<!\\b(?:eval|val|valid|validation|test|dev)[ _])(?:(?:train|training|lm|avg|mean|total)[ _\\/])?loss${IS}${NUMBER}`, "i");
+const LOSS = new RegExp(
+  `${begins}(?<!\\b(?:eval|val|valid|validation|test|dev)[ _])(?:(?:reduced_)?(?:train|training|lm|avg|mean|total)[ _\\/])?loss(?:[_\\/ ](?:step|train|total)){0,3}${IS}${NUMBER}`,
+  "i",
+);
 /** The mean of all, told at the end. */
 const IS_END = /train_runtime["' :=]{1,6}.{1,200}train_loss/;
 
@@ -28,6 +31,7 @@ const STEP_TIME: readonly (readonly [RegExp, number])[] = [
   [new RegExp(`${begins}(?:step|iter|iteration|batch)[ _](?:time|duration)["']?[\\s:=]{1,14}([\\d.]+)`, "i"), 1000],
   [new RegExp(`${begins}(?:time|dt)["']?[\\s:=]{1,4}([\\d.]+) ?ms\\b`, "i"), 1],
   [new RegExp(`${begins}(?:time|dt)["']?[\\s:=]{1,4}([\\d.]+) ?s\\b`, "i"), 1000],
+  [new RegExp(`step_timing in s${IS}${NUMBER}`, "i"), 1000],
   [new RegExp(`${begins}completed step.{1,20}seconds${IS}${NUMBER}`, "i"), 1000],
 ];
 
@@ -65,8 +69,8 @@ export function readKeys(text: string): Said | null {
 
 function stepOf(text: string): readonly [number | null, number | null] {
   const global = /global/i.test(text) ? GLOBAL_STEP.exec(text) : null;
-  if (global !== null) return [readCount(global[1]), null];
   const own = STEP.exec(text) ?? STEPS_OF.exec(text) ?? IN_EPOCH.exec(text);
+  if (global !== null && own?.[2] === undefined) return [readCount(global[1]), null];
   return [readCount(own?.[1]), readCount(own?.[2])];
 }
 

@@ -30,11 +30,12 @@ export function readLine(line: string, pattern: RegExp | null = null): ReadLine 
   return { kind, said: kind === "evaluation" ? null : readKeys(text) };
 }
 
-/** Bars carry the loss behind their rate. */
+/** Bars carry the loss behind their rate, or before them (torchtune). */
 function withLoss(bar: Said | null, text: string): Said | null {
   if (bar === null) return null;
-  const said = readKeys(text.slice(text.lastIndexOf("/s")));
-  return said === null ? bar : { ...bar, loss: said.loss, rate: said.rate };
+  const behind = readKeys(text.slice(text.lastIndexOf("/s")));
+  const said = behind?.loss == null ? readKeys(text.slice(0, text.indexOf("%|"))) : behind;
+  return { ...bar, loss: said?.loss ?? null, rate: behind?.rate ?? null };
 }
 
 function fromGroups(groups: Readonly<Record<string, string | undefined>>): Said {

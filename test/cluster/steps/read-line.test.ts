@@ -74,6 +74,17 @@ test("lines of people's own loops", () => {
     ["epoch=0/micro_step=10/global_step=40, RunningAvgSamplesPerSec=12.5, CurrSamplesPerSec=13.5", 40, null, null],
     ["\u001b[31mstep:  3  \u001b[32mloss:  8.1\u001b[39m", 3, null, 8.1],
     ["iteration 5 of 10: loss nan", 5, 10, Number.NaN],
+    // In the shapes of other trainers, not captured: Lightning of before, torchtune, LitGPT, Composer, NeMo, torch's ImageNet example, MMEngine, Detectron2, DeepSpeed.
+    ["Epoch 0:  20%|██        | 10/50 [00:00<00:02, 19.84it/s, v_num=0, train_loss_step=1.470, train_loss_epoch=2.1]", 10, 50, 1.47],
+    ["1|25|Loss: 1.2345:  12%|█▎        | 25/200 [00:30<03:30,  1.20s/it]", 25, 200, 1.2345],
+    ["Epoch 1 | iter 12 step 3 | loss train: 1.234, val: n/a | iter time: 123.45 ms (step)", 12, null, 1.234],
+    ["[batch=20/3000]: Train time/batch: 19 Train loss/train/total: 7.2153", 20, 3000, 7.2153],
+    ["Training epoch 0, iteration 10/499 | lr: 1e-05 | global_step: 10 | reduced_train_loss: 11.03 | train_step_timing in s: 12.2", 10, 499, 11.03],
+    ["Epoch: [0][ 10/5005]\tTime  0.312 ( 0.512)\tData  0.001 ( 0.201)\tLoss 6.9721e+00 (7.0012e+00)", 10, 5005, 6.9721],
+    ["2026/11/24 10:00:00 - mmengine - INFO - Epoch(train)  [1][ 50/391]  lr: 1.0e-02  eta: 0:10:00  time: 0.1  data_time: 0.01  loss: 2.1", 50, 391, 2.1],
+    ["[11/24 10:00:00 d2.utils.events]:  eta: 0:10:00  iter: 19  total_loss: 2.3  loss_cls: 1.1  time: 0.52  lr: 0.0002", 19, null, 2.3],
+    ["[2026-11-24 10:00:00,000] [INFO] [logging.py:96:log_dist] [Rank 0] step=10, skipped=0, lr=[1e-05], mom=[[0.9, 0.999]]", 10, null, null],
+    ["[rank0]:120it [00:10, 11.9it/s, loss=0.5]", 120, null, 0.5],
   ] as const) {
     const { said } = readLine(line);
     assert.deepEqual([said?.step, said?.total, said?.loss], [step, total, loss], line);

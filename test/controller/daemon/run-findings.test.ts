@@ -58,7 +58,7 @@ test("another attempt begins anew; a run that is not running is not judged", () 
   say(it, 1, 0.3);
   it.state = { ...it.state, phase: "stopping" };
   pass(200, 0);
-  assert.deepEqual(it.events, []);
+  assert.equal(it.events.length, 0);
   it.state = { ...it.state, phase: "running" };
   pass(70, 200_000);
   it.state = { ...it.state, attempt: 2 };
