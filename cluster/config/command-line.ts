@@ -18,11 +18,11 @@ export function jobFromArgv(argv: readonly string[], file: string, asItStands = 
   const up = `nexadist up ${quoteAll([file]).join("")}`;
   if (program === undefined || program === "") throw usage("nothing to run after `--`", `${up} -- train.py`);
   if (argv.some((word) => word.includes("\0"))) throw usage("a word after `--` holds a NUL character", `${up} -- train.py`);
+  refusePastedLauncher(argv, up);
   const assigned = /^([A-Za-z_]\w*)=/.exec(program)?.[1];
   if (assigned !== undefined) {
     throw usage(`${assigned}=… after \`--\` is not a program; ranks get variables by name`, `${up} --set env.${assigned}=… -- ${quoteAll(rest).join(" ")}`);
   }
-  refusePastedLauncher(argv, up);
   if (program === "-m") return moduleJob(rest, up);
   const isScript = program.endsWith(".py");
   // `./x.py` with its own interpreter line is a program; a bare `x.py` is none that PATH would find.

@@ -7,6 +7,7 @@ import { jobFromArgv } from "./command-line.ts";
 import { inside, isAbsolute, resolvePath } from "./controller-paths.ts";
 import type { Files } from "./files.ts";
 import { type Positions, problemIn } from "./located.ts";
+import { refusePastedLauncher } from "./pasted.ts";
 import { type ConfigProblem, type Path, problemAt } from "./problem.ts";
 import { readYaml } from "./read-yaml.ts";
 import type { ClusterFile, JobKeys } from "./schema.ts";
@@ -34,6 +35,7 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
   const { argv, launcher, file, at } = inputs;
   const typed = argv.length > 0;
   const job = typed ? jobFromArgv(argv, inputs.fileName, launcher === "command") : jobFromFile(file.job);
+  if (!typed && job.kind === "command") refusePastedLauncher(job.argv, `nexadist up ${quoteAll([inputs.fileName]).join("")}`);
   const problems: ConfigProblem[] = [];
   const report = (key: string, message: string, hint?: string): void => {
     const path: Path = ["job", key];

@@ -1,7 +1,9 @@
 /** `torchrun …`, `accelerate launch …`, `deepspeed …` pasted from notes: never nested, answered with the command that does the same here. */
 
 import { fail } from "../errors.ts";
+import { isReserved } from "../launch/owned.ts";
 import { quote, quoteAll } from "../launch/quote.ts";
+import { type Bare, piecesOf, shellText, unwrap } from "./wrapped.ts";
 
 type Kind = "torchrun" | "accelerate" | "deepspeed";
 
@@ -46,23 +48,59 @@ function recognise(argv: readonly string[]): Pasted | null {
   return null;
 }
 
+type Found = Bare & { readonly pasted: Pasted; readonly isRaw: boolean; readonly others: readonly string[] };
+
+/** The launcher behind whatever stands in front of it; null: none. */
+function find(argv: readonly string[], isRaw = false, others: readonly string[] = []): Found | null {
+  const bare = unwrap(argv);
+  const pasted = recognise(bare.argv);
+  if (pasted !== null) return { ...bare, pasted, isRaw, others };
+  const text = shellText(bare.argv);
+  if (text === null) return null;
+  for (const piece of piecesOf(text)) {
+    const inner = find(piece.words, isRaw || piece.isRaw, [...others, ...piece.others]);
+    if (inner !== null) return { ...inner, env: [...bare.env, ...inner.env], off: [...bare.off, bare.argv.slice(0, -1), ...inner.off] };
+  }
+  return null;
+}
+
 /** `up` is the start of the command to paste back. Errors: PASTED_LAUNCHER. */
 export function refusePastedLauncher(argv: readonly string[], up: string): void {
-  const pasted = recognise(argv);
-  if (pasted === null) return;
+  const found = find(argv);
+  if (found === null) return;
+  const { pasted } = found;
   const { options, rest } = splitOptions(pasted);
   const has = (...names: string[]): boolean => options.some(({ name }) => names.includes(name));
   const value = (name: string): string | null => options.findLast((option) => option.name === name)?.value ?? null;
   const set = pasted.kind === "accelerate" ? [" --set backend=accelerate"] : [];
   const config = pasted.kind === "accelerate" ? value("config_file") : null;
   if (config !== null) set.push(` --set ${quote(`job.accelerate_config=${config}`)}`);
+  for (const [name, text] of found.env) if (!isOurs(name)) set.push(` --set ${quote(`env.${name}=${yamlText(text)}`)}`);
   const job = has("m", "module")
     ? ["-m", ...rest]
     : has("no_python", "run_path") || /\.py$/.test(rest[0] ?? "") || rest.length === 0
       ? rest
       : ["python", ...rest];
-  const command = `${up}${set.join("")}${job.length === 0 ? "" : ` -- ${quoteAll(job).join(" ")}`}`;
-  throw fail("PASTED_LAUNCHER", { what: pasted.what, command, remarks: remarks(pasted, options).join("; ") });
+  const words = found.isRaw ? job : quoteAll(job);
+  const command = `${up}${set.join("")}${job.length === 0 ? "" : ` -- ${words.join(" ")}`}`;
+  throw fail("PASTED_LAUNCHER", { what: pasted.what, command, remarks: [...remarks(pasted, options), ...remarksOnFront(found)].join("; ") });
+}
+
+/** Which ranks there are and which GPUs they see is the file's to say. */
+const isOurs = (name: string): boolean => name === "CUDA_VISIBLE_DEVICES" || isReserved(name);
+
+/** --set reads YAML. */
+const yamlText = (text: string): string => (/^[\w./,+-]+$/.test(text) ? text : JSON.stringify(text));
+
+function remarksOnFront({ env, off, others, isRaw }: Found): string[] {
+  const ours = env.filter(([name]) => isOurs(name));
+  const said: string[] = [];
+  if (ours.length > 0) said.push(`nexadist sets itself: ${ours.map(([name, value]) => quote(`${name}=${value}`)).join(" ")} (\`gpus:\` of a host says which)`);
+  if (off.length > 0)
+    said.push(`left out: ${off.map((words) => quoteAll(words).join(" ")).join(", ")} (an environment is \`python:\` or \`setup:\` of the file)`);
+  if (others.length > 0) said.push(`not carried over: ${others.join("; ")} (\`setup:\` of the file is run before the ranks)`);
+  if (isRaw) said.push("what a shell there would have expanded is for you to fill in");
+  return said;
 }
 
 function remarks({ kind }: Pasted, options: readonly Option[]): string[] {

@@ -77,13 +77,21 @@ function compose(text: string, report: (offset: number, message: string, hint?: 
   if (second !== undefined) report(second.range[0], "a second document; a file holds one", "remove the `---` line");
   const { explicit, version } = document.directives.yaml;
   if (explicit === true && version !== "1.2") report(0, `%YAML ${version} is not supported`, "remove the line: the file is read as YAML 1.2");
-  for (const error of document.errors) report(error.pos[0], plainWords(error.code, error.message));
+  for (const error of document.errors) report(visible(text, error.pos[0]), plainWords(error.code, error.message));
   return document;
+}
+
+/** What is missing at an empty line is missing at the end of the line before. */
+function visible(text: string, offset: number): number {
+  const before = text.slice(0, offset);
+  return /\S/.test((before.split("\n").at(-1) ?? "") + (text.slice(offset).split("\n")[0] ?? "")) ? offset : Math.max(before.trimEnd().length - 1, 0);
 }
 
 function plainWords(code: string, message: string): string {
   if (code === "DUPLICATE_KEY") return "this key is here twice";
   if (code === "TAB_AS_INDENT") return "a tab cannot indent YAML; use spaces";
   if (code === "NON_STRING_KEY") return "a key must be plain text";
+  const closing = /^Flow (?:map|sequence) .* end with a ([\]}])/.exec(message)?.[1];
+  if (closing !== undefined) return `${closing === "]" ? "[" : "{"} is still open here: ${closing} is missing`;
   return (message.split("\n")[0] ?? message).replace(/ at line \d+, column \d+:?$/, "");
 }

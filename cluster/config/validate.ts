@@ -67,6 +67,6 @@ function describe(value: Plain | undefined): string {
   if (value === undefined || value === null) return "nothing";
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (isMap(value)) return "a map";
-  const shown = JSON.stringify(value);
+  const shown = typeof value === "number" ? String(value) : JSON.stringify(value); // JSON has no NaN
   return shown.length > 60 ? `${shown.slice(0, 60)}…` : shown;
 }

@@ -48,6 +48,9 @@ const RESERVED: ReadonlySet<string> = new Set([
 /** =0: the Pythons of the ranks get no hook that tells their stacks. */
 const NO_STACKS = "NEXADIST_STACKS";
 
+/** Not the user's to set. */
+export const isReserved = (name: string): boolean => RESERVED.has(name) || (name.startsWith("NEXADIST_") && name !== NO_STACKS);
+
 export function refuseReserved(names: Iterable<string>, where: string): void {
-  for (const name of names) if (RESERVED.has(name) || (name.startsWith("NEXADIST_") && name !== NO_STACKS)) throw fail("ENV_RESERVED", { name, where });
+  for (const name of names) if (isReserved(name)) throw fail("ENV_RESERVED", { name, where });
 }

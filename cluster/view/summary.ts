@@ -47,7 +47,7 @@ export function summaryLines(state: RunState, words: readonly string[] = []): re
 }
 
 function lastWords({ failure, spec }: RunState, words: readonly string[]): readonly string[] {
-  if (words.length === 0 || failure === null) return [];
+  if (failure === null || words.every((line) => line.trim() === "")) return [];
   const who = failure.rank === null ? `${spec.launcher} on ${failure.host ?? "a host"}` : `rank ${failure.rank}`;
   return [`    last lines of ${sanitiseWord(who)}:`, ...words.map((line) => `      ${line}`)];
 }

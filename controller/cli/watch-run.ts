@@ -49,12 +49,10 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     left.abort();
     client.close();
   };
-  const stop = (graceMs: number | null): void => {
-    client
-      .ask({ ask: "stop", run, graceMs, by: whoAsks(), why: graceMs === 0 ? "killed from the terminal" : "stopped from the terminal" })
-      .catch((error: unknown) => {
-        if (!isLeft) screen.err(`could not ask the controller: ${error instanceof Error ? error.message : String(error)}`);
-      });
+  const stop = (graceMs: number | null, why: string): void => {
+    client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why }).catch((error: unknown) => {
+      if (!isLeft) screen.err(`could not ask the controller: ${error instanceof Error ? error.message : String(error)}`);
+    });
   };
   const ask = async (): Promise<void> => {
     if (isAsking) return leave();
@@ -64,7 +62,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     screen.hold(false);
     isAsking = false;
     if (choice === "detach") leave();
-    else if (choice !== "back") stop(choice === "kill" ? 0 : null);
+    else if (choice !== "back") stop(choice === "kill" ? 0 : null, choice === "kill" ? "killed from the terminal" : "stopped from the terminal");
   };
   const onSignal = (signal: NodeJS.Signals): void => {
     if (signal === "SIGINT" && context.isInteractive) {
@@ -76,7 +74,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
     signals += 1;
     if (signals > 1) return leave();
     context.say(`${signal}: stopping ${run}; once more leaves it running`);
-    stop(null);
+    stop(null, `${signal} to the command that watched it`);
   };
   const caught = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
   /** Whoever read our lines is gone (`| head`): the process is about to end, the run goes on. */

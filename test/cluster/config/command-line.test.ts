@@ -85,6 +85,27 @@ const PASTED: readonly Pasted[] = [
     "nexadist up c.yaml -- train.py --deepspeed ds.json",
     /--hostfile h --include a:0,1.*LOCAL_RANK/,
   ],
+  ["env FOO=1 torchrun --nproc_per_node=2 train.py", "nexadist up c.yaml --set env.FOO=1 -- train.py", /gpus:.*left out: env/],
+  ["FOO=1 BAR=x/y torchrun train.py a", "nexadist up c.yaml --set env.FOO=1 --set env.BAR=x/y -- train.py a", /^/],
+  [
+    "CUDA_VISIBLE_DEVICES=0,1 MASTER_PORT=1 'N=a: [b' torchrun train.py",
+    `nexadist up c.yaml --set env.N="a: [b" -- train.py`,
+    /sets itself: CUDA_VISIBLE_DEVICES=0,1 MASTER_PORT=1/,
+  ],
+  ["/usr/bin/env -u X -i FOO=1 nohup nice -n 5 torchrun train.py", "nexadist up c.yaml --set env.FOO=1 -- train.py", /left out: .*nohup, nice -n 5/],
+  ["time -p numactl -N 0 --membind=0 torchrun train.py", "nexadist up c.yaml -- train.py", /left out: time -p, numactl -N 0 --membind=0/],
+  ["taskset -c 0-7 stdbuf -oL timeout -k 5 1h torchrun train.py", "nexadist up c.yaml -- train.py", /taskset -c 0-7, stdbuf -oL, timeout -k 5 1h/],
+  ["uv run --with rich -p 3.12 torchrun -m pkg", "nexadist up c.yaml -- -m pkg", /left out: uv run --with rich -p 3\.12 \(an environment is `python:`/],
+  ["poetry run accelerate launch train.py", "nexadist up c.yaml --set backend=accelerate -- train.py", /poetry run/],
+  ["conda run -n env --no-capture-output python -m torch.distributed.run train.py", "nexadist up c.yaml -- train.py", /conda run -n env/],
+  ["sudo -E -u me deepspeed train.py", "nexadist up c.yaml -- train.py", /sudo -E -u me/],
+  ["bash -c 'torchrun --nproc_per_node=2 train.py --lr \"1 2\"'", "nexadist up c.yaml -- train.py --lr 1 2", /left out: bash -c/],
+  [
+    "sh -ec 'cd /data && . env/bin/activate; exec env A=1 torchrun train.py'",
+    "nexadist up c.yaml --set env.A=1 -- train.py",
+    /not carried over: cd \/data; \. env\/bin\/activate \(`setup:`/,
+  ],
+  ["bash -c 'torchrun train.py > log.txt 2>&1 | tee x'", "nexadist up c.yaml -- train.py", /not carried over: tee x; > log\.txt; 2>&1/],
 ];
 
 for (const [line, paste, remarks] of PASTED) {
@@ -98,6 +119,28 @@ for (const [line, paste, remarks] of PASTED) {
     jobFromArgv(words.slice(words.indexOf("--") + 1), "c.yaml"); // the answer is accepted
   });
 }
+
+test("pasted: what a shell would have expanded stays as it was typed, with a word", () => {
+  const { hint } = refusal(["nohup", "bash", "-lc", "torchrun --nproc_per_node=$N train.py $ARGS &"]);
+  assert.match(hint, /\n {2}nexadist up c\.yaml -- train\.py \$ARGS\n/);
+  assert.match(hint, /gpus:.*left out: nohup, bash -lc.*for you to fill in/);
+});
+
+test("a word that only looks like a launcher's is the program's own", () => {
+  for (const line of [
+    "env FOO=torchrun ./run.sh",
+    "time ./bench.sh torchrun x.py",
+    "numactl -N 0 ./bench.sh torchrun",
+    "timeout 5 ./torchrun.sh",
+    "uv sync torchrun",
+    "uv run train.py torchrun",
+    "bash run.sh -c torchrun",
+    "bash -c 'echo torchrun'",
+    "nohup",
+    "uv run",
+  ])
+    assert.deepEqual(jobFromArgv(split(line), "c"), { kind: "command", argv: split(line) }, line);
+});
 
 test("pasted launchers are refused for backend command too", () => {
   assert.throws(() => jobFromArgv(["torchrun", "x.py"], "c", true), { code: "PASTED_LAUNCHER" });

@@ -241,6 +241,8 @@ test("a job that cannot run is refused before anything is reached", () => {
   assert.match(refused(AB, { disk, argv: ["ok.sh"] }), /looked for on the PATH\n[\s\S]*-- \.\/ok\.sh/);
   for (const program of ["./ok.sh", "/opt/bin/x", "~/x", "nvidia-smi"]) assert.equal(refused(AB, { disk, argv: [program] }), "", program);
   assert.match(refused(`cluster: [{host: a, workdir: x}, {host: b}]\n`), /hosts differ in workdir/);
+  for (const command of ["torchrun --nproc_per_node=2 x.py", "env A=1 accelerate launch x.py", '[bash, -c, "deepspeed x.py"]'])
+    assert.throws(() => refused(`${AB}job: {command: ${command}}\n`, { disk }), { code: "PASTED_LAUNCHER", hint: /nexadist up conf\/c\.yaml .*-- x\.py/ });
 });
 
 test("accelerate's own file is read with its types, and its errors are in it", () => {

@@ -117,7 +117,11 @@ test("without a terminal SIGTERM to up stops the run, SIGHUP leaves it, attach n
   const end = await stopped.done;
   assert.equal(end.code, 9, end.err);
   assert.match(end.out, /gpu-a: 0 left alive/);
-  assert.equal(fake.asked.filter((request) => request.ask === "stop").length, 1);
+  const stops = fake.asked.filter((request) => request.ask === "stop");
+  assert.deepEqual(
+    stops.map((request) => "why" in request && request.why),
+    ["SIGTERM to the command that watched it"],
+  );
 
   const left = start(t, at, ["up"], env);
   await left.says(/running \(attempt 1/);
