@@ -35,7 +35,7 @@ export function findingsOf(results: readonly Result[], conceal: (text: string) =
     const status = check === null ? "skip" : statusOf(check, result);
     if (check === null || status === "pass" || status === "skip") continue;
     const { id, title, observed, fix } = findingOf(check, result);
-    const hosts = result.host === null ? [] : [result.host];
+    const hosts = [result.host, result.peer].filter((name): name is string => typeof name === "string");
     const key = `${id} ${status} ${observed}`;
     const known = found.get(key);
     const words = (text: string): string => conceal(text).slice(0, WORDS_MAX);

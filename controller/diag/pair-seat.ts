@@ -22,13 +22,23 @@ const LISTEN_MS = 8_000;
 /** Connects that time out, 64 at a time, and the answer. */
 const REACH_MS = 15_000;
 
+/** What all seats share. */
+export type Sitting = {
+  readonly spec: RunSpec;
+  /** All hosts of the run, by what peers call them. */
+  readonly specs: readonly HostSpec[];
+  readonly token: string;
+  readonly limitMs: number;
+  readonly hasRdzv: boolean;
+};
+
 /** Errors: those of openPeerSession. */
-export async function takeSeat(member: PairHost, spec: RunSpec, specs: readonly HostSpec[], token: string, limitMs: number): Promise<Seat> {
+export async function takeSeat(member: PairHost, { spec, specs, token, limitMs, hasRdzv }: Sitting): Promise<Seat> {
   const { name } = member.host;
   const choice = chooseInterface(member.host, member.facts, member.addresses ?? [member.host.address]);
   const session = await openPeerSession(member.transport, name, token, limitMs);
   try {
-    const asked = { ports: portsOf(spec, specs, name), addresses: boundAddresses(member, choice) };
+    const asked = { ports: portsOf(spec, specs, name, hasRdzv), addresses: boundAddresses(member, choice) };
     return { ...member, session, choice, told: listening.parse(await session.ask("listen", asked, LISTEN_MS)) };
   } catch (error) {
     session.close();
@@ -39,9 +49,9 @@ export async function takeSeat(member: PairHost, spec: RunSpec, specs: readonly 
 type Port = { readonly kind: "rdzv" | "ephemeral"; readonly port: number };
 
 /** The rendezvous' port where its store will be, one of the range where none is named, and ephemeral ones. */
-function portsOf(spec: RunSpec, specs: readonly HostSpec[], name: string): readonly Port[] {
+function portsOf(spec: RunSpec, specs: readonly HostSpec[], name: string, hasRdzv: boolean): readonly Port[] {
   const ephemeral = Array.from({ length: EPHEMERAL }, (): Port => ({ kind: "ephemeral", port: 0 }));
-  if (spec.launcher === "command") return ephemeral;
+  if (spec.launcher === "command" || !hasRdzv) return ephemeral;
   const { ports, range } = portsToHold(spec, specs, name);
   const [low, high] = range;
   const fresh = (): number => low + Math.floor(Math.random() * (high - low + 1));

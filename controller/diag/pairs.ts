@@ -16,6 +16,8 @@ export type PairsAsked = {
   readonly tier: Tier;
   /** Nothing is begun later than this after the call; what is left is told as not measured. */
   readonly limitMs: number;
+  /** The rendezvous' port is left alone: a shim may be about to hold it. */
+  readonly isAboutToLaunch?: true;
 };
 
 const BANDWIDTH_S = 1;
@@ -28,11 +30,12 @@ const SECOND_PASSES = 2;
  * One probe for each way between two hosts, and one from each host to itself: whether it could listen. `hosts`: those of `spec` that were reached.
  * Never rejects: what failed is said in `why`. Leaves nothing on the hosts.
  */
-export async function probePairs(hosts: readonly PairHost[], { spec, tier, limitMs }: PairsAsked): Promise<readonly PairProbe[]> {
+export async function probePairs(hosts: readonly PairHost[], { spec, tier, limitMs, isAboutToLaunch }: PairsAsked): Promise<readonly PairProbe[]> {
   const until = Date.now() + limitMs;
   const token = randomBytes(16).toString("hex");
   const members = hosts.map((each) => ({ ...each, host: withPeerAddress(each.host, each.transport.address) }));
   const specs = spec.hosts.map((host) => members.find((member) => member.host.name === host.name)?.host ?? host);
+  const sitting = { spec, specs, token, limitMs: limitMs + 3 * ONE_WAY_MS, hasRdzv: isAboutToLaunch !== true };
   const failed = new Map<string, string>();
   const seats: Seat[] = [];
   const orFail = async <T>(name: string, asking: Promise<T>): Promise<T | null> => {
@@ -46,7 +49,7 @@ export async function probePairs(hosts: readonly PairHost[], { spec, tier, limit
   try {
     await Promise.all(
       members.map(async (member) => {
-        const seat = await orFail(member.host.name, takeSeat(member, spec, specs, token, limitMs + 3 * ONE_WAY_MS));
+        const seat = await orFail(member.host.name, takeSeat(member, sitting));
         if (seat !== null) seats.push(seat);
       }),
     );
