@@ -22,7 +22,8 @@ export const awaitsPreflight = ({ spec, preflight, attempt }: RunState): boolean
 export const blockersOf = (findings: readonly PreflightFinding[]): readonly PreflightFinding[] =>
   findings.filter(({ isBlocking, status }) => isBlocking && status === "fail");
 
-export const findingWords = ({ hosts, title, observed, id }: PreflightFinding): string => `${hosts.length === 0 ? "all hosts" : hosts.join(", ")}: ${title}: ${observed} [${id}]`;
+export const findingWords = ({ hosts, title, observed, id }: PreflightFinding): string =>
+  `${hosts.length === 0 ? "all hosts" : hosts.join(", ")}: ${title}: ${observed} [${id}]`;
 
 export const isKeptBack = ({ spec, preflight }: RunState): boolean => spec.isForced !== true && blockersOf(preflight?.findings ?? []).length > 0;
 
