@@ -27,6 +27,8 @@ export type PaceWatch = {
   readonly pace: () => Pace | null;
   /** What each rank itself works in a step, ms: only known of ranks that tell it. */
   readonly busyMs: () => ReadonlyMap<number, number>;
+  /** The time of a step of each rank that has told enough of them. Ranks that wait for each other have the same. */
+  readonly stepMs: () => ReadonlyMap<number, number>;
 };
 
 type Mark = { readonly step: number; readonly at: number };
@@ -73,6 +75,14 @@ export function watchPace(): PaceWatch {
       const [first] = told.sort((a, b) => standing(a.best) - standing(b.best) || a.rank - b.rank);
       return first === undefined ? null : paceOf(first.rank, first.it, first.best);
     },
+    stepMs: () =>
+      new Map(
+        [...ranks].flatMap(([rank, it]) => {
+          const best = bestOf(it);
+          const ms = best === null || best.advances < KEPT || best.source === "inner" ? null : paceOf(rank, it, best).stepMs;
+          return ms === null ? [] : [[rank, ms] as const];
+        }),
+      ),
     busyMs: () => new Map([...ranks].filter(([, { busy }]) => busy.length > 0).map(([rank, { busy }]) => [rank, median(busy)])),
   };
 }

@@ -18,8 +18,14 @@ export type AboutRun = {
   /** The clock of the same kind of GPU in the whole run: name → median MHz and of how many. */
   readonly clocks: ReadonlyMap<string, { readonly median: number; readonly count: number }>;
   /** What a rank works in a step beside the median of all others; only of ranks that tell it. */
-  readonly busy: ReadonlyMap<number, { readonly ms: number; readonly medianMs: number }>;
+  readonly busy: ReadonlyMap<number, Beside>;
+  /** The same of the whole step, as its lines tell it: it differs only where ranks do not wait for each other. */
+  readonly steps: ReadonlyMap<number, Beside>;
 };
+
+export type Beside = { readonly ms: number; readonly medianMs: number };
+/** Of ranks, ms. */
+export type RankTimes = { readonly busyMs: ReadonlyMap<number, number>; readonly stepMs: ReadonlyMap<number, number> };
 
 type OnHost = {
   /** UUIDs of the run's GPUs there. */
@@ -38,13 +44,13 @@ export type AboutHost = OnHost &
     readonly leftMs: number | null;
   };
 
-export function aboutRun(state: RunState, busyMs: ReadonlyMap<number, number>, samples: ReadonlyMap<string, Sample>): AboutRun {
+export function aboutRun(state: RunState, times: RankTimes, samples: ReadonlyMap<string, Sample>): AboutRun {
   const hosts = new Map(membersOf(state).map(({ name }) => [name, onHost(state, name, samples.get(name))]));
-  return { hosts, clocks: clocksOf(hosts, samples), busy: besideOthers(busyMs) };
+  return { hosts, clocks: clocksOf(hosts, samples), busy: besideOthers(times.busyMs), steps: besideOthers(times.stepMs) };
 }
 
 /** null: nothing of the run is alive there, and nothing is judged. */
-export function aboutHost({ hosts, clocks, busy }: AboutRun, { state, pace, now }: RunNow, host: string): AboutHost | null {
+export function aboutHost({ hosts, clocks, busy, steps }: AboutRun, { state, pace, now }: RunNow, host: string): AboutHost | null {
   const own = hosts.get(host);
   if (state.phase !== "running" || state.runningAt === null || own === undefined) return null;
   return {
@@ -52,6 +58,7 @@ export function aboutHost({ hosts, clocks, busy }: AboutRun, { state, pace, now 
     host,
     clocks,
     busy,
+    steps,
     runningMs: now - Math.max(state.runningAt, state.awakeSince),
     stillMs: pace === null || pace.step === null ? null : Math.max(0, now - pace.at),
     leftMs: pace === null || pace.isInEpoch ? null : pace.leftMs,
@@ -74,8 +81,8 @@ function onHost(state: RunState, host: string, sample: Sample | undefined): OnHo
   return { gpus, rankOf, ranks: sorted };
 }
 
-function besideOthers(busyMs: ReadonlyMap<number, number>): AboutRun["busy"] {
-  const sorted = [...busyMs].sort(([, a], [, b]) => a - b);
+function besideOthers(times: ReadonlyMap<number, number>): AboutRun["busy"] {
+  const sorted = [...times].sort(([, a], [, b]) => a - b);
   if (sorted.length < 2) return new Map();
   const without = (own: number, at: number): number => sorted[at < own ? at : at + 1]?.[1] ?? 0;
   const last = sorted.length - 2;

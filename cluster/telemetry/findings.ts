@@ -1,6 +1,6 @@
 /** Findings of a run from the samples of its hosts and the steps of its ranks: what lasts is told once, and once that it is over. Pure. */
 
-import { type AboutRun, aboutHost, aboutRun, type RunNow } from "./about.ts";
+import { type AboutRun, aboutHost, aboutRun, type RankTimes, type RunNow } from "./about.ts";
 import { type Rule, type RunFinding, watchConditions } from "./condition.ts";
 import { baseOf, detectGpus, type GpuBase } from "./detect-gpu.ts";
 import { detectHost, type HostHistory, noHistory } from "./detect-host.ts";
@@ -27,7 +27,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
 
 export type FindingsWatch = {
   /** `at`: the host's clock. Returns what began or ended by it. */
-  readonly sample: (host: string, sample: Sample, at: number, run: RunNow, busyMs: () => ReadonlyMap<number, number>) => readonly RunFinding[];
+  readonly sample: (host: string, sample: Sample, at: number, run: RunNow, times: () => RankTimes) => readonly RunFinding[];
 };
 
 /** What hosts are compared by is made anew so often: it is work for all of them. */
@@ -41,9 +41,9 @@ export function watchFindings(): FindingsWatch {
   let compared: { readonly at: number; readonly about: AboutRun } | null = null;
   const histories = new Map<string, HostHistory>();
   return {
-    sample: (host, sample, at, run, busyMs) => {
+    sample: (host, sample, at, run, times) => {
       samples.set(host, sample);
-      if (compared === null || Math.abs(run.now - compared.at) >= COMPARE_MS) compared = { at: run.now, about: aboutRun(run.state, busyMs(), samples) };
+      if (compared === null || Math.abs(run.now - compared.at) >= COMPARE_MS) compared = { at: run.now, about: aboutRun(run.state, times(), samples) };
       const about = aboutHost(compared.about, run, host);
       if (about === null) return [];
       for (const uuid of about.gpus) {

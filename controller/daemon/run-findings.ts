@@ -1,5 +1,6 @@
 /** Tells a run what its hosts' samples show: each finding once when it has lasted, and once when it is over. */
 
+import type { RankTimes } from "../../cluster/telemetry/about.ts";
 import { watchFindings } from "../../cluster/telemetry/findings.ts";
 import type { Driver } from "./driver-deps.ts";
 import type { Stored } from "./telemetry/tiers.ts";
@@ -15,7 +16,7 @@ export function findInSamples(driver: () => Pick<Driver, "state" | "pace" | "app
     attempt = now.attempt;
     const steps = pace();
     const run = { state: now, pace: steps?.pace() ?? null, now: Date.now() };
-    const busyMs = (): ReadonlyMap<number, number> => steps?.busyMs() ?? new Map();
-    for (const finding of watch.sample(host, sample, at, run, busyMs)) apply({ at: run.now, type: "finding", attempt, finding });
+    const times = (): RankTimes => ({ busyMs: steps?.busyMs() ?? new Map(), stepMs: steps?.stepMs() ?? new Map() });
+    for (const finding of watch.sample(host, sample, at, run, times)) apply({ at: run.now, type: "finding", attempt, finding });
   };
 }

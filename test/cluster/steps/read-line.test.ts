@@ -141,6 +141,26 @@ test("nexa_dist.step is believed before all else, on every rank", () => {
   );
 });
 
+test("steps of ranks that do not wait for each other are told apart, once there are enough of them", () => {
+  const watch = watchPace();
+  for (let n = 1; n <= 40; n += 1) {
+    for (const [rank, paceMs] of [
+      [0, 1000],
+      [1, 2500],
+    ] as const) {
+      watch.say(rank, readLine(`step ${n} loss 1`).said ?? assert.fail(), n * paceMs);
+    }
+    if (n === 10) assert.equal(watch.stepMs().size, 0);
+  }
+  assert.deepEqual(
+    [...watch.stepMs()],
+    [
+      [0, 1000],
+      [1, 2500],
+    ],
+  );
+});
+
 test("the pace follows the stage that counts now; steps that begin anew make no negative time", () => {
   const watch = watchPace();
   const bar = (n: number, total: number, name: string, at: number): void =>

@@ -53,9 +53,9 @@ const pace = (at: number, more: Partial<Pace> = {}): Pace => ({
 function watch(
   seconds: number,
   made: (s: number) => Made | Readonly<Record<string, Made>>,
-  more: { state?: RunState; pace?: (at: number) => Pace | null; busy?: ReadonlyMap<number, number> } = {},
+  more: { state?: RunState; pace?: (at: number) => Pace | null; busy?: ReadonlyMap<number, number>; stepMs?: ReadonlyMap<number, number> } = {},
 ) {
-  const { state = running({ a: ["U0"] }), pace: steps = (at) => pace(at), busy = new Map<number, number>() } = more;
+  const { state = running({ a: ["U0"] }), pace: steps = (at) => pace(at), busy = new Map<number, number>(), stepMs = new Map<number, number>() } = more;
   const it = watchFindings();
   const told: (RunFinding & { readonly s: number })[] = [];
   for (let s = 0; s < seconds; s += 1) {
@@ -63,7 +63,8 @@ function watch(
     const all = made(s);
     const hosts = "a" in all || "b" in all ? (all as Readonly<Record<string, Made>>) : { a: all as Made };
     for (const [host, one] of Object.entries(hosts)) {
-      for (const finding of it.sample(host, sampleOf(one), at, { state, pace: steps(at), now: at }, () => busy)) told.push({ ...finding, s });
+      for (const finding of it.sample(host, sampleOf(one), at, { state, pace: steps(at), now: at }, () => ({ busyMs: busy, stepMs })))
+        told.push({ ...finding, s });
     }
   }
   return told;
@@ -172,6 +173,19 @@ test("straggler: by what ranks say they work; else by the clock beside GPUs of i
   assert.deepEqual(
     two.map(({ text }) => text),
     ["rank 0 on a works 2.5 times as long in a step as the others (250 ms, median 100 ms)"],
+  );
+  const apart = watch(100, healthy, {
+    state,
+    stepMs: new Map([
+      [0, 100],
+      [1, 101],
+      [2, 99],
+      [3, 200],
+    ]),
+  });
+  assert.deepEqual(
+    apart.map(({ text }) => text),
+    ["rank 3 on b needs 2.0 times as long for a step as the others, which do not wait for it (200 ms, median 100 ms)"],
   );
   const slow = watch(100, () => ({ ...healthy(), b: { gpus: { V0: {}, V1: { index: 1, smMHz: 900, reasons: 0x80 } } } }), { state });
   const [first] = slow.filter(({ code }) => code === "STRAGGLER");
