@@ -8,6 +8,7 @@ import { type Owners, watchProcesses } from "./gpu-processes.ts";
 import { keepReadings } from "./gpu-readings.ts";
 import { readHost } from "./host-numbers.ts";
 import { loopNvidia, PACES, type Paces } from "./nvidia-loop.ts";
+import { watchNvlinks } from "./nvlinks.ts";
 import { openSpool, type Spool } from "./spool.ts";
 import { watchXids } from "./xids.ts";
 
@@ -30,6 +31,9 @@ export type Sampler = {
 
 const PROCESSES_MS = 5000;
 
+const withLinks = (gpus: Sample["gpus"], links: Readonly<Record<string, object>>): Sample["gpus"] =>
+  Object.fromEntries(Object.entries(gpus).map(([uuid, gpu]) => [uuid, gpu.down === undefined ? { ...gpu, ...links[uuid] } : gpu]));
+
 export function openSampler({ dir, owners, isBusy, log, paces = PACES }: SamplerDeps): Sampler {
   const listeners = new Set<(item: SampleItem) => void>();
   let spool: Spool | null = null;
@@ -43,18 +47,20 @@ export function openSampler({ dir, owners, isBusy, log, paces = PACES }: Sampler
     const xids = watchXids();
     const host = readHost();
     const disks = watchDisks(paces.slowMs);
-    const processes = watchProcesses(() => (smi.tool().state === "ok" ? program() : null), owners, PROCESSES_MS);
+    const answering = (): string | null => (smi.tool().state === "ok" ? program() : null);
+    const processes = watchProcesses(answering, owners, PROCESSES_MS);
+    const links = watchNvlinks(answering, paces.slowMs);
     const now = (): Sample => ({
       ...NOTHING,
       tool: smi.tool().state === "absent" ? (amd.tool() ?? smi.tool()) : smi.tool(),
-      gpus: { ...gpus.now(smi.tool().state === "ok", xids.of), ...amd.now() },
+      gpus: { ...withLinks(gpus.now(smi.tool().state === "ok", xids.of), links.now()), ...amd.now() },
       processes: smi.tool().state === "ok" ? processes.now() : {},
       host: host.now(),
       nets: host.nets(),
       disks: disks.now(),
     });
     const close = (): void => {
-      for (const each of [smi, amd, xids, disks, processes]) each.close();
+      for (const each of [smi, amd, xids, links, disks, processes]) each.close();
     };
     return { now, close };
   };

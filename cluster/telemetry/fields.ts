@@ -43,6 +43,13 @@ export const GPU_NUMBERS = {
   pcieReplays: { smi: "pcie.replay_counter", rate: "slow", most: COUNT, thin: "last" },
 } as const satisfies Readonly<Record<string, GpuField>>;
 
+/** Links that work, links that do not, and all that they counted since the driver was loaded. */
+export const NVLINK_NUMBERS = {
+  nvlinks: { most: 1000, thin: "last" },
+  nvlinksDown: { most: 1000, thin: "last" },
+  nvlinkErrors: { most: Number.MAX_SAFE_INTEGER, thin: "last" },
+} as const satisfies Readonly<Record<string, NumberField>>;
+
 export const HOST_NUMBERS = {
   /** Percent of all CPUs together. */
   cpuUse: { most: 100, thin: "mean" },

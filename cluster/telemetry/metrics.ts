@@ -47,6 +47,9 @@ const GPU_ROWS: readonly Row<GpuSample>[] = [
   ["nexadist_gpu_pcie_link_generation", "PCIe generation of the link now", (gpu) => gpu.pcieGen],
   ["nexadist_gpu_pcie_link_lanes", "PCIe lanes of the link now", (gpu) => gpu.pcieWidth],
   ["nexadist_gpu_pcie_replays_total", "PCIe packets sent again", (gpu) => gpu.pcieReplays, "counter"],
+  ["nexadist_gpu_nvlinks", "NVLinks that work", (gpu) => gpu.nvlinks],
+  ["nexadist_gpu_nvlinks_down", "NVLinks that do not work", (gpu) => gpu.nvlinksDown],
+  ["nexadist_gpu_nvlink_errors_total", "Errors that NVLinks counted since the driver was loaded", (gpu) => gpu.nvlinkErrors, "counter"],
   ["nexadist_gpu_row_remap_pending", "1: rows of memory are to be remapped at a reset", (gpu) => gpu.remapPending],
   ["nexadist_gpu_row_remap_failure", "1: a row of memory could not be remapped", (gpu) => gpu.remapFailure],
 ];

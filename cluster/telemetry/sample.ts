@@ -4,7 +4,7 @@
  */
 
 import * as z from "zod";
-import { DISK_NUMBERS, GPU_NUMBERS, HOST_NUMBERS, NET_NUMBERS, type NumberField } from "./fields.ts";
+import { DISK_NUMBERS, GPU_NUMBERS, HOST_NUMBERS, NET_NUMBERS, type NumberField, NVLINK_NUMBERS } from "./fields.ts";
 
 type Numbers<T> = { readonly [K in keyof T]?: number | undefined };
 
@@ -31,6 +31,7 @@ const gpu = z.object({
     .refine(atMost(200))
     .optional(),
   ...numbers(GPU_NUMBERS),
+  ...numbers(NVLINK_NUMBERS),
 });
 
 const gpuProcess = z.object({

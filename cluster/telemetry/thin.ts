@@ -1,6 +1,6 @@
 /** Many samples made one: numbers by the rule of their field, all else as it was last. */
 
-import { DISK_NUMBERS, GPU_NUMBERS, HOST_NUMBERS, NET_NUMBERS, type NumberField, type Thinning } from "./fields.ts";
+import { DISK_NUMBERS, GPU_NUMBERS, HOST_NUMBERS, NET_NUMBERS, type NumberField, NVLINK_NUMBERS, type Thinning } from "./fields.ts";
 import { applyPatch, diff } from "./patch.ts";
 import type { Sample, SampleItem } from "./sample.ts";
 
@@ -23,7 +23,7 @@ export function fold(samples: readonly Sample[]): Sample | null {
     ) as Sample[K];
   return {
     ...last,
-    gpus: byName("gpus", GPU_NUMBERS),
+    gpus: byName("gpus", { ...GPU_NUMBERS, ...NVLINK_NUMBERS }),
     nets: byName("nets", NET_NUMBERS),
     disks: byName("disks", DISK_NUMBERS),
     host: foldNumbers(

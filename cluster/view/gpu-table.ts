@@ -55,6 +55,7 @@ function stateOf(gpu: GpuSample): string {
     ...(gpu.recovery !== undefined && gpu.recovery !== "None" ? [`driver advises: ${gpu.recovery}`] : []),
     ...((gpu.eccUncorrected ?? 0) > 0 ? [`${gpu.eccUncorrected} uncorrected ECC`] : []),
     ...(gpu.remapFailure === 1 ? ["row remapping failed"] : gpu.remapPending === 1 || gpu.retiredPending === 1 ? ["memory to be remapped at a reset"] : []),
+    ...((gpu.nvlinksDown ?? 0) > 0 ? [`${gpu.nvlinksDown} of ${(gpu.nvlinks ?? 0) + (gpu.nvlinksDown ?? 0)} NVLinks down`] : []),
     ...(gpu.mig === 1 ? ["MIG"] : []),
     ...Object.entries(gpu.xids ?? {}).map(([code, count]) => `Xid ${code}${count > 1 ? ` x${count}` : ""}`),
   ];

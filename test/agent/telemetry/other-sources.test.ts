@@ -1,12 +1,13 @@
 /** Xid events from the kernel's log as it grows; AMD's tools, both of them; what cannot be read is not told. */
 
 import assert from "node:assert/strict";
-import { appendFileSync, writeFileSync } from "node:fs";
+import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { pollAmd } from "../../../agent/telemetry/amd-poll.ts";
 import { keepReadings } from "../../../agent/telemetry/gpu-readings.ts";
+import { watchNvlinks } from "../../../agent/telemetry/nvlinks.ts";
 import { watchXids } from "../../../agent/telemetry/xids.ts";
 import { makeTempDir } from "../../support/fake-gpus.ts";
 
@@ -60,4 +61,34 @@ test("AMD: amd-smi where it is, else rocm-smi; a value that a tool has not is ab
   assert.deepEqual(poll.now()["AMD-0"], { index: 0, use: 88, memoryUsedMiB: 1000, memoryTotalMiB: 196592, temperatureC: 61, powerW: 512 });
   writeFileSync(join(dir, "answer"), "ERROR: no driver");
   await when("its words", () => poll.tool()?.state === "failed" && poll.tool()?.text === "ERROR: no driver");
+});
+
+test("NVLinks that work and that do not, with what they counted; a host without is not asked again", async (t) => {
+  const dir = await makeTempDir(t);
+  const state = (lines: string): string => `GPU 0: NVIDIA H100 (UUID: GPU-a)\n${lines}\n`;
+  const program = join(dir, "nvidia-smi");
+  writeFileSync(program, `#!/bin/sh\necho asked >> ${dir}/asked\ncat ${dir}/$2\n`, { mode: 0o755 });
+  writeFileSync(join(dir, "-s"), state("\t Link 0: 26.562 GB/s\n\t Link 1: <inactive>"));
+  writeFileSync(join(dir, "-e"), state("\t Link 0: Replay Errors: 3\n\t Link 0: Recovery Errors: 1"));
+  const until = async (what: string, look: () => boolean): Promise<void> => {
+    for (const deadline = Date.now() + 20_000; !look(); await delay(20)) if (Date.now() > deadline) throw new Error(what);
+  };
+  const watch = watchNvlinks(() => program, 20);
+  t.after(watch.close);
+  await until("links", () => watch.now()["GPU-a"] !== undefined);
+  assert.deepEqual(watch.now()["GPU-a"], { nvlinks: 1, nvlinksDown: 1, nvlinkErrors: 4 });
+  watch.close();
+
+  writeFileSync(join(dir, "-s"), state("\t Device does not have or support Nvlink"));
+  writeFileSync(join(dir, "asked"), "");
+  let looks = 0;
+  const without = watchNvlinks(() => {
+    looks += 1;
+    return program;
+  }, 20);
+  t.after(without.close);
+  await until("an answer", () => readFileSync(join(dir, "asked"), "utf8") === "asked\n");
+  await delay(200);
+  assert.equal(looks, 1);
+  assert.deepEqual(without.now(), {});
 });
