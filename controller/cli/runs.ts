@@ -46,6 +46,7 @@ const asSummary = ({ run, spec, state, leader, isLed }: FoundRun): RunSummary =>
   file: spec.file,
   by: state.by,
   failure: state.failure?.text ?? state.trouble?.text ?? null,
+  ...(state.queue == null ? {} : { waitsFor: state.queue.busy }), // absent in records of before
   ledBy: isLed ? leader : `${leader}, which is gone`,
 });
 
