@@ -133,6 +133,10 @@ export type RunSummary = {
   readonly waitsFor?: Readonly<Record<string, string>>;
   /** Another controller leads it. */
   readonly ledBy?: string;
+  /** Since when that is known: all else here is of then. Absent: it is of now. */
+  readonly knownAt?: number;
+  /** Hosts that refuse our credentials while it goes on; absent: none. */
+  readonly needsAuth?: readonly string[];
   /** Hosts that could not be asked when it ended; absent: none. */
   readonly owing?: readonly string[];
 };

@@ -14,6 +14,7 @@ import { formatGap } from "./gap.ts";
 import { controllerWords } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { budgetWords } from "./standing.ts";
+import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
@@ -74,9 +75,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
       if (event.why === REPLACED) return [`${event.host}: ${REPLACED}; training goes on`];
-      return [
-        `${event.host}: no word from its agent (${event.why}); ${event.kind === "auth" ? "log in anew: this says nothing about the host" : "not known whether training goes on there"}`,
-      ];
+      return ofUnseen(state, event);
     case "host-lost":
       return [`${event.host}: lost: ${event.why}`];
     case "attempt-diagnosed":
@@ -132,13 +131,21 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
   }
 }
 
+/** A host whose ranks went elsewhere was told of when it was lost. */
+function ofUnseen({ hosts, members }: RunState, { host, why, kind }: RunEvent & { type: "host-unseen" }): readonly string[] {
+  const isLost = hosts[host] !== undefined && hosts[host].lost !== null;
+  if (isLost) return members.includes(host) ? [`${host}: is lost; still no word from its agent (${why})`] : [];
+  if (kind === "auth") return [`${host}: ${NEEDS_AUTH}: ${LOG_IN} (${why}); this says nothing about the host`];
+  return [`${host}: no word from its agent (${why}); not known whether training goes on there`];
+}
+
 function ofFinding({ finding: { code, text, since, until } }: RunEvent & { type: "finding" }): readonly string[] {
   return until === null ? [`! ${text} (nexadist explain ${code})`] : [`  over after ${formatDuration(until - since)}: ${text}`];
 }
 
 function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type: "attempt-diagnosed" }): readonly string[] {
   const why = [`==> attempt ${attempt} failed: ${cause.text}`, ...cause.evidence.map((line) => `    ${line}`)];
-  if (state.phase !== "recovering") return why; // the run's end says the rest
+  if (state.phase !== "recovering") return state.spec.restart.max === 0 ? [...why, "    restart.max is 0: no other attempt"] : why; // the run's end says the rest
   const decision = decide(state);
   const waitS = Math.max(0, (state.recoverAt ?? at) - at) / 1000;
   const next =
@@ -148,14 +155,13 @@ function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type:
   return [...why, ...(cause.code === null ? [] : [`    more: nexadist explain ${cause.code}`]), next];
 }
 
-/** A launch that is kept back says why at its end. */
 function ofPreflight({ spec }: RunState, { findings }: RunEvent & { type: "preflight-done" }): readonly string[] {
   const blockers = blockersOf(findings);
   const others = findings.filter((one) => !blockers.includes(one));
   const shown = [...new Set(others.map(({ title }) => title))];
   const more = shown.length > 3 ? `, and ${shown.length - 3} more` : "";
   return [
-    ...(spec.isForced === true ? blockers.map((one) => `diag: goes on in spite of ${findingWords(one)}`) : []),
+    ...blockers.map((one) => `diag: ${spec.isForced === true ? "goes on in spite of" : "it cannot start like this:"} ${findingWords(one)}`),
     ...(shown.length === 0 ? [] : [`diag: ${plural(others.length, "remark")} (${shown.slice(0, 3).join(", ")}${more}): nexadist diag ${spec.file ?? "FILE"}`]),
   ];
 }

@@ -3,8 +3,10 @@
 import { sanitiseWord } from "../sanitise.ts";
 import type { RunSummary } from "../viewer.ts";
 import { formatDuration } from "./duration.ts";
+import { clockOf } from "./leader.ts";
 import { firstLine } from "./paragraph.ts";
 import { formatTable } from "./table.ts";
+import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 
 export function runTable(runs: readonly RunSummary[], now: number): readonly string[] {
   const rows = runs.map((r) => [
@@ -14,8 +16,8 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     `${r.hosts}`,
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
-    formatDuration((r.endedAt ?? now) - r.requestedAt),
-    [r.failure === null ? "" : firstLine(r.failure), waits(r), owes(r)]
+    formatDuration((r.endedAt ?? r.knownAt ?? now) - r.requestedAt),
+    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), owes(r)]
       .filter((text) => text !== "")
       .map((text) => sanitiseWord(text))
       .join("; "),
@@ -23,9 +25,15 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
   return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "WHY"], ...rows]);
 }
 
-function phaseWord({ phase, ledBy, waitsFor, owing = [] }: RunSummary): string {
+/** Who leads it alone knows what has become of it since. */
+const lastKnown = ({ phase, endedAt, knownAt }: RunSummary): string =>
+  endedAt !== null || knownAt === undefined ? "" : `last known: ${phase} at ${clockOf(knownAt)} UTC`;
+
+function phaseWord({ phase, ledBy, knownAt, endedAt, waitsFor, needsAuth, owing = [] }: RunSummary): string {
+  if (ledBy !== undefined && knownAt !== undefined && endedAt === null) return `led by ${sanitiseWord(ledBy)}`;
   if (ledBy !== undefined) return `${phase}, led by ${sanitiseWord(ledBy)}`;
   if (waitsFor !== undefined) return "waiting";
+  if (needsAuth !== undefined) return `${phase}, ${NEEDS_AUTH}`;
   return owing.length === 0 ? phase : `${phase}, owes`;
 }
 
@@ -33,5 +41,7 @@ const waits = ({ waitsFor = {} }: RunSummary): string =>
   Object.entries(waitsFor)
     .map(([host, who]) => `${host}: ${who}`)
     .join("; ");
+
+const logIn = ({ needsAuth = [] }: RunSummary): string => (needsAuth.length === 0 ? "" : `${needsAuth.join(", ")}: ${LOG_IN}`);
 
 const owes = ({ owing = [] }: RunSummary): string => (owing.length === 0 ? "" : `owing: ${owing.join(", ")} could not be asked`);

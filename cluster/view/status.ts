@@ -13,7 +13,7 @@ import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
 import { standingLines } from "./standing.ts";
 import { formatTable } from "./table.ts";
-import { unseenSince, whyUnseen } from "./unseen.ts";
+import { LOG_IN, NEEDS_AUTH, needsAuth, unseenSince, whyUnseen } from "./unseen.ts";
 
 /** Shorter silences are no news. */
 const QUIET_MS = 10_000;
@@ -21,9 +21,11 @@ const QUIET_MS = 10_000;
 /** What the state does not hold. `wroteAt`: when a rank was last heard to write; null: not known. `notes`: of how the attempt began. */
 export type Besides = { readonly wroteAt?: number | null; readonly pace?: Pace | null; readonly notes?: readonly string[] };
 
-export function statusLines(state: RunState, now: number, { wroteAt = null, pace = null, notes = [] }: Besides = {}): readonly string[] {
+export function statusLines(state: RunState, at: number, { wroteAt = null, pace = null, notes = [] }: Besides = {}): readonly string[] {
+  const now = state.fenced?.at ?? at; // what another controller did since is not known here
+  const phase = state.fenced === null || isOver(state) ? state.phase : `last known: ${state.phase}`;
   const head = [
-    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${state.phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
+    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...standingLines(state, now),
@@ -60,13 +62,18 @@ const nowWord = (state: RunState, host: HostState): string => (!isOver(state) &&
 
 /** Too long for a column: why a host is unseen or lost. */
 function whyLines(host: HostState): readonly string[] {
-  const why = host.lost !== null ? firstLine(host.lost) : host.seen || host.stage === "waiting" || host.stage === "refused" ? "" : whyUnseen(host);
+  const why =
+    host.lost !== null
+      ? firstLine(host.lost)
+      : host.seen || host.stage === "waiting" || host.stage === "refused"
+        ? ""
+        : `${needsAuth(host) ? `${LOG_IN}: ` : ""}${whyUnseen(host)}`;
   return why === "" ? [] : [`  ${sanitiseWord(host.name)}: ${sanitiseWord(why)}`];
 }
 
 function linkWord(state: RunState, host: HostState, now: number): string {
   if (isOver(state) || host.stage === "waiting" || host.stage === "refused") return "";
-  return host.seen ? "up" : unseenSince(host, now);
+  return host.seen ? "up" : needsAuth(host) ? NEEDS_AUTH : unseenSince(host, now);
 }
 
 /** A rank whose end nobody told: what is not known is not called ended. */

@@ -8,3 +8,8 @@ export const unseenSince = (host: HostState, now: number): string => (host.unsee
 
 /** The reason without its age. */
 export const whyUnseen = (host: HostState): string => sanitiseWord(host.unseenWhy.replace(/ for \d+ s$/, ""));
+
+export const NEEDS_AUTH = "needs-auth";
+export const LOG_IN = "log in anew";
+/** It refuses our credentials: who logs in again hears of it again. */
+export const needsAuth = (host: HostState): boolean => !host.seen && host.unseenKind === "auth" && host.lost === null;

@@ -2,15 +2,17 @@
 
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
-import { leaderLines } from "../../cluster/view/leader.ts";
+import { ledElsewhere } from "../../cluster/view/leader.ts";
 import { standingLines } from "../../cluster/view/standing.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
+import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findController } from "./find-controller.ts";
 import { fileHere, findRun, readRun } from "./known-run.ts";
 import { lastWords } from "./last-words.ts";
+import { type OpenedRun, whereLed } from "./open-run.ts";
 import { takeRun, watchTaken } from "./takeover.ts";
 import { watchRun } from "./watch-run.ts";
 
@@ -20,16 +22,16 @@ const BEFORE = 20;
 export const attach: Run = async (context, [wanted], options) => {
   const client = await findController(context, options);
   const known = await findHere(context, client, wanted);
-  if (known !== null) return show(context, client, known, () => findController(context, options));
+  if (known !== null) return show(context, await whereLed(context, options, client, known));
   context.say("no such run is known on this machine; asking the hosts of the file");
   const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
   return watchTaken(context, client, taken, false);
 };
 
 /** null: the hosts of the file that was named may know it. Errors: NO_RUN, USAGE. */
-async function findHere(context: Context, client: Client, wanted: unknown): Promise<string | null> {
+async function findHere(context: Context, client: Client, wanted: unknown): Promise<RunSummary | null> {
   try {
-    return (await findRun(client, context, wanted)).run;
+    return await findRun(client, context, wanted);
   } catch (error) {
     if (!(error instanceof NexaError) || error.code !== "NO_RUN") throw error;
     if (context.cluster !== undefined) return null;
@@ -38,7 +40,7 @@ async function findHere(context: Context, client: Client, wanted: unknown): Prom
   }
 }
 
-async function show(context: Context, client: Client, run: string, find: () => Promise<Client>): Promise<number> {
+async function show(context: Context, { client, run, find }: OpenedRun): Promise<number> {
   const known = await readRun(client, run);
   const { state } = known;
   if (isOver(state)) {
@@ -46,8 +48,8 @@ async function show(context: Context, client: Client, run: string, find: () => P
     else for (const line of summaryLines(state, await lastWords(client, state))) context.print(line);
     return exitOf(state);
   }
-  if (state.fenced !== null) for (const line of leaderLines(state)) context.say(line);
-  else context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
+  if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
+  context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
   for (const line of standingLines(state, Date.now())) context.say(`==> ${line}`);
   return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find });
 }

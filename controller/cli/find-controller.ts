@@ -13,7 +13,7 @@ export async function findController(context: Context, options: Options): Promis
 }
 
 /** Only of a file that is named with -c: a command for this machine's runs must not go by what lies in a directory. */
-function seatOf(context: Context): HostSpec | null {
+export function seatOf(context: Context): HostSpec | null {
   if (context.cluster === undefined) return null;
   const { hosts, seat } = loadHosts(context, undefined, {});
   return hosts.find((host) => host.name === seat) ?? null;

@@ -8,12 +8,13 @@ import { formatDuration } from "../../cluster/view/duration.ts";
 import { formatTable } from "../../cluster/view/table.ts";
 import type { TwoLooks } from "../../cluster/viewer.ts";
 import type { Run } from "./commands.ts";
-import { findOrStartDaemon } from "./daemon-start.ts";
+import { findController } from "./find-controller.ts";
 import { findRun } from "./known-run.ts";
+import { whereLed } from "./open-run.ts";
 
-export const hang: Run = async (context, [wanted]) => {
-  const client = await findOrStartDaemon();
-  const { run } = await findRun(client, context, wanted);
+export const hang: Run = async (context, [wanted], options) => {
+  const here = await findController(context, options);
+  const { client, run } = await whereLed(context, options, here, await findRun(here, context, wanted));
   context.say(`looking twice at the ranks of ${run}`);
   const { attempt, first, second } = (await client.ask({ ask: "hang", run })) as TwoLooks;
   const report = explainLook(second);

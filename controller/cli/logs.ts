@@ -10,8 +10,8 @@ import type { Client } from "./client.ts";
 import { clock } from "./clock.ts";
 import type { Options, Run } from "./commands.ts";
 import { type Context, JSON_SCHEMA } from "./context.ts";
-import { findController } from "./find-controller.ts";
-import { findRun, readRun } from "./known-run.ts";
+import { readRun } from "./known-run.ts";
+import { lookAtRun } from "./open-run.ts";
 import { parseRanks } from "./rank-list.ts";
 import { room } from "./room.ts";
 import { sinceWhen } from "./since.ts";
@@ -73,8 +73,7 @@ function patternOf(pattern: string): RegExp {
 
 export const logs: Run = async (context, [wanted], options) => {
   const { want, pattern, last } = queryOf(options, Date.now());
-  const client = await findController(context, options);
-  const { run } = await findRun(client, context, wanted);
+  const { client, run } = await lookAtRun(context, options, wanted);
   if (want.hosts !== null || want.ranks !== null || want.attempt !== null) checkLogQuery(want, (await readRun(client, run)).state);
   const left = new AbortController();
   const leave = (): void => {

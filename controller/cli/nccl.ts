@@ -13,15 +13,14 @@ import { absoluteReach, reachEnv } from "../reach/reach-env.ts";
 import type { Client } from "./client.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
-import { findController } from "./find-controller.ts";
-import { findRun, readRun } from "./known-run.ts";
+import { readRun } from "./known-run.ts";
+import { lookAtRun } from "./open-run.ts";
 
 /** The matrix, and after a line of its own the cards with RDMA. A driver that hangs is given up. */
 const LOOK = "timeout 5 nvidia-smi topo -m; echo --rdma; ls /sys/class/infiniband 2>/dev/null";
 
 export const nccl: Run = async (context, [wanted], options) => {
-  const client = await findController(context, options);
-  const { run } = await findRun(client, context, wanted);
+  const { client, run } = await lookAtRun(context, options, wanted);
   const { state } = await readRun(client, run);
   const own = await readLogs(client, run, ["nccl"]);
   // Where the program has set NCCL_DEBUG_FILE or an old host wrote it among the rest.

@@ -4,12 +4,11 @@ import { statfsSync } from "node:fs";
 import { isOver, type RunState } from "../../cluster/run/state.ts";
 import { statusLines } from "../../cluster/view/status.ts";
 import type { Run } from "./commands.ts";
-import { findController } from "./find-controller.ts";
-import { findRun, readRun } from "./known-run.ts";
+import { readRun } from "./known-run.ts";
+import { lookAtRun } from "./open-run.ts";
 
 export const status: Run = async (context, [wanted], options) => {
-  const client = await findController(context, options);
-  const { run } = await findRun(client, context, wanted);
+  const { client, run } = await lookAtRun(context, options, wanted);
   const { state, dir, wroteAt, pace, notes } = await readRun(client, run);
   if (context.json) context.printJson({ run, dir, state, wroteAt, pace, notes });
   else

@@ -11,6 +11,7 @@ import { summaryLines } from "../../cluster/view/summary.ts";
 import type { Run } from "./commands.ts";
 import { findController } from "./find-controller.ts";
 import { findRunToStop, readRun } from "./known-run.ts";
+import { whereLed } from "./open-run.ts";
 import { planStop, stopPlanLines } from "./stop-plan.ts";
 import { whoAsks } from "./watch-run.ts";
 
@@ -26,8 +27,8 @@ function graceOf(options: Readonly<Record<string, unknown>>): number | null {
 /** Exit 0 when every host says that nothing is left, 4 when one cannot. */
 export const stop: Run = async (context, [wanted], options) => {
   const graceMs = graceOf(options);
-  const client = await findController(context, options);
-  const { run } = await findRunToStop(client, context, wanted);
+  const here = await findController(context, options);
+  const { client, run } = await whereLed(context, options, here, await findRunToStop(here, context, wanted));
   const known = await readRun(client, run);
   let { state } = known;
   if (options.dryRun === true) {

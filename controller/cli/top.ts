@@ -4,14 +4,12 @@ import { isOver } from "../../cluster/run/state.ts";
 import { formatDuration } from "../../cluster/view/duration.ts";
 import { topLines } from "../../cluster/view/top-table.ts";
 import type { Run } from "./commands.ts";
-import { findController } from "./find-controller.ts";
-import { findRun } from "./known-run.ts";
+import { lookAtRun } from "./open-run.ts";
 import { readSamples } from "./run-readings.ts";
 import { watchTable } from "./watch-table.ts";
 
 export const top: Run = async (context, [wanted], options) => {
-  const client = await findController(context, options);
-  const { run } = await findRun(client, context, wanted);
+  const { client, run } = await lookAtRun(context, options, wanted);
   await watchTable(context, async () => {
     const { state, readings, totals } = await readSamples(client, run);
     const isLast = options.watch !== true || isOver(state);

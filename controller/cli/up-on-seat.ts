@@ -15,6 +15,8 @@ import { readRun } from "./known-run.ts";
 import { checkSeat, openSeat, seenFrom } from "./seat.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
+const LEFT_MS = 5000;
+
 export type Seated = { readonly client: Client; readonly seat: string };
 
 /** null: the file names no seat. Errors: SEAT_UNABLE, and those of reaching the seat. */
@@ -33,6 +35,7 @@ export async function handOver(context: Context, here: Client, { client, seat }:
   if (isOver(state)) return watchRun(context, here, run, { known: null, stopsOnSignal: false });
   const hosts = seenFrom(seat, state.spec.hosts);
   const taken = (await client.ask({ ask: "take-over", hosts, run, force: true, file: state.spec.file, lent: null, by: whoAsks() })) as TakenRun;
+  await untilLeft(here, run);
   context.say(`==> ${run} is led from ${sanitiseWord(seat)} now (epoch ${taken.epoch}); this machine may sleep`);
   here.close();
   const host = state.spec.hosts.find((each) => each.name === seat);
@@ -45,6 +48,20 @@ export async function handOver(context: Context, here: Client, { client, seat }:
     for (const line of liveLines(run, "under way")) context.say(line);
   }
   return EXIT.ok;
+}
+
+/** What is asked of this machine afterwards goes to the seat: it is to know by then. It may be cut off from the hosts; then it learns later. */
+async function untilLeft(here: Client, run: string): Promise<void> {
+  const known = await readRun(here, run);
+  let { state } = known;
+  const items = here.stream({ ask: "watch", run, from: known.events, logs: false });
+  const late = new Promise<null>((resolve) => setTimeout(resolve, LEFT_MS, null).unref());
+  while (state.fenced === null && !isOver(state)) {
+    const next = await Promise.race([items.next(), late]);
+    if (next === null || next.done === true) break;
+    if (next.value.kind === "event") state = reduce(state, next.value.event);
+  }
+  void items.return(null);
 }
 
 async function untilStarted(context: Context, here: Client, run: string): Promise<RunState> {

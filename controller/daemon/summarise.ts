@@ -1,7 +1,15 @@
 /** One run as a row of `ps` and `runs`. */
 
-import { owingHosts, type RunState } from "../../cluster/run/state.ts";
+import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
+import { needsAuth } from "../../cluster/view/unseen.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
+
+const refusing = (state: RunState): readonly string[] =>
+  isOver(state) || state.fenced !== null
+    ? []
+    : hostsOf(state)
+        .filter(needsAuth)
+        .map(({ name }) => name);
 
 export const summarise = (state: RunState): RunSummary => ({
   run: state.spec.run,
@@ -16,6 +24,7 @@ export const summarise = (state: RunState): RunSummary => ({
   by: state.by,
   failure: state.failure?.text ?? state.trouble?.text ?? null,
   ...(state.queue === null || state.verdict !== null ? {} : { waitsFor: state.queue.busy }),
+  ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
-  ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine }),
+  ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine, knownAt: state.fenced.at }),
 });

@@ -8,6 +8,7 @@ import type { RecordedState, RunState } from "../../cluster/run/state.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import { judgeTakeover, type Kept, keyOf, latestOf, reachedAs } from "../../cluster/run/takeover.ts";
 import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
+import { ledElsewhere } from "../../cluster/view/leader.ts";
 import type { FoundRun, Lent, TakenRun } from "../../cluster/viewer.ts";
 import { type Answered, askHosts } from "./discover.ts";
 import { machineOf } from "./who-leads.ts";
@@ -128,8 +129,5 @@ function pause(ms: number, cancelled: AbortSignal): Promise<void> {
 
 /** It may be asked to do something for the run. Errors: LED_ELSEWHERE. */
 export function mustLead(state: RunState): void {
-  if (state.fenced === null || isOver(state)) return;
-  const { machine, controller, at } = state.fenced;
-  const who = machine === "" ? `controller ${controller}` : `the controller on ${machine}`;
-  throw fail("LED_ELSEWHERE", { run: state.spec.run, who, since: new Date(at).toISOString().slice(0, 19), file: state.spec.file ?? "FILE" });
+  if (state.fenced !== null && !isOver(state)) throw ledElsewhere(state.spec, state.fenced);
 }

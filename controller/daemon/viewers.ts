@@ -114,6 +114,7 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return { over: false };
     }
     case "hang":
+      mustLead(runs.find(request.run).state);
       return answerHang(runs, request.run, asked.cancelled);
     case "samples":
       return answerSamples(runs, request, asked);

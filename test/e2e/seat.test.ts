@@ -51,10 +51,36 @@ test("seat", { skip: needsRoot }, async (t) => {
       assert.ok(Date.now() < deadline, JSON.stringify(now).slice(0, 500));
     }
     process.kill(pid, "SIGCONT");
-    const stopped = await seat.cli(["stop", run, "-c", "c.yaml", "--now"]);
+  });
+
+  await t.test("plain commands ask the seat of the run, say so where it does not answer, and never offer to fence it first", async () => {
+    const run = seat.latest();
+    const hang = await seat.cli(["hang", run, "--json"]);
+    assert.equal(hang.code, 0, hang.out + hang.err);
+    assert.equal((JSON.parse(hang.out) as { attempt: number }).attempt, 2);
+    assert.match((await seat.cli(["logs", run, "--attempt", "2"])).out, /r1 \| pid \d+/);
+
+    await lab.host("gpu-a").run(["sh", "-c", "mv ~/.ssh/authorized_keys ~/.ssh/shut"]);
+    const silent =
+      /is led from its seat, 100\.66\.164\.18, which does not answer: .*\n.*try: again when .*; only if it is gone for good: nexadist takeover \S+ -c \S+\/c\.yaml --force/;
+    for (const command of ["stop", "attach", "hang"]) {
+      const said = await seat.cli([command, run]);
+      assert.equal(said.code, 4, said.out + said.err);
+      assert.match(said.err, silent);
+      assert.equal(said.err.split("--force").length, 2, "told once");
+    }
+    const old = await seat.cli(["status", run]);
+    assert.equal(old.code, 0, old.err);
+    assert.match(old.err, silent);
+    assert.match(old.out, /last known: running .*\nled by the controller on /);
+    await lab.host("gpu-a").run(["sh", "-c", "mv ~/.ssh/shut ~/.ssh/authorized_keys"]);
+
+    const stopped = await seat.cli(["stop", run, "--now"]);
     assert.equal(stopped.code, 0, stopped.out + stopped.err);
-    const ended = await status();
-    assert.equal(ended.phase, "stopped");
+    assert.match((await seat.cli(["status", run])).out, / stopped +attempt 2 /);
+    const attached = await seat.cli(["attach", run]);
+    assert.equal(attached.code, 9, attached.out + attached.err);
+    assert.match((await seat.cli(["ps"])).out, /led by .* last known: running at /);
   });
 });
 

@@ -85,6 +85,8 @@ test("events in words are one line each and inert", () => {
   assert.deepEqual(describeEvent(state, reduce(state, replaced), replaced), ["gpu-a: its agent is being replaced; training goes on"]);
   const failed = replay(lifeOf(SPEC, "failed"));
   assert.match(summaryLines(failed).join("\n"), /failed after .*: rank 0 on gpu-a exited with code 3/);
+  assert.match(summaryLines(failed, ["", "Error: x"]).join("\n"), /last lines of rank 0:\n +\n +Error: x/);
+  for (const words of [[], [""], ["", "  "]]) assert.doesNotMatch(summaryLines(failed, words).join("\n"), /last lines/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");
   assert.equal(aboutHost("a", "refused"), "a: refused");
 });
@@ -131,6 +133,55 @@ test("status: ages are of now; a run that is over says what is owed, never what 
   const early: RunEvent[] = [...running.slice(0, 3), stop];
   assert.equal(replay(early).phase, "stopped", "nothing had been started");
   assert.match(row(early, at), / nothing was started$/);
+});
+
+test("a host that refuses our credentials needs-auth: no word of silence, nor that it is lost", () => {
+  const at = lifeOf(SPEC, "running").at(-1)?.at ?? 0;
+  const why = "gpu-b: authentication failed for tester";
+  const refused: RunEvent = { at, type: "host-unseen", host: "gpu-b", why, kind: "auth" };
+  const before = replay(lifeOf(SPEC, "running"));
+  const state = reduce(before, refused);
+  assert.deepEqual(describeEvent(before, state, refused), [`gpu-b: needs-auth: log in anew (${why}); this says nothing about the host`]);
+  const lines = statusLines(state, at + 21_000);
+  assert.match(lines.find((line) => line.startsWith("gpu-b")) ?? "", /^gpu-b +launched +needs-auth +/);
+  assert.ok(lines.includes(`  gpu-b: log in anew: ${why}`), lines.join("\n"));
+  assert.match(runTable([summarise(state)], at)[1] ?? "", / running, needs-auth .* gpu-b: log in anew$/);
+  const seen = reduce(state, { at, type: "host-seen", host: "gpu-b" });
+  for (const other of [seen, replay([...lifeOf(SPEC, "succeeded"), refused])])
+    assert.doesNotMatch([...statusLines(other, at), ...runTable([summarise(other)], at)].join("\n"), /needs-auth|unseen|log in/);
+});
+
+test("a run that another controller leads is told as last known, and its clock stands still", () => {
+  const at = lifeOf(SPEC, "running").at(-1)?.at ?? 0;
+  const fenced: RunEvent = { at: at + 60_000, type: "fenced", controller: "c2", machine: "gpu-c", epoch: 2 };
+  for (const now of [at + 61_000, at + 86_400_000]) {
+    const state = replay([...lifeOf(SPEC, "running"), fenced]);
+    assert.match(runTable([summarise(state)], now)[1] ?? "", / led by gpu-c .* 1 min 0 s +last known: running at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$/);
+    const lines = statusLines(state, now);
+    assert.match(lines[0] ?? "", / last known: running .* 1 min 0 s$/);
+    assert.match(lines[2] ?? "", /^ +nexadist takeover \S+ -c FILE --force takes it back$/);
+    const seated = replay([...lifeOf({ ...SPEC, seat: "gpu-b", file: "/home/me/c.yaml" }, "running"), fenced]);
+    assert.match(statusLines(seated, now)[2] ?? "", /^ +nexadist attach \S+ asks its seat, gpu-b; only if .* takeover \S+ -c \/home\/me\/c\.yaml --force$/);
+  }
+});
+
+test("a lost host is told of once when its ranks went elsewhere; restart.max 0 is said where it ends a run", () => {
+  const at = 1;
+  const lost: RunEvent = { at, type: "host-lost", host: "gpu-b", attempt: 1, why: "nobody reaches it" };
+  const unseen: RunEvent = { at, type: "host-unseen", host: "gpu-b", why: "no route" };
+  const state = reduce(reduce(replay(lifeOf(SPEC, "running")), { ...unseen, why: "silence" }), lost);
+  assert.deepEqual(describeEvent(state, reduce(state, unseen), unseen), ["gpu-b: is lost; still no word from its agent (no route)"]);
+  const elsewhere = { ...state, members: ["gpu-a"] };
+  assert.deepEqual(describeEvent(elsewhere, reduce(elsewhere, unseen), unseen), []);
+  for (const [max, says] of [
+    [0, true],
+    [3, false],
+  ] as const) {
+    const life = lifeOf({ ...SPEC, restart: { ...SPEC.restart, max } }, "failed");
+    const last = life.at(-1) ?? assert.fail();
+    const said = describeEvent(replay(life.slice(0, -1)), replay(life), last).join("\n");
+    assert.equal(said.includes("restart.max is 0: no other attempt"), says, said);
+  }
 });
 
 test("an error of several lines keeps them, inert, and is one line where there is only one", () => {
