@@ -6,10 +6,11 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { sanitise } from "../../cluster/sanitise.ts";
-import { type Pong, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
+import { VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { distDir, readManifest } from "../assets.ts";
 import { controllerSocket, daemonLog, makeDir, ownStateDir, stateDir } from "../paths.ts";
 import { type Client, openClient } from "./client.ts";
+import { ping } from "./ping.ts";
 import { version } from "./version.ts";
 
 const START_MS = 10_000;
@@ -18,7 +19,7 @@ const TRY_MS = 50;
 /** The kernel closes the descriptors of a killed controller one by one: its socket may take a connection after the others are gone. */
 const DYING_MAX = 20;
 
-/** Errors: CONTROLLER_START, CONTROLLER_VERSION, CONTROLLER_LOST. */
+/** Errors: CONTROLLER_START, CONTROLLER_VERSION, CONTROLLER_LOST, CONTROLLER_SILENT. */
 export function findOrStartDaemon(): Promise<Client> {
   return pastTheDying(async () => {
     const socket = controllerSocket();
@@ -51,7 +52,7 @@ async function pastTheDying<T>(find: () => Promise<T>): Promise<T> {
 
 /** A controller of another build than this command leaves for one of this build: runs do not mind, they are resumed from their journals. */
 async function replaceOther(client: Client, socket: string): Promise<Client> {
-  const pong = (await client.ask({ ask: "ping" })) as Pong;
+  const pong = await ping(client);
   if (pong.protocol !== VIEWER_PROTOCOL || pong.build === undefined || pong.build === (await readManifest()).build) return client;
   await client.ask({ ask: "quit" }).catch(() => undefined);
   client.close();
@@ -64,7 +65,7 @@ async function replaceOther(client: Client, socket: string): Promise<Client> {
 }
 
 async function checkVersion(client: Client): Promise<void> {
-  const pong = (await client.ask({ ask: "ping" })) as Pong;
+  const pong = await ping(client);
   if (pong.protocol === VIEWER_PROTOCOL) return;
   client.close();
   throw fail("CONTROLLER_VERSION", { there: pong.version, here: version(), pid: pong.pid });
@@ -115,7 +116,7 @@ async function startDaemon(socket: string): Promise<Client> {
       const wasEnded: string | null = ended;
       const client = await tryOpen(socket); // also one that another command started meanwhile
       if (client !== null) {
-        const { pid } = (await client.ask({ ask: "ping" })) as Pong;
+        const { pid } = await ping(client);
         if (pid !== child.pid) child.kill(); // another one came first: ours must not wait for its place
         child.unref();
         return client;

@@ -42,7 +42,7 @@ export async function openSeat(context: Context, options: Options, host: HostSpe
     };
     await link.exec(["sh", "-c", 'exec "$(readlink "/proc/$1/exe")" "$2"', "sh", `${agent.pid}`, `${dir}/seat.mjs`], take, ignore).finally(link.close);
     const started = startedSchema.parse(JSON.parse(answer.trim().split("\n").at(-1) ?? "null"));
-    if ("problem" in started) throw asError(started.problem);
+    if ("problem" in started) throw asError(thereIs(started.problem, host.name));
     const socket = await reachSocket(transport, host.name, started.socket, () => reachHost(host, context, options));
     socket.once("close", transport.close);
     return openClientOn(socket);
@@ -53,6 +53,9 @@ export async function openSeat(context: Context, options: Options, host: HostSpe
     throw error;
   }
 }
+
+/** Its cure is for that machine. */
+const thereIs = (problem: Problem, host: string): Problem => ({ ...problem, message: `${host}: ${problem.message}`, hint: `on ${host}: ${problem.hint}` });
 
 async function bringController(transport: Transport, host: HostSpec, facts: HostFacts, say: (text: string) => void): Promise<string> {
   const { stateDir, present } = facts;

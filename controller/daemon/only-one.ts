@@ -27,7 +27,7 @@ export async function becomeOnly(socket: string): Promise<string | null> {
     const [ago, left] = [agoMs, STALE_MS - agoMs].map((ms) => Math.ceil(ms / 1000));
     throw fail("CONTROLLER_ELSEWHERE", { there: there.split("/")[0], path: stateDir(), ago, left });
   }
-  const live = (): void => write("controller.alive", { machine, at: Date.now() });
+  const live = (): void => write("controller.alive", { machine, at: Date.now(), pid: process.pid });
   live();
   setInterval(live, SIGN_MS).unref();
   const kept = read("controller.id");

@@ -76,6 +76,24 @@ test("a state directory that cannot be is one sentence, exit 5", async (t) => {
   }
 });
 
+test("a frozen controller: it is said, given up with the cure, and one that goes on is waited for", async (t) => {
+  const at = withController(t);
+  assert.equal((await nexadist(t, at, ["ps"])).code, 0);
+  const { pid } = await pongOf(at);
+  process.kill(pid, "SIGSTOP");
+  try {
+    const said = await nexadist(t, at, ["ps"]);
+    assert.equal(said.code, 7, said.err);
+    assert.match(said.err, new RegExp(`^the controller \\(pid ${pid}\\) does not answer; waiting for it\n`));
+    assert.match(said.err, new RegExp(`\\(pid ${pid}\\) does not answer: it is stopped\n +try: kill -CONT ${pid} +or: kill -9 ${pid};`));
+    assert.equal(said.out, "");
+  } finally {
+    process.kill(pid, "SIGCONT");
+  }
+  assert.equal((await nexadist(t, at, ["ps"])).code, 0);
+  assert.equal((await pongOf(at)).pid, pid, "nobody ended it");
+});
+
 test("a controller that cannot start is told with the end of its log", async (t) => {
   const at = place(t);
   // Where its socket should be is a directory that is not empty.
