@@ -43,6 +43,8 @@ export function driveRun(deps: DriverDeps): Driver {
   let queue: Entry[] = [];
   let disposed = false;
   let hasSettled = false;
+  /** The journal took nothing the last time. */
+  let isHeldUp = false;
   let heardFromRanksAt = Date.now();
   let hangWatch: HangWatch | null = null;
   const inFlight = new Map<string, () => void>();
@@ -65,13 +67,13 @@ export function driveRun(deps: DriverDeps): Driver {
       if (batch.length > 0) journal.append(batch);
     } catch (error) {
       queue = batch; // nothing is done on what is not on disk
-      deps.notice(
-        null,
-        `the journal cannot be written (${error instanceof Error ? error.message : String(error)}); trying again, nothing new is decided until then`,
-      );
-      retryLater(flush);
-      return;
+      const why = error instanceof Error ? error.message : String(error);
+      if (!isHeldUp) deps.notice(null, `the journal cannot be written (${why}); nothing new is decided until it can be`);
+      isHeldUp = true;
+      return retryLater(flush);
     }
+    if (isHeldUp) deps.notice(null, "the journal can be written again; going on");
+    isHeldUp = false;
     for (const line of journal.lines.slice(from)) {
       const before = state.phase;
       state = reduce(state, line.event);

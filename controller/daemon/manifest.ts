@@ -70,7 +70,7 @@ export function keepManifest(dir: string, state: RunState, pace: Pace | null, to
   try {
     writeManifest(dir, state, pace, totals);
   } catch (error) {
-    tell(`manifest.json cannot be written: ${error instanceof Error ? error.message : String(error)}`);
+    tell(`manifest.json cannot be written in ${dir}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 

@@ -66,7 +66,7 @@ export function openRuns(controller: string) {
   /** Runs that are not over and that could not be taken up again. */
   const stuck = new Map<string, RunState>();
   /** Runs whose journal cannot be read at all. */
-  const unread: RunSummary[] = [];
+  const unread = new Map<string, RunSummary>();
   const keepers = new Map<string, Keeper>();
   const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
   const metrics = serveMetrics(live);
@@ -175,7 +175,7 @@ export function openRuns(controller: string) {
         const state = fold(mend(run, controller));
         if (state === null) {
           const known = lostRun(run);
-          if (known !== null) unread.push(known);
+          if (known !== null) unread.set(run, known);
           continue;
         }
         if (state.fenced !== null && !isOver(state)) lost.set(run, state);
@@ -203,7 +203,7 @@ export function openRuns(controller: string) {
       makeDir(runDir(run)); // there already, when this controller led it once
       writeEvents(run, [event]);
       keepReach(run, lent.env);
-      lost.delete(run);
+      for (const before of [lost, stuck, unread]) before.delete(run);
       drive(run, lent, sameSnapshot(start(event)));
     };
     return takeOver(wish, { controller, driven, begin, notice, cancelled });
@@ -229,7 +229,7 @@ export function openRuns(controller: string) {
         all ? [] : [...stuck].filter(([run]) => !live.has(run)).map(([, state]) => state),
         ended.map(({ lines }) => fold(lines)).filter((state) => state !== null),
       );
-    return [...states.map(summarise), ...unread.filter(({ run }) => !live.has(run))].sort((a, b) => b.requestedAt - a.requestedAt);
+    return [...states.map(summarise), ...unread.values()].sort((a, b) => b.requestedAt - a.requestedAt);
   };
 
   /** State and journal of any run, live or ended. Errors: NO_RUN. */

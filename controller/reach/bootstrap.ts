@@ -58,7 +58,7 @@ export async function bringUpAgent(transport: Transport, host: Wanted, facts: Ho
     upgrade,
     ...(host.transport === "local" ? { localName: host.name } : {}),
   };
-  if (puts.length === 0) step("starting the agent");
+  if (puts.length === 0) step("finding its agent"); // mostly it runs already
   if (puts.length === 0) return started.parse(await callHelper(transport, host.name, request));
   let doing = "uploading";
   const tell = (text: string): void => {

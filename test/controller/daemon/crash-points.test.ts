@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { RunEvent } from "../../../cluster/run/events.ts";
-import { hostsOf, type RunState } from "../../../cluster/run/state.ts";
+import { hostsOf, isOver, type RunState } from "../../../cluster/run/state.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
 import { type JournalLine, journalOf, openJournal, readLines } from "../../../controller/daemon/journal.ts";
 import { writeManifest } from "../../../controller/daemon/manifest.ts";
@@ -229,14 +229,10 @@ test("a journal that is gone: the run is shown with what to do, nothing of it is
     make();
     const next = await ground.startController();
     const ps = await ground.nexadist("ps");
-    assert.match(ps.out, new RegExp(run), name);
+    assert.match(ps.out, new RegExp(run), `${name}: ${ps.err}`);
     const status = await ground.nexadist("status", run);
     assert.match(status.err, /the journal of .* cannot be read[\s\S]*nexadist takeover/, name);
-    const client = await ground.talk();
-    const { hosts } = specOf(ground, run, ["true"]);
-    const lent = { env: ground.env, agentSocket: null, acceptNewHostKeys: false };
-    await client.ask({ ask: "take-over", hosts, run, force: false, file: null, lent, by: "test" });
-    client.close();
+    await takeOver(ground, run);
     await until(`${name}: the run`, () => stateOf(ground, run).phase === "running" && hostsOf(stateOf(ground, run)).every((h) => h.seen));
     next.kill("SIGKILL");
     await died(next);
@@ -253,5 +249,28 @@ test("a journal that is gone: the run is shown with what to do, nothing of it is
     await died(next);
   }
   assert.deepEqual([stateOf(ground, run).phase, launched(ground, run)], ["running", pids]);
+  rmSync(journal);
+  const last = await ground.startController();
+  await takeOver(ground, run);
   rmSync(join(ground.home, "go"));
+  await until("the end", () => isOver(stateOf(ground, run)));
+  for (const command of [
+    ["ps", "--json"],
+    ["ps", "--all", "--json"],
+    ["runs", "--json"],
+  ]) {
+    const { runs } = JSON.parse((await ground.nexadist(...command)).out) as { runs: { run: string; phase: string; attempt: number }[] };
+    const own = runs.filter((one) => one.run === run).map(({ phase, attempt }) => [phase, attempt]);
+    assert.deepEqual(own, command[0] === "ps" && command.length === 2 ? [] : [[stateOf(ground, run).phase, 1]], command.join(" "));
+  }
+  last.kill("SIGKILL");
+  await died(last);
 });
+
+async function takeOver(ground: Ground, run: string): Promise<void> {
+  const client = await ground.talk();
+  const { hosts } = specOf(ground, run, ["true"]);
+  const lent = { env: ground.env, agentSocket: null, acceptNewHostKeys: false };
+  await client.ask({ ask: "take-over", hosts, run, force: false, file: null, lent, by: "test" });
+  client.close();
+}

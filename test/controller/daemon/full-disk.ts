@@ -104,7 +104,7 @@ async function driver(): Promise<object> {
   makeRoom();
   const deadline = Date.now() + 20_000;
   while (!said.includes("done") && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
-  return { during, notice: notices[0] ?? "", phase: run.state().phase, said, types: readLines(readFileSync(path)).lines.map((line) => line.event.type) };
+  return { during, notices, phase: run.state().phase, said, types: readLines(readFileSync(path)).lines.map((line) => line.event.type) };
 }
 
 process.on("SIGXFSZ", () => undefined);
