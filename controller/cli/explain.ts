@@ -3,7 +3,6 @@
 import { createReadStream, existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Readable } from "node:stream";
-import { nearest } from "../../cluster/config/nearest.ts";
 import { CHECKS, checkOf } from "../../cluster/diag/catalogue.ts";
 import { checkJson, explainCheck } from "../../cluster/diag/words.ts";
 import { type Entry, ERRORS } from "../../cluster/error-table.ts";
@@ -12,6 +11,7 @@ import { fail, NexaError } from "../../cluster/errors.ts";
 import { FINDINGS, findingOf } from "../../cluster/findings/catalogue.ts";
 import { type Found, LINE_MAX, makeFinder, withoutConsequences } from "../../cluster/findings/match.ts";
 import { explainFinding, findingJson } from "../../cluster/findings/words.ts";
+import { nearestCode } from "../../cluster/nearest-code.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -95,7 +95,7 @@ function tell(context: Context, { finding, args, line, lineNumber, count }: Foun
 }
 
 function noSuchCode(word: string): NexaError {
-  const near = nearest(word, allCodes);
+  const near = nearestCode(word, allCodes);
   const fix = near === null ? "nexadist explain --list shows all codes" : `did you mean ${near}? nexadist explain ${near}`;
   return fail("USAGE", { what: `there is no finding, error or file ${sanitiseWord(word).slice(0, 80)}`, fix });
 }

@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { FINDINGS } from "../../../cluster/findings/catalogue.ts";
+import { nearestCode } from "../../../cluster/nearest-code.ts";
 import { EXAMPLES } from "../../cluster/findings/examples.ts";
 import { ENTRY, nexadist, place } from "../../support/cli.ts";
 
@@ -24,6 +25,21 @@ test("a typing error leads to the nearest code", async (t) => {
   assert.equal(said.code, 2);
   assert.match(said.err, /no finding, error or file NCL_SHM\n.*did you mean NCCL_SHM\?/);
   assert.equal(said.out, "");
+});
+
+test("the nearest code shares words, unless it is one letter away", () => {
+  const codes = ["UNREACHABLE", "STORE_UNREACHABLE", "HOST_KEY_CHANGED", "NCCL_SHM", "NCCL_WATCHDOG_TIMEOUT", "GLOO_TIMEOUT", "time.skew"];
+  for (const [word, code] of [
+    ["HOST_UNREACHABLE", "UNREACHABLE"],
+    ["nccl_timeout", "NCCL_WATCHDOG_TIMEOUT"],
+    ["watchdog-timeout", "NCCL_WATCHDOG_TIMEOUT"],
+    ["NCL_SHM", "NCCL_SHM"],
+    ["skew", "time.skew"],
+    ["STORE_UNREACHABEL", "STORE_UNREACHABLE"],
+    ["quite different", null],
+    ["", null],
+  ] as const)
+    assert.equal(nearestCode(word, codes), code, word);
 });
 
 test("a log names its findings, the cause without its symptoms, and is harmless to the terminal", async (t) => {
