@@ -86,6 +86,32 @@ test("the captured H100 is well", () => {
       assert.equal(statusOf(results, id), "pass", `${id} of ${name}`);
 });
 
+test("no captured GPU, at rest or under load, has a finding that it does not deserve", () => {
+  const table = readSamples("nvidia/csv-good.txt").map(({ title, text }) => {
+    const out = text
+      .replace(/^fields:.*\n/, "")
+      .trim()
+      .replace(/(?<=, )\d+ MiB(?=, \d+ MiB, \d+ MiB)/, "0 MiB");
+    const found = judge(probeOf({ smi_gpus: answer(`${out}\n`) })).filter(({ status }) => status === "warn" || status === "fail" || status === "error");
+    return [title.replace(/ {2,}.*/, ""), found.map(({ status, id }) => `${status} ${id}`).join(", ")];
+  });
+  const of = (name: string, said: string): readonly (readonly [string, string])[] => [`${name} idle`, `${name} load`].map((title) => [title, said]);
+  // The torch of this host has no kernels for a 2080.
+  const turing = "warn gpu.persistence, fail torch.arch";
+  assert.deepEqual(
+    Object.fromEntries(table),
+    Object.fromEntries([
+      ...of("H100-590", ""),
+      ...of("H200-590", ""),
+      ...of("H100-MIG-590", "warn gpu.mig"),
+      ...of("L40S-595", "warn gpu.persistence"),
+      ...of("RTX4080S-595", "warn gpu.persistence"),
+      ...of("RTX2080S-595", turing),
+      ...of("RTX2080S-610", turing),
+    ]),
+  );
+});
+
 const REFUSED: readonly Section[] = [
   section(""),
   section("\n"),
