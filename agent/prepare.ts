@@ -27,7 +27,12 @@ export async function prepare(config: AgentConfig, run: Run, asked: Prepare, sto
   writeSecret(config.secretsDir, run.run, "secrets", asked.secrets);
   // Setup may need a secret (a token for a download) as much as a rank does.
   const base = { ...session, ...asked.secrets };
-  const environment = asked.setup === null ? session : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run), asked.limitMs, stopped);
+  const environment =
+    asked.setup === null
+      ? session
+      : await runSetup(asked.setup, base, dir, join(config.secretsDir, run.run), asked.limitMs, stopped).catch((error: unknown) => {
+          throw stopped.aborted ? fail("NOT_PREPARED", { run: run.run }) : error; // ended by us, so no failure of its lines
+        });
   writeSecret(config.secretsDir, run.run, "environment", environment);
   const notes: string[] = [];
   const python = findPython(asked.python, environment, home);
@@ -39,7 +44,7 @@ export async function prepare(config: AgentConfig, run: Run, asked: Prepare, sto
     scratch: asked.scratch === null ? null : makeScratch(config, run, resolve(home, asked.scratch), home, asked.ranks, notes),
     notes,
     sessionNames: Object.keys(environment).sort(),
-    scriptSha256: asked.hashScript === null ? null : hashFile(resolve(dir, asked.hashScript)),
+    scriptSha256: firstHash(asked.hashScript === null ? (asked.hashOneOf ?? []) : [asked.hashScript], dir),
   };
 }
 
@@ -96,12 +101,18 @@ function makeScratch(config: AgentConfig, run: Run, wish: string, home: string, 
   throw fail("HOST_WRITE", { path: wish, why: failed.join(", ") });
 }
 
-function hashFile(path: string): string | null {
-  try {
-    return createHash("sha256").update(readFileSync(path)).digest("hex");
-  } catch {
-    return null;
+/** null: none of them can be read. */
+function firstHash(paths: readonly string[], dir: string): string | null {
+  for (const path of paths) {
+    try {
+      return createHash("sha256")
+        .update(readFileSync(resolve(dir, path)))
+        .digest("hex");
+    } catch {
+      // The next may be there.
+    }
   }
+  return null;
 }
 
 /** A spawn with its whole environment: the session's (or setup's) less `unset`, then secrets, then its own. Errors: NOT_PREPARED. */

@@ -95,6 +95,8 @@ export const commandSchema = z.discriminatedUnion("do", [
     /** In-place code: hash this directory, no copy. */
     inPlace: z.string().nullable(),
     hashScript: z.string().nullable(),
+    /** In its place for a module: the first of these that is there. */
+    hashOneOf: z.array(z.string()).max(8).optional(),
     /** What the launcher imports, where the look at the host cannot tell whether its Python has it. */
     modules: z.array(z.string().regex(/^\w+$/)).max(16).optional(),
     /** How long `setup` may take. */

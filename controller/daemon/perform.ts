@@ -4,12 +4,12 @@ import { fail, NexaError } from "../../cluster/errors.ts";
 import { portsToHold } from "../../cluster/launch/ports.ts";
 import { modulesToAsk } from "../../cluster/launch/program.ts";
 import type { AttemptPlan } from "../../cluster/launch/types.ts";
-import { armReply, prepareReply, type RunRecord, stopReply } from "../../cluster/protocol.ts";
+import { armReply, type PrepareReply, prepareReply, type RunRecord, stopReply } from "../../cluster/protocol.ts";
 import { ranksOf } from "../../cluster/ranks.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import type { Effect } from "../../cluster/run/wanted.ts";
-import type { HostSpec } from "../../cluster/spec.ts";
+import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 import type { Lent } from "../../cluster/viewer.ts";
 import { callHelper } from "../reach/helper.ts";
 import { type Code, fromDisk, syncHost } from "../sync/send.ts";
@@ -74,6 +74,7 @@ async function prepare(work: Work): Promise<RunEvent> {
   const gone = ["*", host.name].flatMap((scope) => (spec.secretNames[scope] ?? []).filter((name) => secrets[scope]?.[name] === undefined));
   if (gone.length > 0) throw fail("SECRETS_GONE", { names: gone.join(", "), run: spec.run });
   const [, sessionEnv] = await Promise.all([sendCode(work), captureSession(work)]);
+  if (!work.isWanted()) throw fail("NOT_WANTED", { host: host.name });
   const layout = layOut(state);
   const place = layout.ok ? layout.places.find((p) => p.host === host.name) : undefined;
   const inPlace = spec.code.kind === "in-place" ? (host.workdir ?? spec.code.dir) : null;
@@ -90,10 +91,32 @@ async function prepare(work: Work): Promise<RunEvent> {
     ranks: place === undefined ? [] : ranksOf(place).map(({ rank }) => rank),
     inPlace,
     hashScript: spec.code.kind === "in-place" && spec.job.kind === "script" ? spec.job.script : null,
+    hashOneOf: moduleFiles(spec),
     modules: modulesToAsk(spec, host, linked.facts),
   });
-  return { ...prepareReply.parse(await asked), at: work.now(), type: "host-prepared", host: host.name };
+  const reply = await asked.catch((error: unknown) => {
+    throw isOfForgetting(error) && !work.isWanted() ? fail("NOT_WANTED", { host: host.name }) : error;
+  });
+  const ready = prepareReply.parse(reply);
+  return { ...ready, notes: [...ready.notes, ...uncompared(work, ready)], at: work.now(), type: "host-prepared", host: host.name };
 }
+
+/** Of a module that every host must hold itself, where `python -m` would look first. */
+function moduleFiles({ code, job }: RunSpec): string[] {
+  if (code.kind !== "in-place" || job.kind !== "module") return [];
+  const path = job.module.replaceAll(".", "/");
+  return [`${path}/__main__.py`, `${path}.py`];
+}
+
+/** Told once: the first host speaks for all, since one that differs from it is refused. */
+function uncompared({ state, host }: Work, ready: PrepareReply): string[] {
+  const files = moduleFiles(state.spec);
+  if (files.length === 0 || ready.scriptSha256 !== null || state.members[0] !== host.name || state.members.length < 2) return [];
+  return [`nothing is compared between hosts: ${files.join(", ")}: none of them is in ${ready.dir}`];
+}
+
+/** What a host says that was told to forget the run while it was being prepared: no failure of its own. */
+const isOfForgetting = (error: unknown): boolean => error instanceof NexaError && (error.code === "NOT_PREPARED" || error.code === "RUN_NOT_ADOPTED");
 
 /** A host that never started anything of the attempt has a receipt at once: the agent says so, and refuses it from then on. */
 async function stop(work: Work, { host, attempt, graceMs, why }: HostEffect & { do: "stop" }): Promise<RunEvent[]> {

@@ -1,6 +1,7 @@
 /** Making a host ready: the session's environment, setup lines, python, scratch, and where secrets are. */
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -124,6 +125,14 @@ test("prepare: the environment of a fresh session is the base; scratch before th
   const session = { HOME: join(agent.home, "file"), PATH };
   const nowhere = client.as("r3", 1, { ...none, sessionEnv: session, scratch: "/proc/nope", inPlace: agent.home });
   await assert.rejects(nowhere, { code: "HOST_WRITE", message: /^cannot write \/proc\/nope: / });
+  mkdirSync(join(agent.home, "pkg/train"), { recursive: true });
+  const hashed = async (more: { hashScript: string | null; hashOneOf?: string[] }): Promise<string | null> =>
+    ((await client.as("r1", 1, { ...plain, scratch: null, inPlace: agent.home, ...more })) as { scriptSha256: string | null }).scriptSha256;
+  const either = { hashScript: null, hashOneOf: ["pkg/train/__main__.py", "pkg/train.py"] };
+  assert.equal(await hashed(either), null, "a directory is no file");
+  writeFileSync(join(agent.home, "pkg/train.py"), "x");
+  const hashOfX = createHash("sha256").update("x").digest("hex");
+  assert.deepEqual([await hashed(either), await hashed({ hashScript: "pkg/train.py" }), await hashed({ hashScript: null })], [hashOfX, hashOfX, null]);
   writeFileSync(join(fallback.scratch, "rank_3/model.pt"), "the user's");
   await client.as("r1", 1, { do: "forget" });
   assert.ok(!existsSync(memory));

@@ -44,11 +44,11 @@ export const receipt = { signalled: 1, exited: 1, killed: 0, left: 0, leftPids: 
 type Done = { readonly host: string; readonly command: Command; readonly onDisk: readonly JournalLine[] };
 type Answer = (host: string, command: Command) => unknown;
 
-/** A run with two hosts that do what they are told unless `answer` says something else; undefined: as usual. */
-export function stage(t: TestContext, answer: Answer = () => undefined) {
+/** A run with two hosts that do what they are told unless `answer` says something else; undefined: as usual. `asked`: the run, with the id of `spec`. */
+export function stage(t: TestContext, answer: Answer = () => undefined, asked: RunSpec = spec) {
   const dir = mkdtempSync(join(tmpdir(), "driver-"));
   const journal = openJournal(dir);
-  journal.append([{ event: { at: 1, type: "requested", spec, by: "t" } }, { event: { at: 1, type: "controller-started", controller: "c", epoch: 1 } }]);
+  journal.append([{ event: { at: 1, type: "requested", spec: asked, by: "t" } }, { event: { at: 1, type: "controller-started", controller: "c", epoch: 1 } }]);
   const logs = openLogStore(join(dir, "logs"));
   const done: Done[] = [];
   const said: RunEvent[] = [];

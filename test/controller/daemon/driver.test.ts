@@ -7,6 +7,7 @@ import { test } from "node:test";
 import { fail, NexaError } from "../../../cluster/errors.ts";
 import type { Command } from "../../../cluster/protocol.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
+import type { RunSpec } from "../../../cluster/spec.ts";
 import { type JournalLine, readLines } from "../../../controller/daemon/journal.ts";
 
 import { forgetSecrets, keepSecrets } from "../../../controller/daemon/secrets.ts";
@@ -93,6 +94,60 @@ test("stop wins while hosts are being prepared: nothing is armed or launched aft
   await on.until("the end", on.isDone);
   assert.equal(on.driver.state().phase, "stopped");
   assert.deepEqual([on.count("arm", A), on.count("launch", A), on.count("arm", B), on.count("launch", B)], [0, 0, 0, 0]);
+});
+
+test("a host that was stopped because another failed is not told of as failing; one that fails by itself is", async (t) => {
+  for (const [error, isTold] of [
+    [fail("NOT_PREPARED", { run: spec.run }), false],
+    [fail("RUN_NOT_ADOPTED", { run: spec.run }), false],
+    [fail("SETUP_FAILED", { line: 2, why: "false (exit 1)" }), true],
+  ] as const) {
+    let late: (() => void) | undefined;
+    const on = stage(t, (name, { do: what }) => {
+      if (what === "forget" && name === B) {
+        late?.();
+        return new Promise((resolve) => setImmediate(() => resolve({}))); // an agent does both in turn
+      }
+      if (what !== "prepare") return undefined;
+      return name === A ? Promise.reject(fail("SETUP_FAILED", { line: 1, why: "false (exit 1)" })) : new Promise((_, reject) => (late = () => reject(error)));
+    });
+    await on.until("the end", on.isDone);
+    assert.ok(late !== undefined);
+    assert.deepEqual([on.driver.state().failure?.host, on.driver.state().hosts[B]?.problem?.code], [A, isTold ? error.code : undefined]);
+    assert.equal(
+      on.said.some((event) => event.type === "host-failed" && event.host === B),
+      isTold,
+      error.code,
+    );
+  }
+});
+
+test("a module under --no-sync: its file is compared where it is found; where it is on no host that is said once", async (t) => {
+  const asked: RunSpec = { ...spec, job: { kind: "module", module: "pkg.train", args: [] }, code: { kind: "in-place", dir: "/d" } };
+  const world = (hashes: Readonly<Record<string, string | null>>) =>
+    stage(
+      t,
+      (name, { do: what }) =>
+        what === "prepare" ? { dir: "/d", python: "/p", scratch: null, notes: ["n"], scriptSha256: hashes[name] ?? null, sessionNames: [] } : undefined,
+      asked,
+    );
+  const notesOf = (on: ReturnType<typeof stage>): readonly string[] => [A, B].flatMap((name) => on.driver.state().hosts[name]?.notes ?? []);
+  const nowhere = world({});
+  await nowhere.phase("running");
+  assert.deepEqual(notesOf(nowhere), ["n", "nothing is compared between hosts: pkg/train/__main__.py, pkg/train.py: none of them is in /d", "n"]);
+  const sent = nowhere.done.flatMap(({ command }) => (command.do === "prepare" ? [[command.hashScript, command.hashOneOf]] : []));
+  assert.deepEqual(
+    sent,
+    [0, 1].map(() => [null, ["pkg/train/__main__.py", "pkg/train.py"]]),
+  );
+  const same = world({ [A]: "aa", [B]: "aa" });
+  await same.phase("running");
+  assert.deepEqual(notesOf(same), ["n", "n"]);
+  for (const hashes of [{ [A]: "aa", [B]: "bb" }, { [B]: "bb" }]) {
+    const differing = world(hashes);
+    await differing.until("the end", differing.isDone);
+    assert.equal(differing.driver.state().failure?.problem?.code, "CODE_DIFFERS");
+  }
 });
 
 test("a refusal is the run's failure, with the host's own words; what is no expected failure is a bug, exit 70", async (t) => {
