@@ -188,10 +188,15 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
 
   await t.test("a link that fell to 50 Mbit/s: the host that sends over it", async () => {
     await onHost(lab, "gpu-c", "tc qdisc add dev eth0 root tbf rate 50mbit burst 256kb latency 50ms");
-    const found = await bad("--full", "--skip", "dist");
+    const found = await bad("--full", "--only", "dist.comm_budget", "--skip", "dist.rdzv,dist.gloo,dist.nccl");
     await onHost(lab, "gpu-c", "tc qdisc del dev eth0 root");
-    assert.deepEqual(named(found), ["fail net.bandwidth gpu-c"]);
-    assert.match(found[0]?.observed ?? "", /from gpu-c to gpu-a, gpu-b, gpu-d alike: at most \d\d Mbit\/s/);
+    const [slow, budget] = found;
+    assert.deepEqual(
+      found.map(({ id, status, host }) => `${status} ${id} ${host}`),
+      ["fail net.bandwidth gpu-c", "warn dist.comm_budget gpu-c"],
+    );
+    assert.match(budget?.observed ?? "", /^gradients of 1\.1 GB take \d{3}\.\d s or more a step, by gpu-c to gpu-[abd] \(\d\d Mbit\/s\)$/);
+    assert.match(slow?.observed ?? "", /from gpu-c to gpu-a, gpu-b, gpu-d alike: at most \d\d Mbit\/s/);
   });
 
   await t.test("while a run is alive on them: its own port is no finding, and no link is filled", async () => {

@@ -46,7 +46,8 @@ export type Seat = {
   readonly quit: () => Promise<void>;
 };
 
-export type CliOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string };
+/** `limitMs`: for a command that rightly lasts longer than others. */
+export type CliOptions = { readonly env?: Readonly<Record<string, string>>; readonly cwd?: string; readonly limitMs?: number };
 
 const DEADLINE_MS = 60_000;
 /** No command of a test lasts this long: one that hangs is ended, and the test fails with what it said. */
@@ -65,7 +66,7 @@ export function openSeat(t: TestContext, lab: Lab): Seat {
     rmSync(dir, { recursive: true, force: true });
   });
   const start = (args: readonly string[], options: CliOptions = {}): Cli => {
-    const cli = startCli(lab, args, { cwd: options.cwd ?? cwd, env: { NEXADIST_STATE_DIR: stateDir, ...options.env } });
+    const cli = startCli(lab, args, { cwd: options.cwd ?? cwd, env: { NEXADIST_STATE_DIR: stateDir, ...options.env }, limitMs: options.limitMs ?? CLI_MS });
     started.push(cli);
     return cli;
   };
@@ -96,7 +97,11 @@ export function openSeat(t: TestContext, lab: Lab): Seat {
   };
 }
 
-export function startCli(lab: Lab, args: readonly string[], options: { readonly cwd: string; readonly env: Readonly<Record<string, string>> }): Cli {
+export function startCli(
+  lab: Lab,
+  args: readonly string[],
+  options: { readonly cwd: string; readonly env: Readonly<Record<string, string>>; readonly limitMs?: number },
+): Cli {
   const [program, ...words] = lab.argv([NEXADIST, ...args]);
   const child = spawn(program, words, {
     cwd: options.cwd,
@@ -117,7 +122,7 @@ export function startCli(lab: Lab, args: readonly string[], options: { readonly 
     err += text;
     look();
   });
-  const late = setTimeout(() => child.kill("SIGKILL"), CLI_MS);
+  const late = setTimeout(() => child.kill("SIGKILL"), options.limitMs ?? CLI_MS);
   const done = new Promise<Said>((resolve) =>
     child.once("close", (code, signal) => {
       clearTimeout(late);

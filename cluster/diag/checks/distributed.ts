@@ -60,7 +60,7 @@ export const DISTRIBUTED: readonly PairCheck[] = [
     why: "the run begins with it, over the same launcher and Python",
     fix: "{fix}",
     verify: "nexadist diag --full --only dist.rdzv",
-    proof: "broken",
+    proof: "unproven",
     judge: (_, context) =>
       judgeTrials(
         trialsOf(context),
