@@ -168,6 +168,8 @@ def _run_of(kind: str, card: claims.Card) -> Json:
 
 
 def _words(process: Json) -> str:
+    if process["pid"] is None:
+        return f"processes that are not shown there ({process['memoryMiB']} MiB)"
     user = "" if process["user"] is None else f", user {process['user']}"
     return f"{process['process']} (pid {process['pid']}{user})"
 

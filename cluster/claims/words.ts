@@ -23,6 +23,7 @@ function whoIs(one: Keeper): string {
     case "queue":
       return `${runWords(one)}${of} waits for GPUs there since before`;
     case "process": {
+      if (one.pid === null) return `${one.memoryMiB} MiB of it are in use by processes that are not shown there (of another container?)`;
       const about = [`pid ${one.pid}`, one.user == null ? "of a user that is not shown there" : `user ${one.user}`];
       return `${one.process} (${[...about, ...(one.memoryMiB == null ? [] : [`${one.memoryMiB} MiB`])].join(", ")})`;
     }
@@ -39,7 +40,13 @@ export function keeperCure(busy: readonly Keeper[], host: string, here: string):
   const process = busy.find((one) => one.kind === "process");
   const run = busy.find((one) => one.kind === "run");
   const isOwn = run !== undefined && run.user === here;
-  const ends = isOwn ? [`nexadist stop ${run.run}`] : process === undefined ? [] : process.user === here ? [`ssh ${host} kill ${process.pid}`] : [];
+  const ends = isOwn
+    ? [`nexadist stop ${run.run}`]
+    : process === undefined
+      ? []
+      : process.pid !== null && process.user === here
+        ? [`ssh ${host} kill ${process.pid}`]
+        : [];
   return [...ends, "nexadist up --wait starts it when they are free", ...(process === undefined ? [] : ["--force uses them beside that process"])].join(
     "; or ",
   );

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
@@ -10,6 +10,7 @@ import { type ClaimsPlace, claimsPlace, type Holder, UUIDS } from "../support/cl
 import { needsRoot } from "../support/lab.ts";
 import { launch, makeLab, type Of, pythonRank, runLackingShim } from "../support/shims.ts";
 
+const isContained = statSync("/proc/self/ns/pid").ino !== 0xeffffffc;
 const me = userInfo().username;
 const all = { kind: "count", count: 4 };
 
@@ -102,6 +103,19 @@ test("what compute-apps shows is foreign, named with user and pid; a driver that
   await holder.ask({ do: "unclaim" });
   const forced = await holder.claim({ run: "a", want: all, force: true });
   assert.deepEqual([forced.gpus, forced.notes], [UUIDS, [`GPU 1 is also used by python3 (pid ${process.pid}, user ${me})`]]);
+  await holder.ask({ do: "unclaim" });
+  smi(
+    `case "$1" in *memory.used) echo "${UUIDS[0]}, 40000"; echo "${UUIDS[1]}, 700";; *) echo "${UUIDS[3]}, 99999999, [Insufficient Permissions], [N/A]";; esac`,
+  );
+  const inside = await holder.claim({ run: "a", want: all });
+  const unseen = inside.busy?.map(({ gpu, pid, user, memoryMiB }) => [gpu, pid, user, memoryMiB]);
+  // Where all PIDs are to be seen, one that is not there has ended, and memory without a process is the driver's.
+  if (isContained)
+    assert.deepEqual(unseen, [
+      [0, null, null, 40000],
+      [3, 99999999, null, null],
+    ]);
+  else assert.equal(inside.ok, true);
   await holder.ask({ do: "unclaim" });
   smi("exit 9");
   const blind = await holder.claim({ run: "a", want: all });
