@@ -1,10 +1,11 @@
 /** What GPUs and the kernel remember of errors: Xid, the bus, ECC, rows of memory to be replaced. */
 
-import { flagOf, numberOf, textOf } from "../../nvidia/gpu-row.ts";
+import { flagOf, type GpuRow, numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import { type GpuEvent, isSameBus, readGpuEvents } from "../../nvidia/kernel-log.ts";
 import { actionOf, type XidAction, xidOf } from "../../nvidia/xid.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
-import { failed, kernelLog, notLooked, pass, warn } from "../read.ts";
+import { ageOf, ago } from "../kernel-age.ts";
+import { failed, filesOf, kernelLog, notLooked, numberIn, pass, warn } from "../read.ts";
 import { eachGpu, gpusOf, identityOf, known, valueOr } from "./gpu-read.ts";
 
 const base = { group: "gpu", tier: "quick", scope: "host", needs: ["gpu.driver"], who: "root" } as const;
@@ -33,38 +34,54 @@ function openEvents(events: readonly GpuEvent[]): readonly Judged[] {
   return open.map((event) => ({ event, action: actionIn(event) }));
 }
 
-function judgeXid(probe: HostProbe): readonly Judgement[] {
+/** s since each event; null: not known, and so taken for new. */
+function agesIn(probe: HostProbe, now: number): (event: GpuEvent) => number | null {
+  let uptime: number;
+  try {
+    uptime = numberIn(filesOf(probe, "load").get("/proc/uptime")?.split(" ")[0], "/proc/uptime");
+  } catch {
+    return () => null;
+  }
+  return ({ at }) => ageOf(at, uptime, now + (probe.clock?.offsetMs ?? 0));
+}
+
+const NEVER: GpuEvent = { kind: "xid", code: 0, busId: "", at: "", text: "", pid: null };
+
+/** What a program did to itself is over after a day; what the GPU needs is over when the driver says that it needs nothing. */
+const OVER_S = 24 * 3600;
+
+function judgeXid(probe: HostProbe, now: number): readonly Judgement[] {
   const events = readGpuEvents(kernelLog(probe));
   const byBus = Map.groupBy(openEvents(events), ({ event }) => event.busId.toLowerCase());
   if (byBus.size === 0) return [pass(events.some(({ kind }) => kind === "xid") ? "none since the last recovery" : "none in this boot")];
+  const age = agesIn(probe, now);
   return [...byBus].map(([busId, judged]) => {
-    const sorted = judged.toSorted((a, b) => WORST.indexOf(a.action) - WORST.indexOf(b.action));
-    const { event, action } = sorted[0] ?? { event: undefined, action: "none" as const };
-    const codes = [...new Set(judged.map(({ event: { kind, code } }) => `${kind === "sxid" ? "SXid" : "Xid"} ${code}`))];
+    const { event, action } = judged.toSorted((a, b) => WORST.indexOf(a.action) - WORST.indexOf(b.action))[0] ?? { event: null, action: "none" as const };
+    const isSwitch = event?.kind === "sxid";
     const xid = xidOf(event?.code ?? 0);
-    const about = event?.kind === "sxid" ? "the NVLink switch reports an error" : xid.name;
-    const row = identityAt(probe, busId);
-    const observed = `${row === null ? `the GPU at ${busId}` : `GPU ${row.index}`}: ${codes.slice(0, 6).join(", ")}${codes.length > 6 ? " and more" : ""} in this boot; ${about}`;
-    const advice = event?.kind === "sxid" ? "reset the GPUs and the switch together, or reboot" : xid.advice;
+    const row = rowAt(probe, busId);
+    const own = row === null ? null : identityOf(row);
+    const codes = [...new Set(judged.map(({ event: { kind, code } }) => `${kind === "sxid" ? "SXid" : "Xid"} ${code}`))];
+    const last = age(judged.at(-1)?.event ?? NEVER);
+    const isOver = last !== null && last > OVER_S;
+    const when = last === null ? "" : `, the last ${ago(last)}`;
+    const about = isSwitch ? "the NVLink switch reports an error" : xid.name;
+    const observed = `${own === null ? `the GPU at ${busId}` : `GPU ${own.index}`}: ${codes.slice(0, 6).join(", ")}${codes.length > 6 ? " and more" : ""} in this boot${when}; ${about}`;
     const command =
-      action === "reset"
-        ? `; ssh ${probe.host} sudo nvidia-smi --gpu-reset -i ${row?.index ?? busId}`
-        : action === "reboot"
-          ? `; ssh ${probe.host} sudo reboot`
-          : "";
-    const more = {
-      evidence: judged.slice(-3).map(({ event: { at, code, text } }) => `${at} ${code}, ${text}`.trim()),
-      words: { fix: advice + command },
-      ...(row === null ? {} : { gpu: row.uuid }),
-    };
-    return BAD.includes(action) ? failed(observed, more) : action === "none" ? pass(observed) : warn(observed, more);
+      { reset: `; ssh ${probe.host} sudo nvidia-smi --gpu-reset -i ${own?.index ?? busId}`, reboot: `; ssh ${probe.host} sudo reboot` }[action as string] ?? "";
+    const fix = isSwitch ? "reset the GPUs and the switch together, or reboot" : xid.advice + command;
+    const evidence = judged.slice(-3).map(({ event: { at, code, text } }) => `${at} ${code}, ${text}`.trim());
+    const more = { evidence, words: { fix }, ...(own === null ? {} : { gpu: own.uuid }) };
+    if (action === "none" || (isOver && (action === "restart" || action === "watch"))) return pass(observed);
+    if (!BAD.includes(action)) return warn(observed, more);
+    const isWell = isOver && row?.down === null && valueOr(textOf(row, "gpu_recovery_action"), "") === "None";
+    return isWell ? warn(`${observed}; the driver asks for no recovery now`, more) : failed(observed, more);
   });
 }
 
-function identityAt(probe: HostProbe, busId: string): ReturnType<typeof identityOf> | null {
+function rowAt(probe: HostProbe, busId: string): GpuRow | null {
   try {
-    const row = gpusOf(probe).rows.find((each) => isSameBus(identityOf(each).busId, busId));
-    return row === undefined ? null : identityOf(row);
+    return gpusOf(probe).rows.find((row) => isSameBus(identityOf(row).busId, busId)) ?? null;
   } catch {
     return null; // a driver that does not answer: the address must do
   }
@@ -89,7 +106,7 @@ export const GPU_HEALTH: readonly HostCheck[] = [
     fix: "{fix}",
     verify: "ssh {host} \"journalctl -k -b -q | grep -E 'NVRM: Xid|SXid' | tail\"",
     proof: "sample",
-    judge: judgeXid,
+    judge: (probe, _, { now }) => judgeXid(probe, now),
   },
   {
     ...LOG,

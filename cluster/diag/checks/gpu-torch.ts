@@ -21,6 +21,7 @@ const lookShape = z.object({
   capabilities: z.array(z.array(z.number())).optional(),
   sums: z.array(z.number()).optional(),
   problem: z.string().optional(),
+  isBusy: z.boolean(),
   seconds: z.number(),
   warnings: z.array(z.string()),
 });
@@ -47,6 +48,7 @@ function judgeCuda(probe: HostProbe, context: DiagContext): Judgement {
   if (look.problem !== undefined)
     return failed(look.problem.split("\n")[0]?.slice(0, 200) ?? "", { evidence: [look.problem.slice(0, 400), ...evidence], words });
   if (look.isAvailable !== true) return failed(evidence[0] ?? "torch finds no GPU that it can use", { evidence, words });
+  if (look.isBusy) throw notLooked(`torch finds ${look.count ?? 0} GPUs; in use, so nothing is computed on them`);
   const wrong = (look.sums ?? []).findIndex((sum) => sum !== 64 ** 3);
   if (wrong >= 0)
     return failed(`GPU ${wrong} multiplies wrongly: ${look.sums?.[wrong]}`, { expected: String(64 ** 3), words: { ...words, index: String(wrong) } });

@@ -62,14 +62,16 @@ function judgeBusy(probe: HostProbe, host: HostSpec): readonly Judgement[] {
     const index = rows.map((row) => identityOf(row)).find(({ uuid }) => uuid === gpu)?.index ?? gpu;
     const runs = [...new Set(processes.map((process) => process.owner?.run ?? null))];
     const [run] = runs;
+    const isOurs = runs.length === 1 && run !== null;
     const first = processes[0];
     const others = processes.length > 1 ? ` and ${processes.length - 1} more` : "";
-    const fix =
-      run !== null && run !== undefined && runs.length === 1
-        ? `nexadist up --wait FILE  # starts when run ${run} is over; to end that: nexadist stop ${run}`
-        : `ask ${first?.owner === null ? "who runs it" : first?.owner?.user} to end it, or leave the GPU out (gpus: in the file); nothing of others is ever killed`;
-    const observed = `GPU ${index} is used by ${run !== null && run !== undefined && runs.length === 1 ? `run ${run}: ` : ""}${first === undefined ? "" : words(first)}${others}`;
+    const fix = isOurs
+      ? `nexadist up --wait FILE  # starts when run ${run} is over; to end that: nexadist stop ${run}`
+      : `ask ${first?.owner === null ? "who runs it" : first?.owner?.user} to end it, or leave the GPU out (gpus: in the file); nothing of others is ever killed`;
+    const observed = `GPU ${index} is used by ${isOurs ? `run ${run}: ` : ""}${first === undefined ? "" : words(first)}${others}`;
     const more = { gpu, words: { index, fix }, ...(processes.length > 1 ? { evidence: processes.slice(0, 4).map(words) } : {}) };
+    // `up` waits for a run of ours, or refuses and names it: no fault of the host.
+    if (isOurs) return warn(observed, more);
     return free >= needed
       ? warn(`${observed}; ${free} other${free === 1 ? " is" : "s are"} free`, more)
       : failed(observed, { expected: "no process", ...more });

@@ -26,6 +26,7 @@ const torch = {
   count: 1,
   capabilities: [[9, 0]],
   sums: [262144],
+  isBusy: false,
   seconds: 3,
   warnings: [],
 };
@@ -174,17 +175,21 @@ test("kernel logs: what must be done, of which GPU, and not what is over", () =>
     judge(probe)
       .filter((result) => result.id === id)
       .map(({ status, observed, gpu }) => `${status} ${observed}${gpu === undefined ? "" : ` [${gpu.slice(-4)}]`}`);
-  assert.deepEqual(say(log("[1.0] NVRM: Xid (PCI:0000:00:09): 48, pid=1, x"), "gpu.xid"), ["fail GPU 0: Xid 48 in this boot; two wrong bits in memory [0000]"]);
-  assert.deepEqual(say(log("[1.0] NVRM: Xid (PCI:0000:00:09): 13, pid=1, x"), "gpu.xid"), [
-    "warn GPU 0: Xid 13 in this boot; a program did what the GPU cannot [0000]",
+  assert.deepEqual(say(log("[89990.0] NVRM: Xid (PCI:0000:00:09): 48, pid=1, x"), "gpu.xid"), [
+    "fail GPU 0: Xid 48 in this boot, the last 10 s ago; two wrong bits in memory [0000]",
   ]);
-  assert.deepEqual(say(log("[1.0] NVRM: Xid (PCI:0000:00:09): 45, pid=1, x"), "gpu.xid"), ["pass GPU 0: Xid 45 in this boot; a program's work was cleaned up"]);
-  assert.deepEqual(say(log("[1.0] nvidia-nvswitch2: SXid (PCI:0000:85:00.0): 12028, Non-fatal, Link 61"), "gpu.xid"), [
-    "warn the GPU at 0000:85:00.0: SXid 12028 in this boot; the NVLink switch reports an error",
+  assert.deepEqual(say(log("[89990.0] NVRM: Xid (PCI:0000:00:09): 13, pid=1, x"), "gpu.xid"), [
+    "warn GPU 0: Xid 13 in this boot, the last 10 s ago; a program did what the GPU cannot [0000]",
+  ]);
+  assert.deepEqual(say(log("[89990.0] NVRM: Xid (PCI:0000:00:09): 45, pid=1, x"), "gpu.xid"), [
+    "pass GPU 0: Xid 45 in this boot, the last 10 s ago; a program's work was cleaned up",
+  ]);
+  assert.deepEqual(say(log("[89990.0] nvidia-nvswitch2: SXid (PCI:0000:85:00.0): 12028, Non-fatal, Link 61"), "gpu.xid"), [
+    "warn the GPU at 0000:85:00.0: SXid 12028 in this boot, the last 10 s ago; the NVLink switch reports an error",
   ]);
   const over = [
-    "[1.0] NVRM: Xid (PCI:0000:00:09): 119, x",
-    "[2.0] NVRM: Xid (PCI:0000:00:09): 154, GPU recovery action changed from 0x1 (GPU Reset Required) to 0x0 (None)",
+    "[89990.0] NVRM: Xid (PCI:0000:00:09): 119, x",
+    "[89991.0] NVRM: Xid (PCI:0000:00:09): 154, GPU recovery action changed from 0x1 (GPU Reset Required) to 0x0 (None)",
   ];
   assert.deepEqual(say(log(...over), "gpu.xid"), ["pass none since the last recovery"]);
   assert.equal(say(log(...over.toReversed()), "gpu.xid")[0]?.startsWith("fail GPU 0: Xid 119"), true);
@@ -213,6 +218,7 @@ test("torch: built without CUDA, for another CUDA, without kernels, with a drive
   assert.match(say({ isAvailable: false, warnings: ["The NVIDIA driver on your system is too old"] }), /^fail The NVIDIA driver on your system is too old/);
   assert.match(say({ problem: "RuntimeError: CUDA unknown error" }), /^fail RuntimeError: CUDA unknown error/);
   assert.equal(say({ sums: [262143] }), "fail GPU 0 multiplies wrongly: 262143");
+  assert.equal(say({ isBusy: true, sums: [] }), "skip torch finds 1 GPUs; in use, so nothing is computed on them");
   assert.equal(say({}, "torch.arch"), "pass kernels for 9.0");
   assert.match(say({ arches: ["sm_80", "sm_86"] }, "torch.arch"), /^fail torch 2.9.1\+cu128 has no kernels for capability 9.0/);
   assert.match(say({ arches: ["sm_80", "compute_80"] }, "torch.arch"), /^warn .*compiled when first used/);
