@@ -66,7 +66,10 @@ def write(request: Json) -> str:
         fd = os.open(here, os.O_TMPFILE | os.O_WRONLY, 0o600)
     except (OSError, AttributeError):
         path = os.path.join(here, f".nexadist-look.{os.getpid()}")
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror) from None  # the name of our file tells nobody anything
         os.unlink(path)
     try:
         block = os.urandom(65536)

@@ -65,6 +65,7 @@ export const LOOKS: readonly CommandSpec[] = [
       ["--baseline <file>", "also tell what changed since that was kept"],
       ["--bundle <file>", "write a tar for a bug report: the diagnosis and raw text, without secrets"],
       ["--fix", "offer to do what is your own and can be undone, and look again"],
+      ["--no-sync", "as up --no-sync: compare the code that is on the hosts"],
       ["--strict", "exit 5 also for warnings and for what could not be looked at"],
       set,
       accept,

@@ -109,7 +109,7 @@ export const CODE_CLUSTER: readonly ClusterCheck[] = [
     fix: SAME,
     verify: "nexadist exec -- git -C {dir} rev-parse HEAD",
     isBlocking: true,
-    proof: "unproven",
+    proof: "broken",
     judge: (probes, { spec }) => {
       const why = unshared(probes, spec.code.kind);
       if (why !== null) return probes.map(({ host }) => ({ ...skip(why), host }));
@@ -130,7 +130,7 @@ export const CODE_CLUSTER: readonly ClusterCheck[] = [
     fix: SAME,
     verify: "nexadist exec -- sh -c 'cd {dir} && sha256sum *.lock requirements*.txt'",
     isBlocking: false,
-    proof: "unproven",
+    proof: "broken",
     judge: (probes, { spec }) => {
       const why = unshared(probes, spec.code.kind);
       if (why !== null) return probes.map(({ host }) => ({ ...skip(why), host }));

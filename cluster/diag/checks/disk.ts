@@ -174,7 +174,7 @@ export const DISK_CLUSTER: readonly ClusterCheck[] = [
     who: "root",
     verify: "ssh {host} findmnt -T {path}",
     isBlocking: true,
-    proof: "unproven",
+    proof: "broken",
     judge: (probes, { spec }) => {
       const path = spec.paths.shared;
       if (path === undefined || probes.length < 2)

@@ -75,7 +75,7 @@ export const LIMITS: readonly HostCheck[] = [
     fix: LIMITS_LINE("nproc", "unlimited"),
     who: "root",
     verify: "ssh {host} 'ulimit -u'",
-    proof: "unproven",
+    proof: "broken",
     judge: (probe) => {
       const { nproc, files } = jsonOf(probe, "limits", limits);
       const pidMax = numberIn(files["/proc/sys/kernel/pid_max"], "pid_max");

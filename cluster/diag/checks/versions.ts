@@ -148,7 +148,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     fix: REBUILD,
     verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.version.cuda)'",
     isBlocking: true,
-    proof: "unproven",
+    proof: "broken",
     judge: (probes, { spec }) => {
       if (!isTorch(spec)) return skipAll(probes, "the job is a command of its own");
       const { values, absent } = differences(probes, ({ torch }) =>
@@ -184,7 +184,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
       fix: REBUILD,
       verify: `nexadist exec --host {host} -- {python} -m pip show ${name}`,
       isBlocking: false,
-      proof: "unproven",
+      proof: name === "accelerate" ? "broken" : "unproven",
       judge: (probes, { spec }) => {
         if (!isTorch(spec)) return skipAll(probes, "the job is a command of its own");
         const { values, absent } = differences(probes, ({ packages }) => packages?.[name] ?? null);
