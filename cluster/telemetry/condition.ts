@@ -36,8 +36,11 @@ export type Conditions = {
   readonly look: (source: string, readings: readonly Reading[], at: number) => readonly RunFinding[];
 };
 
-export function watchConditions(rules: Readonly<Record<string, Rule>>): Conditions {
-  const known = new Map<string, Condition>();
+/** `before`: what had begun and was not over when somebody else watched; it is not told again, only its end. The source of each is its host. */
+export function watchConditions(rules: Readonly<Record<string, Rule>>, before: readonly RunFinding[] = []): Conditions {
+  const known = new Map<string, Condition>(
+    before.map((raised) => [`${raised.host} ${raised.key}`, { at: raised.since, badSince: null, goodSince: null, raised, times: 1 }]),
+  );
 
   const judge = (source: string, reading: Reading, at: number): RunFinding | null => {
     const { isBad, what, ...told } = reading;

@@ -33,9 +33,9 @@ export type FindingsWatch = {
 /** What hosts are compared by is made anew so often: it is work for all of them. */
 const COMPARE_MS = 5000;
 
-/** For one attempt: another one begins anew. */
-export function watchFindings(): FindingsWatch {
-  const conditions = watchConditions(RULES);
+/** For one attempt: another one begins anew. `before`: what a controller before this one has told of it, and is not over. */
+export function watchFindings(before: readonly RunFinding[] = []): FindingsWatch {
+  const conditions = watchConditions(RULES, before);
   const samples = new Map<string, Sample>();
   const bases = new Map<string, GpuBase>();
   let compared: { readonly at: number; readonly about: AboutRun } | null = null;

@@ -1,5 +1,6 @@
 /** Tells a run what its hosts' samples show: each finding once when it has lasted, and once when it is over. */
 
+import { presentFindings } from "../../cluster/run/findings.ts";
 import type { RankTimes } from "../../cluster/telemetry/about.ts";
 import { watchFindings } from "../../cluster/telemetry/findings.ts";
 import type { Driver } from "./driver-deps.ts";
@@ -12,7 +13,7 @@ export function findInSamples(driver: () => Pick<Driver, "state" | "pace" | "app
     const { state, pace, apply } = driver();
     const now = state();
     if (now.phase !== "running") return;
-    if (now.attempt !== attempt) watch = watchFindings();
+    if (now.attempt !== attempt) watch = watchFindings(presentFindings(now));
     attempt = now.attempt;
     const steps = pace();
     const run = { state: now, pace: steps?.pace() ?? null, now: Date.now() };

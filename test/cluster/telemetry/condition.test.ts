@@ -46,6 +46,14 @@ test("a silence of the host says nothing: what was bad before it must last anew"
   assert.equal(it.look("a", [reading(true)], 130_000).length, 1);
 });
 
+test("what another controller has told is not told again; its end is", () => {
+  const told: RunFinding = { code: "X", key: "X a", text: "t", host: "a", rank: null, gpu: null, since: 5, until: null };
+  const it = watchConditions({ X: { forMs: 0, clearMs: 10_000 } }, [told]);
+  for (const at of [100_000, 101_000, 150_000]) assert.deepEqual(it.look("a", [reading(true)], at), []);
+  assert.deepEqual(it.look("a", [reading(false)], 160_000), []);
+  assert.deepEqual(it.look("a", [reading(false)], 170_000), [{ ...told, until: 160_000 }]);
+});
+
 test("the run keeps each once, with its end, the running ones before all", () => {
   const finding = (key: string, since: number, until: number | null): RunFinding => ({
     code: "GPU_IDLE",
