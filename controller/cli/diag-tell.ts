@@ -1,7 +1,7 @@
 /** A diagnosis as lines, as JSON and as an exit status. */
 
 import type { Check, Result } from "../../cluster/diag/check.ts";
-import { estimate } from "../../cluster/diag/pairs/estimate.ts";
+import { estimate, estimateLines } from "../../cluster/diag/pairs/estimate.ts";
 import { matrixLines, symbolOf } from "../../cluster/diag/pairs/matrix.ts";
 import { findingOf, reportLines, verdictOf } from "../../cluster/diag/report.ts";
 import { EXIT } from "../../cluster/errors.ts";
@@ -9,7 +9,12 @@ import type { Diagnosis } from "../diag/run-diag.ts";
 
 export function diagnosisLines({ checks, results, spec, tookMs, tier, pairs }: Diagnosis, isVerbose: boolean): readonly string[] {
   const isMatrix = tier !== "quick" || pairs.some((pair) => pair.from !== pair.to && symbolOf(pair) !== null);
-  return [...reportLines(checks, results, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose }), ...(isMatrix ? ["", ...matrixLines(pairs)] : [])];
+  const found = estimate(pairs);
+  return [
+    ...reportLines(checks, results, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose }),
+    ...(isMatrix ? ["", ...matrixLines(pairs)] : []),
+    ...(found === null ? [] : ["", ...estimateLines(found)]),
+  ];
 }
 
 export const resultJson = (checks: ReadonlyMap<string, Check>, result: Result): object => {

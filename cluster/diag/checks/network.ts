@@ -93,8 +93,17 @@ const ifaceVariables: HostCheck = {
 /** Mbit/s. A wired link of a training host that is slower has a bad pair in its cable or a port set wrong. */
 const SLOWEST = 1000;
 
+/** Nothing where it cannot be read: then that host is not judged, the others are. */
+function linkOf(probe: HostProbe, name: string, what: "speed" | "duplex"): string | undefined {
+  try {
+    return filesOf(probe, "net_links").get(`/sys/class/net/${name}/${what}`)?.trim();
+  } catch {
+    return undefined;
+  }
+}
+
 const speedOf = (probe: HostProbe, name: string): number | null => {
-  const text = filesOf(probe, "net_links").get(`/sys/class/net/${name}/speed`)?.trim();
+  const text = linkOf(probe, name, "speed");
   // Virtual interfaces and unplugged ones say -1, or refuse.
   return text !== undefined && /^\d+$/.test(text) && Number(text) > 0 ? Number(text) : null;
 };
@@ -116,7 +125,7 @@ const linkSpeed: ClusterCheck = {
       const choice = host === undefined ? null : chosenFor(probe, host, context);
       if (choice === null || !choice.ok) return [];
       const speed = speedOf(probe, choice.name);
-      const isHalf = filesOf(probe, "net_links").get(`/sys/class/net/${choice.name}/duplex`)?.trim() === "half";
+      const isHalf = linkOf(probe, choice.name, "duplex") === "half";
       return speed === null ? [] : [{ host: probe.host, name: choice.name, speed, isHalf }];
     });
     if (links.length === 0) throw notLooked("no interface tells its speed (virtual ones have none)");

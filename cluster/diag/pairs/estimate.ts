@@ -1,5 +1,6 @@
 /** What the measured links make of a step: the time of one all-reduce of the gradients, and its share. */
 
+import { formatBytes } from "../../view/bytes.ts";
 import type { PairProbe } from "../check.ts";
 
 /** Nobody has said how large the model is: an example that scales in the head. */
@@ -29,3 +30,15 @@ export function estimate(pairs: readonly PairProbe[], bytes = EXAMPLE_BYTES): Es
 
 /** Of a step that computes for `computeMs` and then waits for the all-reduce; overlap makes it less, never more. */
 export const shareOfStep = (reduceMs: number, computeMs: number): number => reduceMs / (reduceMs + computeMs);
+
+/** A computing time that makes the share of the wait easy to compare: nobody has measured a step yet. */
+const STEP_MS = 1000;
+
+/** For people, below the matrix. */
+export function estimateLines({ bytes, slowest, allReduceMs: ms }: Estimate): readonly string[] {
+  const share = Math.round(shareOfStep(ms, STEP_MS) * 100);
+  return [
+    `estimate: an all-reduce of ${formatBytes(bytes)} of gradients takes ${(ms / 1000).toFixed(1)} s or more`,
+    `  (slowest way: ${slowest.from} to ${slowest.to}, ${(slowest.bitsPerS / 1e9).toFixed(2)} Gbit/s); of a step that computes 1 s it is ${share} %`,
+  ];
+}
