@@ -2,6 +2,7 @@
 
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { findingWords } from "../../cluster/run/preflight.ts";
 import { membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Job } from "../../cluster/spec.ts";
 import type { Pace } from "../../cluster/steps/pace.ts";
@@ -24,7 +25,8 @@ export function manifestOf(state: RunState, logs: string, training: unknown, tot
     eval_report: null,
     hardware: membersOf(state).map((h) => ({
       host: h.name,
-      gpus: h.facts?.gpus?.map((gpu) => gpu.name) ?? [],
+      /** Those that are the run's. */
+      gpus: h.facts?.gpus?.filter(({ uuid }) => h.claim?.includes(uuid) ?? true).map((gpu) => gpu.name) ?? [],
       cpus: h.facts?.cpus ?? null,
       memory_bytes: h.facts?.memoryBytes ?? null,
     })),
@@ -41,6 +43,8 @@ export function manifestOf(state: RunState, logs: string, training: unknown, tot
     world_size: state.world,
     training,
     findings: (state.findings ?? []).map(({ key, ...found }) => found),
+    forced: spec.isForced === true,
+    preflight: state.preflight?.findings.map((found) => `${found.status}: ${findingWords(found)}`) ?? null,
     requested_at: new Date(state.requestedAt).toISOString(),
     ended_at: state.endedAt === null ? null : new Date(state.endedAt).toISOString(),
     failure: state.failure === null ? null : { text: state.failure.text, host: state.failure.host, rank: state.failure.rank },
