@@ -18,13 +18,13 @@ export type NcclFact =
   | { readonly is: "no-gdr"; readonly text: string }
   | { readonly is: "warning"; readonly text: string };
 
-const LINE =
-  /^(?:\[[^\]]{1,40}\]:?)?(?:\[[^\]]{1,40}\] )?(?:[^:\s]{1,255}:\d{1,10}:\d{1,10} )?(?:\[\d{1,4}\] )?(?:[\d.]{1,20} )?(?:\S{1,200}:\d{1,6} )?(?:\([^)]{1,100}\) )?(?:\S{1,200} \d{1,6} )?NCCL (INFO|WARN) (.*)$/;
+/** Before it stand host, pid, device, time and place in the source, as releases and launchers have it. */
+const LINE = /(?:^|[\s:])NCCL (INFO|WARN) (.*)$/;
 const MAX = 1200;
 
 export function readNcclLine(line: string): NcclFact | null {
   const text = line.slice(0, MAX);
-  const bare = /^NCCL version (\S{1,80})/.exec(text)?.[1];
+  const bare = /^[NR]CCL version[: ]{1,3}(\S{1,80})/.exec(text)?.[1];
   if (bare !== undefined) return { is: "version", version: bare };
   const [, level, said = ""] = LINE.exec(text) ?? [];
   if (level === "WARN") return { is: "warning", text: said.trim() };
@@ -32,7 +32,7 @@ export function readNcclLine(line: string): NcclFact | null {
 }
 
 function readInfo(said: string): NcclFact | null {
-  let match = /^NCCL version (\S{1,80})/.exec(said);
+  let match = /^[NR]CCL version[: ]{1,3}(\S{1,80})/.exec(said);
   if (match !== null) return { is: "version", version: match[1] ?? "" };
   match = /^(NCCL_\w{1,80}) set (?:by environment )?to (.*?)\.?$/.exec(said);
   if (match !== null) return { is: "set", name: match[1] ?? "", value: match[2] ?? "" };

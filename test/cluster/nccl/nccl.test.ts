@@ -134,6 +134,20 @@ test("shapes of old releases, and lines without host and pid", () => {
   assert.deepEqual(bare.ranks[0]?.warnings, ["Failed to open libibverbs.so[.1]"]);
 });
 
+test("whatever stands before it, a line of NCCL is read", () => {
+  for (const prefix of ["", "[1,2]<stdout>:", "[0] ", "[rank0]: ", "2026-11-24T10:00:00.123 ", "[default0]:", "[2026-05-05 06:16:47] "]) {
+    for (const place of ["a:1:2 [0] ", "a:1:2 [0] 12.5 ", "", "<cluster_name>:919:1150 [0] "]) {
+      assert.deepEqual(readNcclLine(`${prefix}${place}NCCL INFO Using network Socket`), { is: "network", network: "Socket" }, prefix + place);
+    }
+  }
+  assert.deepEqual(readNcclLine("a:1:2 [3] include/socket.h 398 NCCL WARN Call to recv failed : Connection reset by peer."), {
+    is: "warning",
+    text: "Call to recv failed : Connection reset by peer.",
+  });
+  assert.deepEqual(readNcclLine("RCCL version : 2.22.3-HEAD:9a7b"), { is: "version", version: "2.22.3-HEAD:9a7b" });
+  assert.equal(readNcclLine("ncclInternalError: NCCL is unhappy"), null);
+});
+
 test("versions that differ are told, with the hosts", () => {
   const summary = read("h20-rdma.txt");
   const ranks = summary.ranks.map((rank) => ({ ...rank, version: rank.host === "node-a" ? "2.27.3" : "2.27.5" }));
