@@ -56,7 +56,9 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
     verify: "nexadist hosts --host {host}",
     isBlocking: true,
     proof: "broken",
-    judge: ({ facts: { python, pythonProblem } }, _, { spec }) => {
+    judge: ({ facts: { python, pythonProblem } }, { setup, python: named }, { spec }) => {
+      // What was found without it says nothing of the job's; and what is skipped here keeps nothing back.
+      if (setup !== undefined && named === undefined) return skip("`setup` may choose another: the run asks that one (`python:` names it for diag)");
       if (python !== null) return pass(`${python.path} ${python.version}`);
       return isTorch(spec) ? failed(pythonProblem) : skip("the job is a command of its own");
     },
