@@ -1,6 +1,7 @@
 /** Samples this host by the second while anybody wants it: a run that is alive here, or a controller that listens. Nothing here waits for a tool. */
 
 import { NOTHING, type Sample, type SampleItem } from "../../cluster/telemetry/sample.ts";
+import { withSharedMemory } from "../../cluster/telemetry/shared-memory.ts";
 import { pollAmd } from "./amd-poll.ts";
 import { findProgram } from "./child.ts";
 import { watchDisks } from "./disks.ts";
@@ -50,15 +51,16 @@ export function openSampler({ dir, owners, isBusy, log, paces = PACES }: Sampler
     const answering = (): string | null => (smi.tool().state === "ok" ? program() : null);
     const processes = watchProcesses(answering, owners, PROCESSES_MS);
     const links = watchNvlinks(answering, paces.slowMs);
-    const now = (): Sample => ({
-      ...NOTHING,
-      tool: smi.tool().state === "absent" ? (amd.tool() ?? smi.tool()) : smi.tool(),
-      gpus: { ...withLinks(gpus.now(smi.tool().state === "ok", xids.of), links.now()), ...amd.now() },
-      processes: smi.tool().state === "ok" ? processes.now() : {},
-      host: host.now(),
-      nets: host.nets(),
-      disks: disks.now(),
-    });
+    const now = (): Sample =>
+      withSharedMemory({
+        ...NOTHING,
+        tool: smi.tool().state === "absent" ? (amd.tool() ?? smi.tool()) : smi.tool(),
+        gpus: { ...withLinks(gpus.now(smi.tool().state === "ok", xids.of), links.now()), ...amd.now() },
+        processes: smi.tool().state === "ok" ? processes.now() : {},
+        host: host.now(),
+        nets: host.nets(),
+        disks: disks.now(),
+      });
     const close = (): void => {
       for (const each of [smi, amd, xids, links, disks, processes]) each.close();
     };

@@ -80,7 +80,8 @@ export function actionOf(code: number, text: string): XidAction {
 }
 
 /** Sub-code of an NVLink 5 event (144 to 150): bits 20 to 25 of the first number in parentheses. null: there is none. */
-export function linkSubcode(text: string): number | null {
+export function linkSubcode(code: number, text: string): number | null {
+  if (code < 144 || code > 150) return null;
   const info = /\((0x[0-9a-f]{1,8})\b/i.exec(text)?.[1];
   return info === undefined ? null : Math.floor(Number.parseInt(info, 16) / 2 ** 20) % 64;
 }

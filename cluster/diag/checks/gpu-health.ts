@@ -2,7 +2,7 @@
 
 import { flagOf, type GpuRow, numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import { type GpuEvent, isSameBus, readGpuEvents } from "../../nvidia/kernel-log.ts";
-import { actionOf, type XidAction, xidOf } from "../../nvidia/xid.ts";
+import { actionOf, linkSubcode, type XidAction, xidOf } from "../../nvidia/xid.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
 import { ageOf, ago } from "../kernel-age.ts";
 import { failed, filesOf, kernelLog, notLooked, numberIn, pass, warn } from "../read.ts";
@@ -65,7 +65,8 @@ function judgeXid(probe: HostProbe, now: number): readonly Judgement[] {
     const last = age(judged.at(-1)?.event ?? NEVER);
     const isOver = last !== null && last > OVER_S;
     const when = last === null ? "" : `, the last ${ago(last)}`;
-    const about = isSwitch ? "the NVLink switch reports an error" : xid.name;
+    const code = event === null ? null : linkSubcode(event.code, event.text);
+    const about = isSwitch ? "the NVLink switch reports an error" : `${xid.name}${code === null ? "" : `, sub-code ${code}`}`;
     const observed = `${own === null ? `the GPU at ${busId}` : `GPU ${own.index}`}: ${codes.slice(0, 6).join(", ")}${codes.length > 6 ? " and more" : ""} in this boot${when}; ${about}`;
     const command =
       { reset: `; ssh ${probe.host} sudo nvidia-smi --gpu-reset -i ${own?.index ?? busId}`, reboot: `; ssh ${probe.host} sudo reboot` }[action as string] ?? "";

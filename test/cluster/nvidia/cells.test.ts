@@ -5,7 +5,6 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { lackOf, readMask, readNumber } from "../../../cluster/nvidia/cell.ts";
 import { flagOf, maskOf, numberOf, readGpuLine, readGpuTable, textOf } from "../../../cluster/nvidia/gpu-row.ts";
-import { memoryOf } from "../../../cluster/nvidia/memory.ts";
 import { readProcesses } from "../../../cluster/nvidia/processes.ts";
 import { reasonsIn, reasonWords } from "../../../cluster/nvidia/throttle.ts";
 import { readSamples } from "../../support/samples.ts";
@@ -110,20 +109,6 @@ test("processes: names may hold the separator, and who cannot be read is told, n
   assert.deepEqual(other.processes, [{ gpu: "GPU-a", pid: 7, memory: { v: 12 }, name: { v: "a, b, c" } }], "a header says what was asked");
   assert.deepEqual(other.texts, []);
   assert.deepEqual(readProcesses("GPU-a, 5, 7 MiB\n", ["gpu_uuid", "pid", "used_memory"]).processes[0]?.memory, { v: 7 });
-});
-
-test("a GPU that shares the host's memory: what its processes hold, or nothing is known", () => {
-  const { rows } = readGpuTable(
-    "index, uuid, memory.used [MiB], memory.total [MiB]\n0, GPU-a, [N/A], [N/A]\n1, GPU-b, 5 MiB, 80 MiB\n2, GPU-c, [GPU is lost], [GPU is lost]\n",
-  );
-  const { processes } = readProcesses("GPU-a, 7, 300, x\nGPU-a, 8, 12, y\nGPU-b, 9, 1, z\n");
-  const [row, other, lost] = rows;
-  assert.ok(row && other && lost);
-  assert.deepEqual(memoryOf(row, "GPU-a", processes, 1000), { used: { v: 312 }, total: { v: 1000 }, isShared: true });
-  assert.deepEqual(memoryOf(other, "GPU-b", processes, 1000), { used: { v: 5 }, total: { v: 80 }, isShared: false });
-  assert.deepEqual(memoryOf(lost, "GPU-c", processes, 1000), { used: { na: "down" }, total: { na: "down" }, isShared: false });
-  const untold = readProcesses("GPU-a, 7, [N/A], x\n").processes;
-  assert.deepEqual(memoryOf(row, "GPU-a", untold, 1000).used, { na: "unsupported" });
 });
 
 test("reasons of clocks", () => {

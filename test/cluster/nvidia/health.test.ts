@@ -60,7 +60,7 @@ test("what an Xid asks for; of some the line itself says", () => {
   assert.equal(actionOf(154, "GPU recovery action changed from 0x4 (Drain and Reset) to 0x0 (None)"), "none");
   assert.equal(actionOf(154, "cut of"), "reset", "a line that cannot be read is not taken for harmless");
   const fatal = "NETIR_LINK_EVT  Fatal   XC0 i0 Link 01 (0x021425c6 0x00000000)";
-  assert.deepEqual([actionOf(149, fatal), actionOf(149, fatal.replace("Fatal", "Nonfatal")), linkSubcode(fatal)], ["reset", "watch", 0x21]);
+  assert.deepEqual([actionOf(149, fatal), actionOf(149, fatal.replace("Fatal", "Nonfatal")), linkSubcode(149, fatal)], ["reset", "watch", 0x21]);
 });
 
 test("topology: eight GPUs and NICs, with escapes, and never half a matrix", () => {
