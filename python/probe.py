@@ -54,7 +54,7 @@ def begin(name: str, ask: Ask, request: Json) -> Job:
         job.why = f"{ask.needs} is not there"
         return job
     if ask.argv:
-        path = ":".join([os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/sbin", "/usr/local/bin"])
+        path = ":".join([os.environ.get("PATH", "/usr/bin:/bin"), "/usr/sbin", "/sbin", "/usr/local/bin", "/usr/lib/wsl/lib"])
         return start_program(name, ask.argv, ask.seconds, {**os.environ, "LC_ALL": "C", "LANGUAGE": "", "PATH": path})
     if ask.files:
         return start_function(name, partial(read_files, ask.files), ask.seconds)
