@@ -88,7 +88,7 @@ test("two hundred links full of random frames: closed again and again, nothing e
     () => JSON.stringify({ type: "command", id: "1", command: { do: "exec", argv: ["touch", mark], cwd: null, env: {} } }),
     () => `{"type":"command","id":1,"command":{"do":"exec","argv":["touch","${mark}"],"cwd":null,"env":{},"__proto__":{"x":1}}`,
     () => JSON.stringify({ type: "command", id: 2, command: { do: "launch", run: "../../x", epoch: -1 } }),
-    () => JSON.stringify({ type: "ack", run: "__proto__", cursors: { constructor: 1 } }) + "x",
+    () => `${JSON.stringify({ type: "ack", run: "__proto__", cursors: { constructor: 1 } })}x`,
   ];
   // Frames after a close are dropped with their socket, so each round of 50 is one link; half of them never said hello.
   for (let round = 0; round < 200; round++) {

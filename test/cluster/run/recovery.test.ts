@@ -7,7 +7,8 @@ import { costsBudget, decide } from "../../../cluster/run/policy.ts";
 import { isOver, type RunState } from "../../../cluster/run/state.ts";
 import type { HostSpec, RestartSpec, RunSpec } from "../../../cluster/spec.ts";
 import { spec as base } from "./model.ts";
-import { act, type Controller, deliver, end, type Host, isLinked, makeWorld, pending, restart, takeOver, tell, type World } from "./world.ts";
+import { deliver, restart, takeOver } from "./succession.ts";
+import { act, type Controller, end, type Host, isLinked, makeWorld, pending, tell, type World } from "./world.ts";
 
 const RUNS = Number(process.env.FC_RUNS ?? 100_000);
 const NAMES = ["a", "b", "c", "s"];

@@ -8,14 +8,14 @@ import { admit } from "../../../agent/fence.ts";
 import type { Cause } from "../../../cluster/run/cause.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { lossVerdict } from "../../../cluster/run/loss.ts";
-import { reduce, replay, start } from "../../../cluster/run/reduce.ts";
+import { reduce, start } from "../../../cluster/run/reduce.ts";
 import { isOver, membersOf, type RunState } from "../../../cluster/run/state.ts";
 import { type Effect, wanted } from "../../../cluster/run/wanted.ts";
 import type { HostFacts, RunSpec } from "../../../cluster/spec.ts";
 import { problem, receipt } from "./model.ts";
 
 type Untimed = RunEvent extends infer E ? (E extends { at: number } ? Omit<E, "at"> : never) : never;
-type Record = { readonly epoch: number; readonly controller: string; readonly seq: number; readonly state: RunState };
+export type Record = { readonly epoch: number; readonly controller: string; readonly seq: number; readonly state: RunState };
 
 export type Host = {
   readonly name: string;
@@ -82,11 +82,11 @@ export function makeWorld(spec: RunSpec): World {
   return world;
 }
 
-const epochOf = (c: Controller): number => Math.max(1, c.state.epoch);
+export const epochOf = (c: Controller): number => Math.max(1, c.state.epoch);
 const keyOf = (h: Host): string => `${h.name}-${h.boot}`;
 /** A link to an agent that is gone is no link. */
 export const isLinked = (c: Controller, h: Host): boolean => isReached(h) && c.keys.get(h.name) === keyOf(h);
-const isReached = (h: Host): boolean => h.isUp && !h.isCut;
+export const isReached = (h: Host): boolean => h.isUp && !h.isCut;
 
 export function tell(world: World, c: Controller, event: Untimed): void {
   const timed = { ...event, at: world.now } as RunEvent;
@@ -98,7 +98,7 @@ export function tell(world: World, c: Controller, event: Untimed): void {
 }
 
 /** One command: taken, or refused by the fence or for want of a link. */
-function command(world: World, c: Controller, host: Host, isHello = false): boolean {
+export function command(world: World, c: Controller, host: Host, isHello = false): boolean {
   if (!isReached(host) || (!isHello && c.keys.get(host.name) !== keyOf(host))) return false;
   const asked = { epoch: epochOf(c), controller: c.id };
   if (admit(host.record, asked, true) === "fenced") {
@@ -286,45 +286,6 @@ function witness(world: World, c: Controller, host: Host): void {
     quietMs: 0,
   });
   if (why !== null) tell(world, c, { type: "host-lost", host: host.name, attempt: c.state.attempt, why });
-}
-
-/** From the agents' records: the newest of those that answer, when a majority does. */
-export function takeOver(world: World): void {
-  const reached = world.hosts.filter((h) => isReached(h) && h.record !== null);
-  if (reached.length * 2 <= world.hosts.length) return;
-  const [best] = reached.map((h) => h.record as Record).toSorted((a, b) => b.epoch - a.epoch || b.seq - a.seq);
-  if (best === undefined) return;
-  const id = `c${world.controllers.length}`;
-  const epoch = Math.max(...reached.map((h) => h.record?.epoch ?? 0)) + 1;
-  const state = reduce(best.state, { at: world.now, type: "controller-started", controller: id, epoch });
-  const next: Controller = {
-    id,
-    journal: [{ at: world.now, type: "requested", spec: state.spec, by: "x" }],
-    state,
-    isFrozen: false,
-    isFenced: false,
-    read: new Map(),
-    keys: new Map(),
-  };
-  for (let k = 0; k < best.seq; k++) next.journal.push(next.journal[0] as RunEvent); // its sequence goes on from the record's
-  const adopted = reached.filter((h) => command(world, next, h, true)).length;
-  if (adopted * 2 > world.hosts.length) world.controllers.push(next);
-}
-
-/** Killed and started again: what is journaled is all that it knows. */
-export function restart(world: World, c: Controller): void {
-  if (c.id === "c0") c.state = replay(c.journal);
-  tell(world, c, { type: "controller-started", controller: c.id, epoch: epochOf(c) });
-}
-
-/** The next unread words of an agent; `again`: one that was read already. */
-export function deliver(world: World, c: Controller, host: Host, again: boolean): void {
-  if (!isLinked(c, host) || c.state.hosts[host.name]?.seen !== true || c.isFenced || c.isFrozen) return;
-  const next = c.read.get(host.name) ?? 0;
-  const event = host.outbox[again ? next - 1 : next];
-  if (event === undefined) return;
-  if (!again) c.read.set(host.name, next + 1);
-  tell(world, c, event);
 }
 
 export const pending = (c: Controller): readonly Effect[] => (c.isFrozen || c.isFenced ? [] : wanted(c.state));
