@@ -29,6 +29,8 @@ Json = dict[str, Any]
 _HOLD_S = 900.0
 _WAIT_S = 60.0
 _LINE_MAX = 65536
+# Who lets a lock go looks for a moment whether it was the last to have it.
+_GLANCE_S = 0.02
 
 
 class Holder:
@@ -114,13 +116,16 @@ class Holder:
         for gpu in candidates:
             if len(taken) == needed:
                 break
+            owner = next((card for card in cards if gpu in _list(card.said.get("gpus"))), None)
             try:
                 fd = claims.lock(self._directory, claims.file_of(gpu))
+                if fd is None and owner is None:
+                    time.sleep(_GLANCE_S)
+                    fd = claims.lock(self._directory, claims.file_of(gpu))
             except claims.Unusable:
                 self._let_go(taken)
                 raise
             if fd is None:
-                owner = next((card for card in cards if gpu in _list(card.said.get("gpus"))), None)
                 who = {"kind": "lock", **claims.locker(self._directory, claims.file_of(gpu))} if owner is None else _run_of("run", owner)
                 busy.append({"gpu": index.get(gpu), **who})
             elif foreign.get(gpu):
@@ -164,7 +169,7 @@ def _is_ahead(card: claims.Card, asked: Json) -> bool:
 
 def _run_of(kind: str, card: claims.Card) -> Json:
     said = card.said
-    return {"kind": kind, "run": str(said.get("run"))[:128], "name": str(said.get("name"))[:200], "user": card.user, "since": said.get("since")}
+    return {"kind": kind, "run": str(said.get("run"))[:128], "name": str(said.get("name"))[:200], "user": card.user, "by": str(said.get("by"))[:200]}
 
 
 def _words(process: Json) -> str:

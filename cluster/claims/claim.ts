@@ -17,8 +17,8 @@ const gpu = z.int().nonnegative().nullish();
 
 /** Who keeps a GPU. process, without a PID: its memory is in use, and by whom is not shown there. queue: it is not held, but an earlier run waits for GPUs of this host. lock: somebody holds the lock and says not who. */
 const keeper = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("run"), gpu, run: word, name: word, user, since: z.number().nullish() }),
-  z.object({ kind: z.literal("queue"), run: word, name: word, user, since: z.number().nullish() }),
+  z.object({ kind: z.literal("run"), gpu, run: word, name: word, user, by: word.optional() }),
+  z.object({ kind: z.literal("queue"), run: word, name: word, user, by: word.optional() }),
   z.object({ kind: z.literal("process"), gpu, pid: z.int().nonnegative().nullable(), process: word, user, memoryMiB: z.number().nullish() }),
   z.object({ kind: z.literal("lock"), gpu, pid: z.int().nonnegative().optional(), user }),
 ]);

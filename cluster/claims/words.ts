@@ -19,9 +19,9 @@ function whoIs(one: Keeper): string {
   const of = one.user == null ? "" : ` of ${one.user}`;
   switch (one.kind) {
     case "run":
-      return `${runWords(one)}${of}`;
+      return `${runWords(one)}${of}${askerWords(one)}`;
     case "queue":
-      return `${runWords(one)}${of} waits for GPUs there since before`;
+      return `${runWords(one)}${of}${askerWords(one)} waits for GPUs there since before`;
     case "process": {
       if (one.pid === null) return `${one.memoryMiB} MiB of it are in use by processes that are not shown there (of another container?)`;
       const about = [`pid ${one.pid}`, one.user == null ? "of a user that is not shown there" : `user ${one.user}`];
@@ -35,18 +35,17 @@ function whoIs(one: Keeper): string {
 const runWords = ({ run, name }: { readonly run: string; readonly name: string }): string =>
   name === "" || name === run ? `run ${run}` : `run ${run} (${name})`;
 
-/** What ends it, for the first of them that a person can do something about. */
-export function keeperCure(busy: readonly Keeper[], host: string, here: string): string {
+/** "ann" of "ann (pid 12)": who typed `up`, where that is not the host's own name for them. */
+const askerOf = ({ by = "" }: { readonly by?: string | undefined }): string => by.split(" (")[0] ?? "";
+const askerWords = (one: { readonly by?: string | undefined; readonly user?: string | null | undefined }): string =>
+  askerOf(one) === "" || askerOf(one) === one.user ? "" : `, asked for by ${askerOf(one)}`;
+
+/** What ends it, for the first of them that a person can do something about. `there`: the run's user on the host; `here`: who asks. */
+export function keeperCure(busy: readonly Keeper[], host: string, there: string, here: string): string {
   const process = busy.find((one) => one.kind === "process");
   const run = busy.find((one) => one.kind === "run");
-  const isOwn = run !== undefined && run.user === here;
-  const ends = isOwn
-    ? [`nexadist stop ${run.run}`]
-    : process === undefined
-      ? []
-      : process.pid !== null && process.user === here
-        ? [`ssh ${host} kill ${process.pid}`]
-        : [];
+  const isOwn = run !== undefined && run.user === there && askerOf(run) === askerOf({ by: here });
+  const ends = isOwn ? [`nexadist stop ${run.run}`] : process?.pid != null && process.user === there ? [`ssh ${host} kill ${process.pid}`] : [];
   return [...ends, "nexadist up --wait starts it when they are free", ...(process === undefined ? [] : ["--force uses them beside that process"])].join(
     "; or ",
   );

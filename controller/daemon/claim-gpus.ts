@@ -1,6 +1,5 @@
 /** Takes the GPUs of an attempt to be on all its hosts, or none; waits for them where it may. */
 
-import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { claimReply, type Keeper, wantOf } from "../../cluster/claims/claim.ts";
 import { keeperCure, keeperWords } from "../../cluster/claims/words.ts";
@@ -39,7 +38,7 @@ export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): P
     const kept = outcomes.filter((one) => one.is === "busy");
     const [first] = kept;
     if (first === undefined) throw fail("LINK_LOST", { host: outcomes.find((one) => one.is === "away")?.host ?? "", why: "no word from it" });
-    if (!mayQueue) return { at: deps.now(), type: "host-failed", host: first.host, during: "claim", problem: busyProblem(first.host, first.busy) };
+    if (!mayQueue) return { at: deps.now(), type: "host-failed", host: first.host, during: "claim", problem: busyProblem(deps, first) };
     const busy = Object.fromEntries(kept.map((one) => [one.host, keeperWords(one.busy)]));
     if (mayWait && told !== JSON.stringify(busy)) deps.tell({ at: deps.now(), type: "gpus-busy", busy });
     told = JSON.stringify(busy);
@@ -48,8 +47,8 @@ export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): P
   }
 }
 
-const busyProblem = (host: string, busy: readonly Keeper[]): Problem =>
-  toProblem(fail("GPUS_BUSY", { host, who: keeperWords(busy), cure: keeperCure(busy, host, userInfo().username) }), host);
+const busyProblem = ({ state }: RecoveryDeps, { host, busy }: Extract<Outcome, { is: "busy" }>): Problem =>
+  toProblem(fail("GPUS_BUSY", { host, who: keeperWords(busy), cure: keeperCure(busy, host, state.hosts[host]?.facts?.user ?? "", state.by) }), host);
 
 async function claimOn(deps: RecoveryDeps, host: string, mayQueue: boolean): Promise<Outcome> {
   const { spec, hosts, requestedAt, by } = deps.state;

@@ -46,7 +46,7 @@ test("claims on GPUs", { skip: needsRoot }, async (t) => {
     const last = await loser.up(["c.yaml", "--wait", "--name", "last", ...JOB]);
     await loser.wait(last, "its place in the queue", (events) => events.some(({ type }) => type === "gpus-busy"));
     const status = await loser.cli(["status", waits]);
-    assert.match(status.out, new RegExp(`waiting for GPUs for .*\\n  ${HOSTS[0]}: GPU 0, 1: run ${held}.* of ${user}\\n`));
+    assert.match(status.out, new RegExp(`waiting for GPUs for .*\\n  ${HOSTS[0]}: GPU 0, 1: run ${held}.* of ${user}.*\\n`));
     assert.match((await loser.cli(["ps"])).out, new RegExp(`${waits} +patient +waiting .* of ${user}`));
 
     process.kill((await controllerPid(loser.stateDir)) ?? 0, "SIGKILL");

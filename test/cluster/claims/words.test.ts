@@ -31,14 +31,16 @@ test("GPUs of one keeper are one phrase; a process has PID, user and memory; wha
     /^GPU 0: 9 MiB of it are in use by processes that are not shown there/,
   );
   assert.equal(keeperWords([{ ...run, kind: "queue" }]), "run train_1 (model) of ann waits for GPUs there since before");
+  assert.equal(keeperWords([{ ...run, gpu: 0, by: "eve (pid 9)" }]), "GPU 0: run train_1 (model) of ann, asked for by eve");
+  assert.equal(keeperWords([{ ...run, gpu: 0, by: "ann (pid 9)" }]), "GPU 0: run train_1 (model) of ann");
   assert.equal(keeperWords([{ kind: "lock", gpu: 3 }]), "GPU 3: a process that cannot be seen holds its lock");
   assert.match(keeperWords(Array.from({ length: 9 }, (_, gpu) => ({ kind: "process" as const, gpu, pid: gpu, process: "p" }))), /; and 3 more$/);
 });
 
 test("the cure is one's own to use: another user's run is not to be stopped", () => {
-  assert.match(keeperCure([{ ...run, gpu: 0 }], "a", "ann"), /^nexadist stop train_1; or nexadist up --wait/);
-  assert.match(keeperCure([{ ...run, gpu: 0 }], "a", "bob"), /^nexadist up --wait/);
-  assert.match(keeperCure([{ kind: "process", gpu: 0, pid: 5, process: "p", user: "bob" }], "a", "bob"), /^ssh a kill 5; or .*--force/);
+  assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "eve (pid 7)"), /^nexadist stop train_1; or nexadist up --wait/);
+  assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "bob (pid 7)"), /^nexadist up --wait/);
+  assert.match(keeperCure([{ kind: "process", gpu: 0, pid: 5, process: "p", user: "bob" }], "a", "bob", "eve"), /^ssh a kill 5; or .*--force/);
 });
 
 test("an agent's answer has a shape and a bound", () => {
