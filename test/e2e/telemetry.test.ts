@@ -55,6 +55,13 @@ test("telemetry of a run", { skip: needsRoot }, async (t) => {
     assert.match(stdout, new RegExp(`nexadist_rank_gpu{run="${run}",rank="0",host="${HOSTS[0]}",uuid="${first.uuid}"} 1`));
   });
 
+  await t.test("again and again with --watch", async () => {
+    const watch = seat.start(["gpus", "--watch"]);
+    await watch.says(/(98% [\s\S]*){3}/);
+    watch.child.kill("SIGTERM");
+    await watch.done;
+  });
+
   await t.test("a lost GPU is lost, a driver that hangs is told to hang, and neither shows a number", async () => {
     await show("gpu-a", {
       gpus: [

@@ -15,6 +15,8 @@ import { readLast, readPoints, type Stored } from "./tiers.ts";
 export type RunTelemetry = {
   readonly begin: (host: string, link: AgentLink, record: RunRecord) => void;
   readonly now: () => readonly HostNow[];
+  /** The last seconds of each host that has told anything since this controller was started. */
+  readonly recent: () => readonly HostPoint[];
   readonly totals: () => RunTotals;
   readonly close: () => void;
 };
@@ -25,6 +27,8 @@ export type RunTelemetryDeps = {
   readonly notice: (host: string, text: string) => void;
   readonly onSample?: (host: string, stored: Stored) => void;
 };
+
+export type HostPoint = { readonly host: string; readonly point: Point };
 
 export const telemetryDir = (runDir: string): string => join(runDir, "telemetry");
 const hostDir = (dir: string, host: string): string => join(dir, encodeURIComponent(host));
@@ -48,6 +52,7 @@ export function openRunTelemetry({ dir, state, notice, onSample }: RunTelemetryD
     begin: (host, link, record) => of(host).begin(link, record),
     // Of a host that this controller has not linked yet, what the one before it left.
     now: () => hostsIn(dir).flatMap((host) => nowOf(host, hosts.get(host)?.last() ?? readLast(hostDir(dir, host)), hosts.get(host)?.heardAt() ?? null)),
+    recent: () => [...hosts].flatMap(([host, telemetry]) => telemetry.recent().map(({ at, sample }) => ({ host, point: { at, spanMs: 1000, sample } }))),
     totals: () => sumTotals(hostsIn(dir).map((host) => hosts.get(host)?.totals() ?? readTotals(hostDir(dir, host)))),
     close: () => {
       for (const telemetry of hosts.values()) telemetry.close();
@@ -72,7 +77,7 @@ const nowOf = (host: string, last: Stored | null, heardAt: number | null): reado
 
 export const readRunTotals = (dir: string): RunTotals => sumTotals(hostsIn(dir).map((host) => readTotals(hostDir(dir, host))));
 
-export const readHistory = (dir: string, since: number): readonly { readonly host: string; readonly point: Point }[] =>
+export const readHistory = (dir: string, since: number): readonly HostPoint[] =>
   hostsIn(dir).flatMap((host) => readPoints(hostDir(dir, host), since).map((point) => ({ host, point })));
 
 function hostsIn(dir: string): readonly string[] {

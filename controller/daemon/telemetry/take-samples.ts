@@ -13,6 +13,8 @@ import { openTiers, type Stored, type TierStore } from "./tiers.ts";
 /** Until a disk that took nothing is tried again. */
 const HELD_MS = 30_000;
 const SAVE_MS = 30_000;
+/** Enough for a rate. */
+const RECENT = 16;
 
 export type HostTelemetryDeps = {
   readonly host: string;
@@ -29,6 +31,8 @@ export type HostTelemetry = {
   /** The last sample, and when it came; null: none did since this controller was started. */
   readonly heardAt: () => number | null;
   readonly last: () => Stored | null;
+  /** Of the last seconds, as they came to this controller. */
+  readonly recent: () => readonly Stored[];
   readonly totals: () => Totals;
   readonly close: () => void;
 };
@@ -42,6 +46,7 @@ export function takeSamples(deps: HostTelemetryDeps): HostTelemetry {
   let next = (tiers.last()?.seq ?? -1) + 1;
   let heardAt: number | null = null;
   let savedAt = Date.now();
+  let recent: readonly Stored[] = [];
   let isOdd = false;
   let hasHeld = false;
   let held: NodeJS.Timeout | undefined;
@@ -100,6 +105,7 @@ export function takeSamples(deps: HostTelemetryDeps): HostTelemetry {
     tiers.push(stored);
     next = seq + 1;
     heardAt = Date.now();
+    recent = [...recent.slice(1 - RECENT), stored];
     totals = addSample(totals, seq, at, read.data, deps.gpus());
     deps.onSample(stored);
   };
@@ -130,6 +136,7 @@ export function takeSamples(deps: HostTelemetryDeps): HostTelemetry {
     begin,
     heardAt: () => heardAt,
     last: () => tiers.last(),
+    recent: () => recent,
     totals: () => totals,
     close: () => {
       clearTimeout(held);

@@ -54,10 +54,12 @@ export const readLast = (dir: string): Stored | null => readTier(dir, "s1", Numb
 export function readPoints(dir: string, since: number): Point[] {
   let until = Number.POSITIVE_INFINITY;
   const found: Point[] = [];
-  for (const spec of TIERS) {
-    const points = readTier(dir, spec.prefix, since).filter(({ at }) => at >= since && at < until);
-    found.unshift(...points.map(({ at, sample }) => ({ at, spanMs: spec.spanMs, sample })));
+  for (const { prefix, spanMs } of TIERS) {
+    const stored = readTier(dir, prefix, since);
+    const points = stored.filter(({ at }) => at >= since && at < until).map(({ at, sample }): Point => ({ at, spanMs, sample }));
+    found.unshift(...points);
     until = Math.min(until, points[0]?.at ?? Number.POSITIVE_INFINITY);
+    if ((stored[0]?.at ?? Number.POSITIVE_INFINITY) <= since) break; // what is coarser tells no more
   }
   return found;
 }
