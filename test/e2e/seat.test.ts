@@ -30,12 +30,12 @@ test("seat", { skip: needsRoot }, async (t) => {
     assert.equal(seat.latest(), "", "no run was begun");
   });
 
-  await t.test("the ranks train again while the machine of the person stands still; every command finds the seat by the file", async () => {
+  await t.test("the ranks train again while the machine of the person stands still; every command finds the seat by the file", async (own) => {
     await giveKeys(lab.host("gpu-a"), lab.home);
     const run = await seat.up(["c.yaml", "--", "sh", "-c", "echo pid $$; exec sleep 600"]);
     const pid = (await controllerPid(seat.stateDir)) ?? 0;
     process.kill(pid, "SIGSTOP");
-    t.after(() => process.kill(pid, "SIGCONT"));
+    own.after(() => process.kill(pid, "SIGCONT")); // a controller that stands still could not be asked to end
     type Status = { state: { attempt: number; phase: string; epoch: number; ranks: Record<string, { pid: number }> } };
     const status = async (): Promise<Status["state"]> => {
       const said = await seat.cli(["status", run, "-c", "c.yaml", "--json"]);
