@@ -20,7 +20,8 @@ export function forget(config: AgentConfig, run: Run): void {
   dropRecord(run);
 }
 
-function readMade(run: Run): z.infer<typeof made> {
+/** What `prepare` has made for the run so far. */
+export function readMade(run: Run): z.infer<typeof made> {
   try {
     return made.parse(JSON.parse(readFileSync(join(run.dir, "made.json"), "utf8")));
   } catch {

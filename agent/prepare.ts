@@ -10,6 +10,7 @@ import type { Spawn } from "../cluster/shim-contract.ts";
 import { codeDir } from "./code-tree.ts";
 import type { AgentConfig } from "./config.ts";
 import { writeDurable } from "./durable-file.ts";
+import { readMade } from "./forget.ts";
 import { makeDirs } from "./make-dirs.ts";
 import { modulesLacking } from "./python-modules.ts";
 import type { Run } from "./run.ts";
@@ -95,7 +96,9 @@ function makeScratch(config: AgentConfig, run: Run, wish: string, home: string, 
       continue;
     }
     if (failed.length > 0) notes.push(`scratch ${failed.join(", ")}; using ${base}`);
-    writeDurable(join(run.dir, "made.json"), JSON.stringify({ dirs: [dir], base: isNew ? base : null }));
+    const before = readMade(run); // it is prepared again after a lost link
+    const made = { dirs: [...new Set([...before.dirs, dir])], base: isNew ? base : before.base };
+    writeDurable(join(run.dir, "made.json"), JSON.stringify(made));
     return dir;
   }
   throw fail("HOST_WRITE", { path: wish, why: failed.join(", ") });
