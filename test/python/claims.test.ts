@@ -1,6 +1,7 @@
 /** Claims on GPUs: of all who race for one exactly one has it, for as long as it lives, whatever strangers put in the way. */
 
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { chmodSync, existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { userInfo } from "node:os";
@@ -8,7 +9,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { type ClaimsPlace, claimsPlace, type Holder, UUIDS } from "../support/claims.ts";
 import { needsRoot } from "../support/lab.ts";
-import { launch, makeLab, type Of, pythonRank, runLackingShim } from "../support/shims.ts";
+import { launch, makeLab, type Of, PYTHON, PYTHON_DIR, pythonRank, runLackingShim } from "../support/shims.ts";
 
 const isContained = statSync("/proc/self/ns/pid").ino !== 0xeffffffc;
 const me = userInfo().username;
@@ -129,6 +130,18 @@ test("without a word of the agent a claim ends by itself, unless a shim was give
   assert.equal((await left.claim({ run: "left", want: all })).ok, true);
   await ended;
   assert.equal((await (await at.hold()).claim({ run: "next", want: all })).ok, true);
+});
+
+test("an uninstall ends holders, and their claims with them", async (t) => {
+  const at = claimsPlace(t);
+  const holder = await at.hold();
+  await holder.claim({ run: "a", want: all });
+  const ended = once(holder.child, "exit");
+  const program = `import sys; sys.path.insert(0, ${JSON.stringify(PYTHON_DIR)}); sys.dont_write_bytecode = True
+import host_clean; host_clean.end_holders(${JSON.stringify(at.root)})`;
+  execFileSync(PYTHON, ["-I", "-S", "-c", program]);
+  await ended;
+  assert.ok(!existsSync(at.directory) && !existsSync(holder.socket));
 });
 
 test("a lock that no card explains is named by the kernel's word", async (t) => {

@@ -53,7 +53,7 @@ export function claimsPlace(t: TestContext): ClaimsPlace {
   });
   let count = 0;
   const hold: ClaimsPlace["hold"] = async ({ uid, lease = "", env = {} } = {}) => {
-    const socket = join(root, `s${count++}`);
+    const socket = join(root, `s${count++}.gpus`);
     const program = `import sys; sys.path.insert(0, ${JSON.stringify(code)}); sys.dont_write_bytecode = True
 import claims, claim_holder; claims.DIRECTORY = ${JSON.stringify(directory)}; ${lease}
 sys.exit(claim_holder.main([${JSON.stringify(socket)}]))`;
