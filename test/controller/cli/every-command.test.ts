@@ -68,6 +68,10 @@ const TABLE: Readonly<Record<string, Row>> = {
   top: { ok: [], wrong: [noRun] },
   audit: { ok: [], wrong: [noFile, noHost] },
   drill: { ok: [], exit: 2, wrong: [noFile, badFile, noHost] },
+  diag: {
+    ok: ["--only", "access"],
+    wrong: [noFile, badFile, noHost, { args: ["--only", "absent"], exit: 2, code: "USAGE" }, { args: ["--baseline", "absent"], exit: 2, code: "USAGE" }],
+  },
   explain: { ok: ["cuda_oom"], wrong: [{ args: ["absent"], exit: 2, code: "USAGE" }] },
   "agent status": { ok: [], wrong: [noFile, badFile] },
   "agent upgrade": { ok: ["--dry-run"], wrong: [noFile] },
