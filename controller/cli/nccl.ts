@@ -1,11 +1,11 @@
 /** `nccl`: what NCCL tells in its logs, over all ranks: version, networks, which way each pair of ranks goes, and where the hardware has a faster one. */
 
 import { NexaError } from "../../cluster/errors.ts";
+import { HARDWARE_LOOK, readHardware, UNKNOWN_HARDWARE } from "../../cluster/nccl/hardware.ts";
 import { type Hardware, judgeNccl } from "../../cluster/nccl/judge.ts";
 import { readNcclLine } from "../../cluster/nccl/read-line.ts";
 import { type NcclSummary, readNccl } from "../../cluster/nccl/summary.ts";
 import { ncclJson, ncclLines } from "../../cluster/nccl/words.ts";
-import { readTopology } from "../../cluster/nvidia/topology.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import type { HostSpec } from "../../cluster/spec.ts";
 import type { LogStream } from "../../cluster/viewer.ts";
@@ -15,9 +15,6 @@ import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readRun } from "./known-run.ts";
 import { lookAtRun } from "./open-run.ts";
-
-/** The matrix, and after a line of its own the cards with RDMA. A driver that hangs is given up. */
-const LOOK = "timeout 5 nvidia-smi topo -m; echo --rdma; ls /sys/class/infiniband 2>/dev/null";
 
 export const nccl: Run = async (context, [wanted], options) => {
   const { client, run } = await lookAtRun(context, options, wanted);
@@ -54,16 +51,12 @@ async function lookAt(client: Client, context: Context, host: HostSpec): Promise
   const parts: Buffer[] = [];
   try {
     const reach = absoluteReach(reachEnv(context.env), context.cwd);
-    for await (const item of client.stream({ ask: "exec", host, argv: ["sh", "-c", LOOK], reach })) {
+    for await (const item of client.stream({ ask: "exec", host, argv: HARDWARE_LOOK, reach })) {
       if (item.kind === "output" && item.fd === 1) parts.push(Buffer.from(item.data, "base64"));
     }
   } catch (error) {
     if (!(error instanceof NexaError)) throw error;
-    return { topology: null, rdma: null };
+    return UNKNOWN_HARDWARE;
   }
-  const [matrix = "", cards] = Buffer.concat(parts)
-    .toString("utf8")
-    .split(/^--rdma$/m);
-  const topology = readTopology(matrix);
-  return { topology: "problem" in topology ? null : topology, rdma: cards === undefined ? null : cards.split(/\s+/).filter((word) => word !== "") };
+  return readHardware(Buffer.concat(parts).toString("utf8"));
 }

@@ -16,6 +16,7 @@ import { recordOf } from "../../cluster/run/record.ts";
 import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, membersOf, owingHosts } from "../../cluster/run/state.ts";
 import { bootOfDebt, type Effect, wanted } from "../../cluster/run/wanted.ts";
+import { askHardware } from "./ask-hardware.ts";
 import { resolveAddresses } from "./attempt-plan.ts";
 import { doForRun, isOfRun, type RunEffect } from "./between.ts";
 import type { Driver, DriverDeps } from "./driver-deps.ts";
@@ -264,10 +265,11 @@ export function driveRun(deps: DriverDeps): Driver {
 
   const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
   const pace: Driver["pace"] = () => hangWatch?.pace ?? null;
+  const hardware = (host: string): ReturnType<typeof askHardware> => askHardware(linkedTo(host));
   const look = (): Promise<Look> => lookAtRanks({ state, linked: linkedTo, record: record(), now });
 
   const startHangWatch = (key: string): void => {
-    hangWatch = watchForHang({ state: () => state, now, isAwake: deps.isAwake, look, apply: (event) => apply({ event }) });
+    hangWatch = watchForHang({ state: () => state, now, isAwake: deps.isAwake, look, hardware, apply: (event) => apply({ event }) });
     once(key, hangWatch.close);
   };
 

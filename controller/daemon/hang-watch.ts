@@ -10,12 +10,14 @@ import { kindOf } from "../../cluster/steps/line-kind.ts";
 import { type PaceWatch, watchPace } from "../../cluster/steps/pace.ts";
 import { readLine } from "../../cluster/steps/read-line.ts";
 import { parseStream } from "./line-feed.ts";
+import { type NcclWatchDeps, watchNccl } from "./nccl-watch.ts";
 
 export type HangWatchDeps = {
   readonly state: () => RunState;
   readonly now: () => number;
   readonly isAwake: () => boolean;
   readonly look: () => Promise<Look>;
+  readonly hardware: NcclWatchDeps["hardware"];
   readonly apply: (event: RunEvent) => void;
 };
 
@@ -39,6 +41,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
   const { attempt, spec } = deps.state();
   const progress: Progress = watchProgress({ hangMs: spec.timeouts.hangMs, firstStepMs: spec.timeouts.firstStepMs }, deps.now());
   const pace = watchPace();
+  const nccl = watchNccl(deps);
   const pattern = spec.stepPattern === undefined ? null : new RegExp(spec.stepPattern);
   const lines = new Map<string, { readonly decoder: StringDecoder; rest: string }>();
   let isHung = deps.state().hang !== null;
@@ -50,13 +53,17 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
 
   const push = (host: string, stream: string, data: Uint8Array, at: number): void => {
     const name = parseStream(stream);
-    if (isClosed || name.attempt !== attempt || name.stream === "nccl") return;
+    if (isClosed || name.attempt !== attempt) return;
     const key = `${host}\n${stream}`;
     const part = lines.get(key) ?? { decoder: new StringDecoder("utf8"), rest: "" };
     lines.set(key, part);
     const tail = data.subarray(Math.max(0, data.length - READ));
     const found = (part.rest + part.decoder.write(Buffer.from(tail.buffer, tail.byteOffset, tail.byteLength))).split(/[\r\n]+/);
     part.rest = (found.pop() ?? "").slice(0, READ);
+    if (name.stream === "nccl") {
+      for (const line of found) nccl.line(host, name.rank ?? 0, line);
+      return;
+    }
     if (part.rest !== "") found.push(part.rest); // a progress bar ends no line
     for (const [index, line] of found.entries()) {
       const { kind, said } = found.length - index <= SAID ? readLine(line, pattern) : { kind: kindOf(line), said: null };
@@ -115,6 +122,7 @@ export function watchForHang(deps: HangWatchDeps): HangWatch {
     pace,
     close: () => {
       isClosed = true;
+      nccl.close();
       clearTimeout(timer);
     },
   };

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import type { Look } from "../../../cluster/hang/look.ts";
+import type { Hardware } from "../../../cluster/nccl/judge.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
@@ -16,6 +17,19 @@ const LIMIT_MS = 10_000;
 const LOOKS_MS = 8000;
 const STUCK = look([waiting(0), { rank: 1, host: "b", main: process(LOAD) }]);
 
+type Rig = { state: RunState; isAwake: boolean; looks: number; readonly events: RunEvent[]; readonly hardware: Hardware; seen: typeof STUCK };
+const deps = (it: Rig): Parameters<typeof watchForHang>[0] => ({
+  state: () => it.state,
+  now: Date.now,
+  isAwake: () => it.isAwake,
+  look: async (): Promise<Look> => {
+    it.looks += 1;
+    return { ...it.seen, at: Date.now() };
+  },
+  hardware: async () => it.hardware,
+  apply: (event) => it.events.push(event),
+});
+
 /** A watch on a clock of the test's own. `move` makes every look differ from the last. */
 function watched(t: TestContext) {
   t.mock.timers.enable({ apis: ["setTimeout", "Date"], now: 1_000_000 });
@@ -27,18 +41,10 @@ function watched(t: TestContext) {
     isAwake: true,
     looks: 0,
     events: [] as RunEvent[],
+    hardware: { topology: null, rdma: ["mlx5_0"] } as Hardware,
     seen: STUCK,
   };
-  const watch = watchForHang({
-    state: () => it.state,
-    now: Date.now,
-    isAwake: () => it.isAwake,
-    look: async (): Promise<Look> => {
-      it.looks += 1;
-      return { ...it.seen, at: Date.now() };
-    },
-    apply: (event) => it.events.push(event),
-  });
+  const watch = watchForHang(deps(it));
   t.after(watch.close);
   const pass = async (ms: number): Promise<void> => {
     for (let passed = 0; passed < ms; passed += 500) {
@@ -128,4 +134,32 @@ test("the pace is read from the same lines, a bar's unended one too, of all stre
   write("step 98 loss 1\n", "a2/rank0.out");
   const pace = watch.pace.pace();
   assert.deepEqual([pace?.rank, pace?.step, pace?.total, pace?.loss, pace?.epoch], [0, 5, 30, 4.3, 0.5]);
+});
+
+test("once all ranks are connected with NCCL, a slower way than the hosts have is told, once", async (t) => {
+  const { it, watch, pass } = watched(t);
+  it.state = { ...it.state, world: 2 };
+  const own = watchForHang({ ...deps(it), state: () => it.state });
+  t.after(own.close);
+  const nccl = (rank: number, host: string): void => {
+    const lines = [
+      `${host}:1:1 [0] NCCL INFO comm 0x1 rank ${rank} nranks 2 cudaDev 0 nvmlDev 0 busId 1 - Init START`,
+      `${host}:1:1 [0] NCCL INFO Channel 00/0 : ${rank}[0] -> ${1 - rank}[0] [send] via NET/Socket/0`,
+      `${host}:1:1 [0] NCCL INFO comm 0x1 rank ${rank} nranks 2 cudaDev 0 nvmlDev 0 busId 1 - Init COMPLETE`,
+    ];
+    own.push(host, `a1/rank${rank}.nccl`, Buffer.from(`${lines.join("\n")}\n`), Date.now());
+  };
+  watch.close();
+  nccl(0, "a");
+  await pass(15_000);
+  assert.deepEqual(it.events.length, 0);
+  nccl(1, "b");
+  await pass(15_000);
+  nccl(1, "b");
+  await pass(15_000);
+  const told = it.events.filter((event) => event.type === "finding");
+  assert.deepEqual(
+    told.map(({ finding }) => finding.text),
+    ["a: NCCL goes over TCP, though there is RDMA (mlx5_0)", "b: NCCL goes over TCP, though there is RDMA (mlx5_0)"],
+  );
 });
