@@ -28,7 +28,11 @@ export type Context = Globals & {
   readonly rest: readonly string[] | null;
   /** "up", "agent status". */
   readonly command: string;
+  /** How long a host is tried: `timeouts.connect` once a cluster file was read. */
+  connectMs: number;
 };
+
+const CONNECT_MS = 30_000;
 
 /** Every JSON document names its version. */
 export const JSON_SCHEMA = 1;
@@ -52,5 +56,6 @@ export function makeContext(globals: Globals, rest: readonly string[] | null, co
     },
     rest,
     command,
+    connectMs: CONNECT_MS,
   };
 }

@@ -15,7 +15,7 @@ const WISH: DiagWish = { tier: "quick", only: [], skip: ["distributed", "sys.loa
 export async function lookAfter(context: Context, options: Options, spec: RunSpec): Promise<void> {
   try {
     const { checks, results, tookMs } = await runDiag(spec, WISH, {
-      reach: (host) => reachHost(host, { ...context, say: () => undefined }, options, CONNECT_MS),
+      reach: (host) => reachHost(host, { ...context, say: () => undefined }, options, Math.min(CONNECT_MS, context.connectMs)),
       now: Date.now,
       say: () => undefined,
       onResult: () => undefined,

@@ -51,7 +51,7 @@ function diagnose(context: Context, options: Options, { spec }: Loaded): Promise
     spec,
     { tier, only: listOf(options.only), skip: listOf(options.skip) },
     {
-      reach: (host) => reachHost(host, context, options, CONNECT_MS),
+      reach: (host) => reachHost(host, context, options, Math.min(CONNECT_MS, context.connectMs)),
       now: Date.now,
       say: context.say,
       onResult: (result, check) => {

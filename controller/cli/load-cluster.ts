@@ -4,6 +4,7 @@ import { chooseHosts, hostSpecs, namedEntries } from "../../cluster/config/hosts
 import type { ConfigProblem } from "../../cluster/config/problem.ts";
 import { mergeLayers, resolveRun } from "../../cluster/config/resolve.ts";
 import { runId } from "../../cluster/config/run-id.ts";
+import { durationMs } from "../../cluster/config/units.ts";
 import { fail } from "../../cluster/errors.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import type { Options } from "./commands.ts";
@@ -44,6 +45,7 @@ export type Loaded = { readonly spec: RunSpec; readonly secrets: SecretValues };
 export function loadRun(context: Context, named: unknown, options: Options, now: Date): Loaded {
   const resolved = resolveRun(sourceOf(context, named), { ...inputsOf(context, options), runFor: () => runId("train", now) });
   if (!resolved.ok) throw invalid(resolved.problems);
+  context.connectMs = resolved.spec.timeouts.connectMs;
   return resolved;
 }
 
@@ -59,6 +61,7 @@ export function loadHosts(
   if (!layers.ok) throw invalid(layers.problems);
   const chosen = chooseHosts(namedEntries(layers.file), { hosts: inputs.hosts, exclude: inputs.exclude });
   if (chosen.problems.length > 0) throw invalid(chosen.problems);
+  context.connectMs = durationMs(layers.file.timeouts?.connect ?? "") ?? context.connectMs;
   // Problems of their job's environment do not matter here: nothing of it is used.
   const { hosts } = hostSpecs(chosen.entries, layers.file, layers.located.at, { files: nodeFiles, environment: context.env });
   return { hosts, file: source.path, seat: layers.file.controller?.seat ?? null };

@@ -10,9 +10,7 @@ import { awaiting } from "./awaited.ts";
 import type { Options } from "./commands.ts";
 import type { Context } from "./context.ts";
 
-const CONNECT_MS = 30_000;
-
-export function reachHost(host: HostSpec, context: Context, options: Options, connectMs = CONNECT_MS): Promise<Transport> {
+export function reachHost(host: HostSpec, context: Context, options: Options, connectMs = context.connectMs): Promise<Transport> {
   if (host.transport === "local") return Promise.resolve(openLocal(host.name, { env: context.env }));
   const { name, sshHost, user, port, identity } = host;
   const target = {
