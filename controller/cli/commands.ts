@@ -45,7 +45,8 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "attach",
-    about: "Watch a run from another terminal. Leaving never touches the run. With -c, also one whose controller is gone: it is taken over.",
+    about:
+      "Watch a run from another terminal. Leaving never touches the run. One that was left to a seat is watched there. With -c, also one whose controller is gone: it is taken over.",
     args: [run],
     options: [accept],
     examples: ["nexadist attach", "nexadist attach train_20251101_143200", "nexadist attach -c cluster.yaml"],
