@@ -60,7 +60,7 @@ export const DISK: readonly HostCheck[] = [
     id: "disk.space",
     title: "room on the disks",
     why: "a run ends when its logs, code or a checkpoint do not fit",
-    fix: "ssh {host} 'du -xh {point} 2>/dev/null | sort -h | tail -20'  # see what fills {point}; nexadist agent uninstall takes what old runs left",
+    fix: "ssh {host} 'du -xh {point} 2>/dev/null | sort -h | tail -20'  # see what fills {point}; what old runs of ours left: nexadist agent uninstall --dry-run --host {host}",
     who: "you",
     verify: "ssh {host} df -h {path}",
     isBlocking: true,
@@ -100,7 +100,7 @@ export const DISK: readonly HostCheck[] = [
     needs: ["disk.space", "disk.inodes", "disk.mount"],
     title: "what must be written can be",
     why: "a run cannot keep its record or its checkpoints",
-    fix: "ssh {host} 'findmnt -T {path}; ls -ld {path}'  # then remount it rw, or give it to {user}: sudo chown {user} {path}",
+    fix: "ssh {host} 'findmnt -T {path}; ls -ld {path}; quota -s'  # read-only, not yours, or over a quota: see which",
     who: "root",
     verify: "ssh {host} 'touch {path}/.x && rm {path}/.x'",
     isBlocking: true,
@@ -110,16 +110,23 @@ export const DISK: readonly HostCheck[] = [
       if (names.length === 0) throw cannotSay("nothing was tried");
       const bad: Judgement[] = [];
       for (const name of names) {
-        const { path } = jsonOf(probe, `disk:${name}`, disk);
+        const { path, mount } = jsonOf(probe, `disk:${name}`, disk);
         // Where our state goes instead is judged by host.state.
         if (name === "state" && probe.facts.stateNote !== "") continue;
         const { code, err } = ended(probe, `write:${name}`);
         if (code !== 0) {
-          bad.push(failed(`${name} (${path}): ${said(err).replace(/^\w+: (\[Errno \d+\] )?/, "")}`, { words: { path, user: probe.facts.user } }));
+          const fix = cureOf(said(err), path, mount.point, probe.facts.user);
+          bad.push(failed(`${name} (${path}): ${said(err).replace(/^\w+: (\[Errno \d+\] )?/, "")}`, { words: { path, ...(fix === null ? {} : { fix }) } }));
           continue;
         }
         const { ms } = jsonOf(probe, `write:${name}`, z.object({ where: z.string(), bytes: z.number().min(1), ms: z.number() }));
-        if (ms > 2000) bad.push(warn(`1 MiB took ${(ms / 1000).toFixed(1)} s in ${path}`, { expected: "under 2 s", words: { path, user: probe.facts.user } }));
+        if (ms > 2000)
+          bad.push(
+            warn(`1 MiB took ${(ms / 1000).toFixed(1)} s in ${path}`, {
+              expected: "under 2 s",
+              words: { path, fix: "ssh {host} iostat -x 1 3  # see what keeps that disk busy, or name a faster one under paths: in the cluster file" },
+            }),
+          );
       }
       return bad.length > 0 ? bad : pass(`tried in ${names.join(", ")}`);
     },
@@ -159,6 +166,16 @@ export const DISK: readonly HostCheck[] = [
     },
   },
 ];
+
+/** By what the system said; null: nothing that is known. */
+function cureOf(text: string, path: string, point: string, user: string): string | null {
+  if (/Read-only file system/.test(text))
+    return `sudo mount -o remount,rw ${point}  # on {host}; if errors made it read-only, see them first: sudo dmesg | tail -30`;
+  if (!/Permission denied|Operation not permitted/.test(text)) return null;
+  return path === "/tmp"
+    ? "sudo chmod 1777 /tmp  # on {host}"
+    : `sudo install -d -o ${user} ${path}  # on {host}; or name another directory in the cluster file`;
+}
 
 /** One source on every host: an NFS export, or the same directory of a shared file system. */
 export const DISK_CLUSTER: readonly ClusterCheck[] = [

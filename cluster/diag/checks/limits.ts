@@ -43,7 +43,7 @@ const base = { group: "system", tier: "quick", scope: "host", needs: [], isBlock
 const IN_CONTAINER = "in a container: start it with";
 
 const LIMITS_LINE = (what: string, value: string): string =>
-  `echo '* - ${what} ${value}' | sudo tee /etc/security/limits.d/90-train.conf  # on {host}, then log in anew; ${IN_CONTAINER} --ulimit ${what}=${value === "unlimited" ? "-1" : value}`;
+  `echo '* - ${what} ${value}' | sudo tee -a /etc/security/limits.d/90-train.conf  # on {host}, then log in anew; ${IN_CONTAINER} --ulimit ${what}=${value === "unlimited" ? "-1" : value}`;
 
 export const LIMITS: readonly HostCheck[] = [
   {

@@ -46,8 +46,8 @@ export function torchVersion(text: string): { readonly major: number; readonly m
 /** The version that the metadata of the package or its own file names; null: not installed. */
 export const torchOf = ({ torch, packages }: JobPython): string | null => torch?.version ?? packages?.torch ?? null;
 
-/** nvidia-nccl-cu12 or its like; null: none is installed as a package. */
+/** "nvidia-nccl-cu12==2.27.5", as pip takes it; null: none is installed as a package. */
 export function ncclOf({ packages }: JobPython): string | null {
   const found = Object.entries(packages ?? {}).find(([name, version]) => /^nvidia-nccl(-cu\d+)?$/.test(name) && version !== null);
-  return found?.[1] ?? null;
+  return found === undefined ? null : `${found[0]}==${found[1]}`;
 }

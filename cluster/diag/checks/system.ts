@@ -66,14 +66,14 @@ export const SYSTEM: readonly HostCheck[] = [
     id: "host.state",
     title: "a place for the agent's files",
     why: "nothing can be started without one",
-    fix: "make {home} writable and allow programs there (mount option exec), or the same for /var/tmp",
+    fix: "sudo mount -o remount,rw,exec $(findmnt -n -o TARGET -T {home})  # on {host}; {home} must be {user}'s and allow programs; or the same for /var/tmp",
     who: "root",
     verify: "ssh {host} 'touch ~/.x && rm ~/.x'",
     isBlocking: true,
     proof: "broken",
-    judge: ({ facts: { stateDir, stateNote, home } }) => {
-      if (stateDir === "") return failed(stateNote, { words: { home } });
-      return stateNote === "" ? pass(stateDir) : warn(stateNote, { words: { home } });
+    judge: ({ facts: { stateDir, stateNote, home, user } }) => {
+      if (stateDir === "") return failed(stateNote, { words: { home, user } });
+      return stateNote === "" ? pass(stateDir) : warn(stateNote, { words: { home, user } });
     },
   },
   {

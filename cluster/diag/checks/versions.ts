@@ -8,7 +8,8 @@ import { type JobPython, jobPython, ncclOf, torchOf, torchVersion } from "./pyth
 
 type Said = Judgement & { readonly host: string };
 
-const REBUILD = "make its environment anew from one lock file, as on {like}: uv sync --frozen, or {python} -m pip install {package}=={usual}";
+const REBUILD =
+  "{python} -m pip install {package}=={usual}  # on {host}; better all of the environment anew from one lock file, as on {like}: uv sync --frozen";
 
 /** What each host has; those that the launcher needs nothing of are left out. */
 function differences(
@@ -38,6 +39,18 @@ function odd(probes: readonly HostProbe[], values: readonly Value[], pkg: string
 }
 
 const skipAll = (probes: readonly HostProbe[], why: string): readonly Said[] => probes.map(({ host }) => ({ ...skip(why), host }));
+
+/** "+cu130" is of an index of its own: pip finds the version without it. */
+const withoutLocal = (one: Said): Said => ({ ...one, words: { ...one.words, usual: (one.words?.usual ?? "").replace(/\+.*$/, "") } });
+
+/** torch for another CUDA is another wheel of the same version. */
+function fromItsIndex(one: Said): Said {
+  const usual = one.words?.usual ?? "";
+  const index = /^\d+\.\d+$/.test(usual) ? `cu${usual.replace(".", "")}` : usual.startsWith("none") ? "cpu" : null;
+  if (index === null) return { ...one, words: { ...one.words, fix: "make the environment of {host} anew from one lock file, as on {like}: uv sync --frozen" } };
+  const fix = `{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/${index}  # on {host}, as on {like}`;
+  return { ...one, words: { ...one.words, fix } };
+}
 
 /** What cannot be compared is not green. */
 const untold = (hosts: readonly string[]): readonly Said[] => hosts.map((host) => ({ host, ...skip("torch does not tell there") }));
@@ -78,7 +91,8 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
       const found = jobPython(probe);
       const version = torchOf(found);
       const words = { python: probe.facts.python?.path ?? "python" };
-      if (version === null) return failed(`none in ${found.executable}${found.torchProblem === undefined ? "" : `: ${found.torchProblem}`}`, { words });
+      const lacks = spec.launcher === "direct" && spec.job.kind !== "smoke" ? warn : failed; // a program of its own may do without
+      if (version === null) return lacks(`none in ${found.executable}${found.torchProblem === undefined ? "" : `: ${found.torchProblem}`}`, { words });
       const { major, minor } = torchVersion(version);
       if (major < 2) return failed(`torch ${version}`, { expected: "2.0 or newer", words });
       return minor < 4 && major === 2 ? warn(`torch ${version}`, { expected: "2.4 or newer", words }) : pass(`torch ${version}`);
@@ -139,7 +153,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     judge: (probes, { spec }) => {
       if (!isTorch(spec)) return skipAll(probes, "the job is a command of its own");
       const { values, absent } = differences(probes, torchOf);
-      return [...untold(absent), ...odd(probes, values, "torch", byMinor)];
+      return [...untold(absent), ...odd(probes, values, "torch", byMinor).map(withoutLocal)];
     },
   },
   {
@@ -147,7 +161,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     id: "ver.cuda",
     title: "torch for one CUDA on all hosts",
     why: "ranks of different builds bring different NCCL",
-    fix: REBUILD,
+    fix: "make the environment of {host} anew from one lock file, as on {like}: uv sync --frozen",
     verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.version.cuda)'",
     isBlocking: true,
     proof: "broken",
@@ -158,7 +172,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
       );
       const isUsed = spec.hosts.some(wantsGpus);
       const found = odd(probes, values, "torch for CUDA", () => (isUsed ? "fail" : "warn"));
-      return [...untold(absent), ...found].map((one) => ({ ...one, words: { ...one.words, package: "torch" } }));
+      return [...untold(absent), ...found.map(fromItsIndex)];
     },
   },
   {
@@ -166,7 +180,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     id: "ver.nccl",
     title: "one NCCL on all hosts",
     why: "ranks refuse one another: Mismatched NCCL version detected",
-    fix: REBUILD,
+    fix: "{python} -m pip install {usual}  # on {host}; better torch anew, as on {like}",
     verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.cuda.nccl.version())'",
     isBlocking: true,
     proof: "unproven",
@@ -174,7 +188,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
       if (!spec.hosts.some(wantsGpus)) return skipAll(probes, "no GPU is wanted: gloo is used");
       const { values, absent } = differences(probes, ncclOf);
       const missing = absent.map((name): Said => ({ host: name, ...skip("no package of NCCL there: it is part of torch, or the system's") }));
-      return [...missing, ...odd(probes, values, "NCCL", () => "fail").map((one) => ({ ...one, words: { ...one.words, package: "nvidia-nccl-cu12" } }))];
+      return [...missing, ...odd(probes, values, "NCCL", () => "fail")];
     },
   },
   ...["accelerate", "deepspeed", "transformers"].map(
