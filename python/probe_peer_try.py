@@ -227,7 +227,7 @@ def tailscale_ping(address: str) -> str | None:
         return None
     try:
         done = subprocess.run(
-            ["tailscale", "ping", "-c", "3", "--timeout", "2s", number], stdin=subprocess.DEVNULL, capture_output=True, timeout=PING_S, check=False
+            ["tailscale", "ping", "-c", "5", "--timeout", "2s", number], stdin=subprocess.DEVNULL, capture_output=True, timeout=PING_S, check=False
         )
     except FileNotFoundError:
         return None

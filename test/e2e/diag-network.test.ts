@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
 import { type TestContext, test } from "node:test";
 import { openSeat, until } from "../support/controller.ts";
 import { type Lab, needsRoot, startLab } from "../support/lab.ts";
@@ -128,16 +129,6 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
       says: /packets of more than 130\d bytes are lost, TCP makes do/,
       fix: /^sudo ip link set eth0 mtu 1280/,
     },
-    {
-      what: "the way to peers leaves by another interface",
-      on: "gpu-b",
-      break:
-        "ip link add other0 link eth0 type macvlan && ip addr add 100.66.164.99/32 dev other0 && ip link set other0 up && ip route add 100.66.164.20/32 dev other0",
-      mend: "ip link del other0",
-      found: "warn net.route gpu-b",
-      says: /to gpu-c by other0, its ranks are told eth0/,
-      fix: /interface: other0/,
-    },
   ];
   for (const fault of faults) {
     await t.test(fault.what, async () => {
@@ -150,6 +141,21 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
     });
   }
 
+  await t.test("the file names an interface that is there, and traffic to peers goes by another one", async () => {
+    seat.write("c.yaml", file(lab, { extra: ", interface: other0" }));
+    await onHost(
+      lab,
+      "gpu-b",
+      "ip link add other0 type veth peer name other1 && ip addr add 100.66.164.99/32 dev other0 && ip link set other0 up && ip link set other1 up",
+    );
+    const found = await bad();
+    await onHost(lab, "gpu-b", "ip link del other0");
+    seat.write("c.yaml", file(lab));
+    assert.deepEqual(named(found), ["warn net.route gpu-b"]);
+    assert.match(found[0]?.observed ?? "", /^to gpu-a, gpu-c, gpu-d by eth0, its ranks are told other0$/);
+    assert.match(found[0]?.fix ?? "", /\(interface: eth0\)/);
+  });
+
   await t.test("a cut link between two hosts that the controller reaches: the two, and nobody else", async () => {
     await lab.block("gpu-b", "gpu-d");
     const found = await bad();
@@ -159,6 +165,38 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
     assert.match(out, /^NOT READY .*: 1 blocker on gpu-d to gpu-b\n/);
     assert.match(out, /^2 {2}gpu-b +\d\.\d\d +- +\d\.\d\d +x$/m);
     for (const line of out.split("\n").filter((each) => !each.startsWith("    "))) assert.ok(line.length <= 80, line);
+  });
+
+  await t.test("hosts of a tailnet: fine, then one behind a relay, then one without a device", async () => {
+    const status = readFileSync(new URL("../samples/tailscale/status-running.json", import.meta.url), "utf8");
+    const install = async (name: string, via: string, hasTun = true): Promise<void> => {
+      const said = status
+        .replaceAll('100.101.1.1"', `${lab.host(name).address}"`)
+        .replace(/"KeyExpiry": "[^"]*"/, '"KeyExpiry": "2999-01-01T00:00:00Z"')
+        .replace('"TUN": true', `"TUN": ${hasTun}`);
+      const program = `#!/bin/sh\ncase $1 in\nstatus) cat /root/tailscale.json ;;\nping) echo "pong from peer ($6) via ${via} in 4ms" ;;\nesac\n`;
+      const { exitCode } = await lab
+        .host(name)
+        .run(["sh", "-c", `cat >/root/tailscale.json; printf '%s' "$0" >/usr/local/bin/tailscale; chmod +x /usr/local/bin/tailscale`, program], {
+          input: said,
+        });
+      assert.equal(exitCode, 0);
+    };
+    for (const name of HOSTS) await install(name, "198.51.100.23:41641");
+    const results = await look();
+    assert.deepEqual(
+      results.filter(({ status: of }) => of !== "pass"),
+      [],
+    );
+    assert.equal(results.find(({ id }) => id === "ts.path")?.observed, "12 ways straight");
+    await install("gpu-d", "DERP(fra)");
+    const relayed = await bad();
+    await install("gpu-d", "198.51.100.23:41641", false);
+    const deviceless = await bad();
+    for (const name of HOSTS) await onHost(lab, name, "rm /usr/local/bin/tailscale /root/tailscale.json");
+    assert.deepEqual(named(relayed), ["fail ts.path gpu-d"]);
+    assert.match(relayed[0]?.observed ?? "", /from gpu-d to gpu-a, gpu-b, gpu-c alike: only by a relay of Tailscale's, DERP \(fra, 4 ms\)/);
+    assert.deepEqual(named(deviceless), ["fail ts.tun gpu-d"]);
   });
 
   await t.test("a busy rendezvous port, and its owner; a free one is taken where none is named", async () => {
