@@ -79,6 +79,7 @@ export function driveRun(deps: DriverDeps): Driver {
       const before = state.phase;
       state = reduce(state, line.event);
       deps.onLine(line, state);
+      if (line.event.type === "stop-requested") for (const intake of intakes.values()) intake.hurry();
       if (line.event.type === "taken-over") for (const cancel of [...inFlight.values()]) cancel(); // all is asked again, from the first event
       if (state.phase !== before || (isOver(state) && line.event.type === "host-ended")) saveManifest();
     }

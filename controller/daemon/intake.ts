@@ -55,6 +55,8 @@ export type HostIntake = {
   readonly linked: () => Linked | null;
   /** Events before this are journaled: the agent may forget them. */
   readonly acknowledge: () => void;
+  /** Dials at once, where it waits to try again. */
+  readonly hurry: () => void;
   readonly dispose: () => void;
 };
 
@@ -282,6 +284,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       acknowledged = safe;
       linked.link.ack(run, safe, undefined);
     },
+    hurry: deps.keeper.hurry,
     dispose: () => {
       clearTimeout(ackTimer);
       clearTimeout(held);

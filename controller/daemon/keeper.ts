@@ -41,6 +41,8 @@ export type HostListener = {
 export type Keeper = {
   readonly current: () => Linked | null;
   readonly listen: (listener: HostListener, connectMs: number, lent: Lent) => () => void;
+  /** A person waits: what is to be tried again later is tried now. */
+  readonly hurry: () => void;
   readonly close: () => void;
 };
 
@@ -200,6 +202,13 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
     };
   };
 
+  const hurry = (): void => {
+    if (linked !== null || listeners.size === 0) return;
+    tries = 0;
+    clearTimeout(retry);
+    void dial();
+  };
+
   const close = (): void => {
     closed = true;
     dialling?.giveUp();
@@ -211,7 +220,7 @@ export function keepHost(host: HostSpec, controller: string, onIdle: () => void,
     onIdle();
   };
 
-  return { current: () => linked, listen, close };
+  return { current: () => linked, listen, hurry, close };
 }
 
 export const reach = (host: HostSpec, options: ReachOptions): Promise<Transport> =>

@@ -110,6 +110,7 @@ export function stage(t: TestContext, answer: Answer = () => undefined, asked: R
           listener = undefined;
         };
       },
+      hurry: () => undefined,
       close: () => undefined,
     };
     return { keeper, link, lose, end, tell, isHeard: () => listener !== undefined };

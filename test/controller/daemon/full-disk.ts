@@ -73,7 +73,7 @@ async function driver(): Promise<object> {
   journal.append([{ event: { at: 1, type: "requested", spec: SPEC, by: "t" } }, { event: { at: 1, type: "controller-started", controller: "c", epoch: 1 } }]);
   const notices: string[] = [];
   const said: string[] = [];
-  const keeper: Keeper = { current: () => null, listen: () => () => undefined, close: () => undefined };
+  const keeper: Keeper = { current: () => null, listen: () => () => undefined, hurry: () => undefined, close: () => undefined };
   const run = driveRun({
     dir,
     journal,

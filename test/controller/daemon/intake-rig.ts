@@ -37,6 +37,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
         listener = undefined;
       };
     },
+    hurry: () => undefined,
     close: () => undefined,
   };
   const heard = (): HostListener => {

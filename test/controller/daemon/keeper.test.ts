@@ -124,6 +124,9 @@ test("a full disk is not filled again every few seconds", async (t) => {
   assert.equal(on.dials(), 1);
   await on.pass(61_000);
   assert.equal(on.dials(), 2);
+  on.keeper.hurry();
+  await settle();
+  assert.equal(on.dials(), 3, "but when somebody asks for it");
 });
 
 test("a link that dies at once is dialled again ever more seldom; one that lived long is dialled soon", async (t) => {
