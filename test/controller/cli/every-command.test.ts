@@ -10,7 +10,7 @@ import { type Asked, fakeController, lifeOf, SPEC } from "../../support/fake-con
 
 const ENDED = lifeOf(SPEC, "succeeded");
 const ROW = { run: SPEC.run, name: "demo", phase: "succeeded", hosts: 2, ranks: 2, attempt: 1, requestedAt: 1, endedAt: 2, file: null, by: "t", failure: null };
-const LOOK = { at: 1, ranks: [], ras: [], silent: [{ host: "gpu-a", why: "there is no link to it" }] };
+const LOOK = { at: 1, until: 1, ranks: [], ras: [], ways: [], silent: [{ host: "gpu-a", why: "there is no link to it" }] };
 
 function answer({ request, item, end }: Asked): void {
   if (request.ask === "runs") return end(request.all ? [ROW] : []);
