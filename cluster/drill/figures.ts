@@ -4,9 +4,9 @@ import type { DrillFault } from "./faults.ts";
 
 /** Medians. `againMs` has the start of torch in it. */
 export const FIGURES: Readonly<Record<DrillFault, { readonly seenMs: number | null; readonly againMs: number }>> = {
-  rank: { seenMs: 200, againMs: 15_300 },
-  launcher: { seenMs: 300, againMs: 15_400 },
-  shim: { seenMs: 700, againMs: 12_200 },
-  agent: { seenMs: 200, againMs: 2500 },
+  rank: { seenMs: 400, againMs: 20_600 },
+  launcher: { seenMs: 400, againMs: 18_200 },
+  shim: { seenMs: 1100, againMs: 21_400 },
+  agent: { seenMs: 200, againMs: 3400 },
   controller: { seenMs: 400, againMs: 700 },
 };
