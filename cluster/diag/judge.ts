@@ -4,6 +4,7 @@ import type { Problem } from "../errors.ts";
 import type { HostSpec } from "../spec.ts";
 import type { Check, ClusterCheck, DiagContext, HostCheck, HostProbe, Judgement, PairCheck, PairProbe, Result } from "./check.ts";
 import { CannotSay } from "./read.ts";
+import { unlessUsed } from "./unused-gpu.ts";
 
 /** What came of looking at a host. */
 export type Look = { readonly host: HostSpec; readonly probe: HostProbe } | { readonly host: HostSpec; readonly problem: Problem };
@@ -145,7 +146,7 @@ function notReached(host: HostSpec, { code, message, hint }: Problem): Result {
 function judgeHost(check: HostCheck, { host, probe }: { readonly host: HostSpec; readonly probe: HostProbe }, context: DiagContext): readonly Result[] {
   const said = judgementOf(() => check.judge(probe, host, context));
   const whole: readonly Judgement[] = said.length > 0 ? said : [{ status: "error", observed: "the check said nothing" }];
-  return whole.map((judgement) => ({ ...judgement, id: check.id, host: host.name }));
+  return whole.map((judgement) => ({ ...unlessUsed(host, judgement), id: check.id, host: host.name }));
 }
 
 /** Hosts that the judge does not speak of pass, as long as it spoke at all or had nothing to object. */

@@ -68,7 +68,7 @@ export function findingOf(check: Check, result: Result): Finding {
   };
 }
 
-const where = ({ host, peer }: Result): string => (host === null ? "all hosts" : peer === undefined ? host : `${host} to ${peer}`);
+const where = ({ host, peer }: Result): string => (host === null ? "all hosts" : peer === undefined ? host : `${peer} and ${host}`);
 
 /** "1 failed, 2 warnings" */
 function countWords(results: readonly Result[]): string {
@@ -141,12 +141,11 @@ function findingLines(check: Check, unsorted: readonly Result[]): readonly strin
   if (first === undefined || first.status === "pass" || first.status === "skip") return [];
   const hosts = names(results.map(where));
   const finding = findingOf(check, first);
-  const head = `${LABEL[first.status]} ${sanitiseWord(hosts)}: ${check.title} [${check.id}]`;
   const seen = sanitiseWord(first.observed) + (first.expected === undefined ? "" : `; expected ${sanitiseWord(first.expected)}`);
+  const head = `${LABEL[first.status]} ${sanitiseWord(hosts)}: ${check.title}: ${seen} [${check.id}]`;
   const cure = first.status === "error" || finding.fix === "" ? [] : [`  fix${WHO[check.who]}:`, `    ${sanitiseWord(finding.fix)}`];
   return [
     ...wrap(head, "").map((line, k) => (k === 0 ? line : `  ${line}`)),
-    ...wrap(`seen: ${seen}`, "  "),
     ...(first.evidence ?? []).slice(0, 5).map((line) => `    | ${fitTo(sanitiseWord(line), WIDTH - 6)}`),
     ...wrap(`why: ${check.why}`, "  "),
     ...cure,

@@ -8,6 +8,7 @@ import { findingTold } from "./findings.ts";
 import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
 import { preflightDone } from "./preflight.ts";
+import { startLate } from "./start-late.ts";
 import { type HostState, isOver, type RankState, type RunState } from "./state.ts";
 import { countWon, isOutdone, takenOver } from "./takeover.ts";
 import { failed, isCurrent, troubled } from "./trouble.ts";
@@ -286,10 +287,4 @@ function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunStat
 function startTimedOut(state: RunState, at: number): RunState {
   const trouble = { at, host: null, rank: null, text: startLate(state), exit: EXIT.timedOut, problem: null };
   return state.attempt > 1 ? troubled(state, { ...trouble, kind: "start" }) : failed(state, trouble);
-}
-
-function startLate(state: RunState): string {
-  const missing = Array.from({ length: state.world }, (_, rank) => rank).filter((rank) => state.ranks[rank] === undefined);
-  const who = state.world > 0 && state.phase === "launching" ? `ranks ${missing.join(", ")} did not start` : `${state.phase} was not done`;
-  return `${who} within timeouts.start (${state.spec.timeouts.startMs / 1000} s)`;
 }

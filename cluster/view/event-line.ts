@@ -158,11 +158,11 @@ function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type:
 function ofPreflight({ spec }: RunState, { findings }: RunEvent & { type: "preflight-done" }): readonly string[] {
   const blockers = blockersOf(findings);
   const others = findings.filter((one) => !blockers.includes(one));
-  const shown = [...new Set(others.map(({ title }) => title))];
-  const more = shown.length > 3 ? `, and ${shown.length - 3} more` : "";
+  const shown = [...new Set(others.map(findingWords))];
+  const more = shown.length > 3 ? `; and ${shown.length - 3} more` : "";
   return [
     ...blockers.map((one) => `diag: ${spec.isForced === true ? "goes on in spite of" : "it cannot start like this:"} ${findingWords(one)}`),
-    ...(shown.length === 0 ? [] : [`diag: ${plural(others.length, "remark")} (${shown.slice(0, 3).join(", ")}${more}): nexadist diag ${spec.file ?? "FILE"}`]),
+    ...(shown.length === 0 ? [] : [`diag: ${plural(others.length, "remark")} (${shown.slice(0, 3).join("; ")}${more}): nexadist diag ${spec.file ?? "FILE"}`]),
   ];
 }
 

@@ -26,7 +26,7 @@ export function pickRun(all: readonly RunSummary[], wanted: string | undefined, 
 
 /** The one that a bare `stop` ends: it takes no guess. Errors: NO_RUN, USAGE that lists them when several are alive. */
 export function pickToStop(all: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
-  const live = all.filter((r) => r.endedAt === null && r.ledBy === undefined && (file === null || r.file === file));
+  const live = all.filter((r) => r.endedAt === null && (file === null || r.file === file));
   if (wanted !== undefined || live.length === 0) return pickRun(all, wanted, file);
   const [only, ...others] = live;
   if (only !== undefined && others.length === 0) return only;
