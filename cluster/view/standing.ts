@@ -5,13 +5,28 @@ import { blockersOf, findingWords } from "../run/preflight.ts";
 import type { RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { formatDuration } from "./duration.ts";
+import { firstLine } from "./paragraph.ts";
 
 export function standingLines(state: RunState, now: number): readonly string[] {
-  return [...forcedLines(state), ...queueLines(state, now), ...troubleLines(state, now)];
+  return [...forcedLines(state), ...pastLines(state), ...queueLines(state, now), ...troubleLines(state, now)];
 }
 
 const forcedLines = ({ preflight, spec }: RunState): readonly string[] =>
   spec.isForced === true ? blockersOf(preflight?.findings ?? []).map((one) => `started by --force in spite of ${sanitiseWord(findingWords(one))}`) : [];
+
+/** Earlier attempts that are told, each with what ended it. */
+const PAST = 5;
+
+function pastLines({ past, attempt }: RunState): readonly string[] {
+  const before = past.filter((one) => one.attempt < attempt);
+  const hidden = before.length - PAST;
+  return [
+    ...(hidden > 0 ? [`${hidden} earlier attempt${hidden === 1 ? "" : "s"}: nexadist status --json`] : []),
+    ...before
+      .slice(-PAST)
+      .map((one) => `attempt ${one.attempt} (${one.world} rank${one.world === 1 ? "" : "s"}) ended: ${sanitiseWord(firstLine(one.cause.text))}`),
+  ];
+}
 
 /** Why it waits, host by host. */
 function queueLines({ queue, verdict }: RunState, now: number): readonly string[] {
