@@ -34,3 +34,17 @@ export function auditLines(found: Audit): readonly string[] {
     ...(isLeft(found) ? [] : [alive.length > 0 ? "nothing is left over" : "0 processes of a run, nothing is left over"]),
   ];
 }
+
+/** Runs of which something is left over on one host, and which are alive on another: to end the one ends their attempt. */
+export function cautions(audits: readonly { readonly host: string; readonly audit: Audit }[]): readonly string[] {
+  const left = [...new Set(audits.flatMap(({ audit }) => leftAttempts(audit).map(({ run }) => run)))];
+  return left.flatMap((run) => {
+    const alive = audits
+      .filter(({ audit }) => audit.attempts.some((each) => each.run === run && each.verdict === "alive"))
+      .map(({ host }) => sanitiseWord(host));
+    if (alive.length === 0) return [];
+    return [
+      `${sanitiseWord(run)} is alive on ${alive.join(", ")}: its controller mends this by itself (any nexadist command starts it); ending it here ends the attempt everywhere`,
+    ];
+  });
+}

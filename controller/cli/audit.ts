@@ -5,7 +5,7 @@ import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { lookAt } from "../reach/bootstrap.ts";
 import { askKey } from "./ask.ts";
 import { auditHost, type Ended, endLeft, isLeft } from "./audit-look.ts";
-import { auditLines } from "./audit-words.ts";
+import { auditLines, cautions } from "./audit-words.ts";
 import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { loadHosts } from "./load-cluster.ts";
@@ -30,6 +30,7 @@ export const audit: Run = async (context, [file], options) => {
     for (const line of auditLines(each.value)) context.print(`${name}: ${line}`);
   };
   for (const each of found) tell(each);
+  for (const line of cautions(found.flatMap((each) => (each.ok ? [{ host: each.host.name, audit: each.value }] : [])))) context.say(line);
   const left = found.filter((each) => each.ok && isLeft(each.value));
   let now: readonly Reached<Ended & { readonly stateDir: string }>[] = found;
   if (left.length > 0 && (await mayEnd(context, options, left.length))) {
