@@ -6,6 +6,7 @@ import { GROUPS } from "./catalogue.ts";
 import type { Check, Group, Result, Status, Who } from "./check.ts";
 import { names } from "./compare.ts";
 import { NOT_REACHED } from "./judge.ts";
+import { withFile } from "./with-file.ts";
 
 const WIDTH = 80;
 
@@ -44,8 +45,8 @@ export type Finding = {
   readonly isBlocking: boolean;
 };
 
-/** A result with the words of its check. */
-export function findingOf(check: Check, result: Result): Finding {
+/** A result with the words of its check. `file`: the cluster file that its commands are to name. */
+export function findingOf(check: Check, result: Result, file: string | null = null): Finding {
   const { id, group, tier, title, why, who, isBlocking } = check;
   const { status, observed, expected, evidence, host, peer } = result;
   const isBad = status === "warn" || status === "fail" || status === "error";
@@ -61,9 +62,9 @@ export function findingOf(check: Check, result: Result): Finding {
     ...(evidence === undefined ? {} : { evidence }),
     why,
     // What was found may ask for something else than the check does in general.
-    fix: isBad ? fillWords(result.words?.fix ?? check.fix, result) : "",
+    fix: isBad ? withFile(fillWords(result.words?.fix ?? check.fix, result), file) : "",
     who,
-    verify: isBad ? fillWords(check.verify, result) : "",
+    verify: isBad ? withFile(fillWords(check.verify, result), file) : "",
     isBlocking,
   };
 }
@@ -135,12 +136,12 @@ function wrap(text: string, indent: string): readonly string[] {
 
 const LABEL: Readonly<Record<"fail" | "warn" | "error", string>> = { fail: "FAIL", warn: "WARN", error: "ERROR" };
 
-function findingLines(check: Check, unsorted: readonly Result[]): readonly string[] {
+function findingLines(check: Check, unsorted: readonly Result[], file: string | null): readonly string[] {
   const results = [...unsorted].sort((a, b) => inNumber(where(a), where(b)));
   const [first] = results;
   if (first === undefined || first.status === "pass" || first.status === "skip") return [];
   const hosts = names(results.map(where));
-  const finding = findingOf(check, first);
+  const finding = findingOf(check, first, file);
   const seen = sanitiseWord(first.observed) + (first.expected === undefined ? "" : `; expected ${sanitiseWord(first.expected)}`);
   const head = `${LABEL[first.status]} ${sanitiseWord(hosts)}: ${check.title}: ${seen} [${check.id}]`;
   const cure = first.status === "error" || finding.fix === "" ? [] : [`  fix${WHO[check.who]}:`, `    ${sanitiseWord(finding.fix)}`];
@@ -157,7 +158,7 @@ function findingLines(check: Check, unsorted: readonly Result[]): readonly strin
 export function reportLines(
   checks: readonly Check[],
   results: readonly Result[],
-  { hosts, seconds, isVerbose }: { readonly hosts: number; readonly seconds: number; readonly isVerbose: boolean },
+  { hosts, seconds, isVerbose, file = null }: { readonly hosts: number; readonly seconds: number; readonly isVerbose: boolean; readonly file?: string | null },
 ): readonly string[] {
   const known = new Map(checks.map((check) => [check.id, check]));
   const blocking = (result: Result): number => (known.get(result.id)?.isBlocking === true && result.status === "fail" ? 0 : 1);
@@ -166,7 +167,7 @@ export function reportLines(
   const sorted = [...bad].sort((a, b) => blocking(a) - blocking(b) || rank[a.status] - rank[b.status]);
   const findings = alike(sorted).flatMap((group) => {
     const check = known.get(group[0]?.id ?? "");
-    return check === undefined ? [] : ["", ...findingLines(check, group)];
+    return check === undefined ? [] : ["", ...findingLines(check, group, file)];
   });
   const others = isVerbose ? ["", ...results.filter(({ status }) => status === "pass" || status === "skip").map(quietLine)] : [];
   return [

@@ -11,18 +11,18 @@ export function diagnosisLines({ checks, results, spec, tookMs, tier, pairs }: D
   const isMatrix = tier !== "quick" || pairs.some((pair) => pair.from !== pair.to && symbolOf(pair) !== null);
   const found = estimate(pairs);
   return [
-    ...reportLines(checks, results, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose }),
+    ...reportLines(checks, results, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose, file: spec.file }),
     ...(isMatrix ? ["", ...matrixLines(pairs)] : []),
     ...(found === null ? [] : ["", ...estimateLines(found)]),
   ];
 }
 
-export const resultJson = (checks: ReadonlyMap<string, Check>, result: Result): object => {
+export const resultJson = (checks: ReadonlyMap<string, Check>, result: Result, file: string | null): object => {
   const check = checks.get(result.id);
-  return check === undefined ? result : { ...result, ...findingOf(check, result) };
+  return check === undefined ? result : { ...result, ...findingOf(check, result, file) };
 };
 
-export function diagnosisJson({ checks, results, tier, at, tookMs, pairs }: Diagnosis): object {
+export function diagnosisJson({ checks, results, spec, tier, at, tookMs, pairs }: Diagnosis): object {
   const known = new Map(checks.map((check) => [check.id, check]));
   const { isReady, blockers, counts } = verdictOf(checks, results);
   return {
@@ -31,8 +31,8 @@ export function diagnosisJson({ checks, results, tier, at, tookMs, pairs }: Diag
     at: new Date(at).toISOString(),
     tookMs: Math.round(tookMs),
     counts,
-    blockers: blockers.map((result) => resultJson(known, result)),
-    results: results.map((result) => resultJson(known, result)),
+    blockers: blockers.map((result) => resultJson(known, result, spec.file)),
+    results: results.map((result) => resultJson(known, result, spec.file)),
     matrix: pairs,
     estimate: estimate(pairs),
   };

@@ -55,7 +55,8 @@ function diagnose(context: Context, options: Options, { spec }: Loaded): Promise
       now: Date.now,
       say: context.say,
       onResult: (result, check) => {
-        if (options.jsonl === true) process.stdout.write(`${JSON.stringify({ schema: JSON_SCHEMA, ...resultJson(new Map([[check.id, check]]), result) })}\n`);
+        if (options.jsonl === true)
+          process.stdout.write(`${JSON.stringify({ schema: JSON_SCHEMA, ...resultJson(new Map([[check.id, check]]), result, spec.file) })}\n`);
       },
       runTrial: async (trial) => runTrial(await findOrStartDaemon(), trial, lentOf(context, options)),
     },

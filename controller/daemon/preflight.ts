@@ -24,17 +24,17 @@ export async function lookFirst({ state, linked, now, conceal }: RecoveryDeps, n
   });
   const { scratch: _, ...paths } = state.spec.paths; // a run takes another place where that one cannot be had
   const results = await quickLook(reached, { ...state.spec, paths }, now());
-  return { at: now(), type: "preflight-done", findings: findingsOf(results, conceal) };
+  return { at: now(), type: "preflight-done", findings: findingsOf(results, conceal, state.spec.file) };
 }
 
 /** What is not good; alike on several hosts is one. */
-export function findingsOf(results: readonly Result[], conceal: (text: string) => string): readonly PreflightFinding[] {
+export function findingsOf(results: readonly Result[], conceal: (text: string) => string, file: string | null = null): readonly PreflightFinding[] {
   const found = new Map<string, PreflightFinding>();
   for (const result of results) {
     const check = checkOf(result.id);
     const status = check === null ? "skip" : statusOf(check, result);
     if (check === null || status === "pass" || status === "skip") continue;
-    const { id, title, observed, fix } = findingOf(check, result);
+    const { id, title, observed, fix } = findingOf(check, result, file);
     const hosts = [result.host, result.peer].filter((name): name is string => typeof name === "string");
     const key = `${id} ${status} ${observed}`;
     const known = found.get(key);

@@ -10,6 +10,7 @@ import { inOrder, judgeHosts, type Look } from "../../../cluster/diag/judge.ts";
 import { failed, pass, warn } from "../../../cluster/diag/read.ts";
 import { REMOVED, redact } from "../../../cluster/diag/redact.ts";
 import { findingOf, reportLines, verdictOf } from "../../../cluster/diag/report.ts";
+import { withFile } from "../../../cluster/diag/with-file.ts";
 import { explainCheck } from "../../../cluster/diag/words.ts";
 import { fail, toProblem } from "../../../cluster/errors.ts";
 import { diagContext, HOSTS, healthyProbe, hostSpec, json, withSection } from "../../support/probes.ts";
@@ -186,4 +187,11 @@ test("secrets leave no text: known values, shapes of tokens, named ones, URLs", 
     assert.doesNotMatch(out, /secret value|abcdefghijkl|0123456789abcdef|hunter2|s3cr3t|AKIAA|\nabc\n/, out);
   }
   for (const text of ['"HF_TOKEN": false', "tokens: 12345 per second", "torch 2.9.1 on gpu-a", "HF_TOKEN=$HF_TOKEN"]) assert.equal(redact(text, known), text);
+});
+
+test("commands of ours in a cure name the cluster file; what others run stays as it is", () => {
+  assert.equal(withFile("nexadist diag --only gpu.count --host a", "/x/my file.yaml"), "nexadist diag -c '/x/my file.yaml' --only gpu.count --host a");
+  assert.equal(withFile("nexadist exec --host a -- uv sync", "c.yaml"), "nexadist exec -c c.yaml --host a -- uv sync");
+  assert.equal(withFile("nexadist stop train_1; ssh a true", "c.yaml"), "nexadist stop train_1; ssh a true");
+  assert.equal(withFile("nexadist diag --full", null), "nexadist diag --full");
 });
