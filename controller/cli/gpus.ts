@@ -19,7 +19,7 @@ import { type Drawn, watchTable } from "./watch-table.ts";
 export const gpus: Run = async (context, [wanted], options) => {
   const { client, run } = typeof wanted === "string" ? await lookAtRun(context, options, wanted) : await openLive(context, options);
   const { hosts } = run === null ? loadHosts(context, undefined, options) : { hosts: [] };
-  if (run === null) context.say(`no run is alive there: asking nvidia-smi on ${hosts.length} host${hosts.length === 1 ? "" : "s"}`);
+  if (run === null) context.say(`no run of this machine is alive there: asking nvidia-smi on ${hosts.length} host${hosts.length === 1 ? "" : "s"}`);
   const draw = async (): Promise<Drawn> => {
     if (run === null) return { lines: show(context, null, await readBare(context, hosts, options), null), isLast: options.watch !== true };
     const { state, readings, totals } = await readSamples(client, run);
