@@ -5,7 +5,7 @@ import { splitCommand } from "./words.ts";
 /** Options with a value in the next word, by letter or long name; `words`: how many of the program's own come before what it starts. */
 type Wrapper = { readonly valued?: string; readonly words?: number; readonly verb?: true };
 
-/** coreutils 9.7, util-linux 2.41, numactl 2.0.19, sudo 1.9, uv 0.9, poetry 2.2, conda 25. */
+/** coreutils 9.7, util-linux 2.41, numactl 2.0.19, sudo 1.9, uv 0.9, poetry 2.2, conda 25, hatch 1.14, Slurm 24.11. */
 const WRAPPERS: Readonly<Record<string, Wrapper>> = {
   env: { valued: "u unset C chdir" },
   nohup: {},
@@ -29,6 +29,11 @@ const WRAPPERS: Readonly<Record<string, Wrapper>> = {
   pipenv: { verb: true },
   pdm: { verb: true, valued: "p project" },
   rye: { verb: true },
+  hatch: { verb: true, valued: "e env p project" },
+  srun: {
+    valued:
+      "N nodes n ntasks c cpus-per-task G gpus gpus-per-node gpus-per-task ntasks-per-node p partition w nodelist x exclude t time J job-name A account q qos mem o output e error C constraint D chdir",
+  },
   pixi: { verb: true, valued: "e environment manifest-path" },
   conda: { verb: true, valued: "n name p prefix cwd" },
   mamba: { verb: true, valued: "n name p prefix cwd" },
