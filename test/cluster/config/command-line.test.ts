@@ -96,7 +96,7 @@ const PASTED: readonly Pasted[] = [
   ["time -p numactl -N 0 --membind=0 torchrun train.py", "nexadist up c.yaml -- train.py", /left out: time -p, numactl -N 0 --membind=0/],
   ["taskset -c 0-7 stdbuf -oL timeout -k 5 1h torchrun train.py", "nexadist up c.yaml -- train.py", /taskset -c 0-7, stdbuf -oL, timeout -k 5 1h/],
   ["uv run --with rich -p 3.12 torchrun -m pkg", "nexadist up c.yaml -- -m pkg", /left out: uv run --with rich -p 3\.12 \(an environment is `python:`/],
-  ["srun -N 2 --ntasks-per-node=1 --gpus-per-node 4 -w gpu[1-2] torchrun train.py", "nexadist up c.yaml -- train.py", /left out: srun -N 2/],
+  ["srun -N 2 --ntasks-per-node=1 --gpus-per-node 4 -w gpu1,gpu2 torchrun train.py", "nexadist up c.yaml -- train.py", /left out: srun -N 2/],
   ["hatch -e train run torchrun train.py", "nexadist up c.yaml -- train.py", /hatch -e train run/],
   ["poetry run accelerate launch train.py", "nexadist up c.yaml --set backend=accelerate -- train.py", /poetry run/],
   ["conda run -n env --no-capture-output python -m torch.distributed.run train.py", "nexadist up c.yaml -- train.py", /conda run -n env/],
