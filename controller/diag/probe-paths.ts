@@ -3,7 +3,7 @@
 import type { HostSpec, RunSpec } from "../../cluster/spec.ts";
 
 export function pathsOf({ paths, code }: RunSpec, host: HostSpec): Readonly<Record<string, string>> {
-  const named = { ...paths, ...(code.kind === "in-place" ? { workdir: host.workdir ?? code.dir } : {}) };
+  const named = { ...paths, ...(code.kind === "in-place" ? { code: host.workdir ?? code.dir } : {}) };
   return { home: "", state: ".local/state/nexadist", tmp: "/tmp", shm: "/dev/shm", cache: host.env.HF_HOME ?? ".cache/huggingface", ...named };
 }
 

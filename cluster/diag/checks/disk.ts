@@ -142,7 +142,7 @@ export const DISK: readonly HostCheck[] = [
     isBlocking: true,
     proof: "broken",
     judge: (probe, _, { spec }) => {
-      const names = asked(probe).filter((name) => name in spec.paths || name === "workdir" || name === "code");
+      const names = asked(probe).filter((name) => name in spec.paths || name === "code");
       if (names.length === 0) return pass("the file names none");
       const bad: Judgement[] = [];
       for (const name of names) {
