@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import shim_cgroup
 from host_agent import agent_key, live_owner
-from host_clean import is_held, is_of_this_host, names_in
-from host_wire import boot_id, namespaces, read_json, read_text, runtime_bases
+from host_clean import is_held, is_of_this_host
+from host_wire import boot_id, names_in, namespaces, read_json, read_text, runtime_bases
 from shim_proc import Stat, all_stats, descendants
 
 Json = dict[str, Any]

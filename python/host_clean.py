@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from host_agent import end_agent, identity, ours
-from host_wire import read_json, runtime_bases
+from host_wire import made_lists, names_in, read_json, runtime_bases
 
 Json = dict[str, Any]
 SHIM_END_S = 20.0
@@ -166,14 +166,6 @@ def clear_run(run: str, purge: bool, left: list[str]) -> None:
     prune(run)
 
 
-def names_in(directory: str) -> list[str]:
-    """Sorted; none when it is gone: another host that shares this home may uninstall at the same time."""
-    try:
-        return sorted(os.listdir(directory))
-    except (FileNotFoundError, NotADirectoryError):
-        return []
-
-
 def drop(path: str) -> None:
     """A file or a whole directory; fine when it is gone already."""
     if os.path.isdir(path) and not os.path.islink(path):
@@ -240,15 +232,17 @@ def clear_base(base: str, keys: list[str]) -> None:
 
 def clear_root(root: str) -> list[str]:
     removed: list[str] = []
-    parents = read_json(os.path.join(root, "made.json")).get("dirs", [])
+    lists = made_lists(root)
+    parents = {path for file in lists for path in read_json(file).get("dirs", [])}
     for name in ("bundles", "node", "blobs"):
         path = os.path.join(root, name)
         if os.path.isdir(path):
             shutil.rmtree(path, ignore_errors=True)
             removed.append(path)
-    drop(os.path.join(root, "made.json"))
+    for file in lists:
+        drop(file)
     prune(root)
-    for parent in parents:
+    for parent in sorted(parents, key=len, reverse=True):
         try:
             os.rmdir(parent)
         except OSError:

@@ -7,8 +7,8 @@ from typing import Any
 
 from host_agent import live_owner, ours
 from host_audit import Look, agents_of
-from host_clean import code_files, live_attempts, names_in, of_entry, others_than, states_here
-from host_wire import read_json, runtime_bases
+from host_clean import code_files, live_attempts, of_entry, others_than, states_here
+from host_wire import names_in, read_json, runtime_bases
 
 Json = dict[str, Any]
 

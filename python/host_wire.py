@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import secrets
 import stat
+import tempfile
 from typing import Any, NoReturn
 
 Json = dict[str, Any]
@@ -120,8 +122,8 @@ def secrets_base() -> str:
 
 def write_private(path: str, text: str) -> None:
     """A 0600 file that is whole or absent."""
-    temporary = f"{path}.{os.getpid()}.new"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    # Hosts that share a home share this directory, and containers their pids.
+    fd, temporary = tempfile.mkstemp(prefix=f"{os.path.basename(path)}.", suffix=".new", dir=os.path.dirname(path))
     try:
         with os.fdopen(fd, "w", encoding="utf-8") as file:
             file.write(text)
@@ -144,20 +146,39 @@ def read_json(path: str) -> Json:
     return value if isinstance(value, dict) else {}
 
 
+def names_in(directory: str) -> list[str]:
+    """Sorted; none when it is gone: another host that shares this home may uninstall at the same time."""
+    try:
+        return sorted(os.listdir(directory))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def made_lists(state_dir: str) -> list[str]:
+    return [os.path.join(state_dir, name) for name in names_in(state_dir) if name.startswith("made-") and name.endswith(".json")]
+
+
 def make_state(state_dir: str) -> str:
     """Makes the state directory and remembers which of its parents did not exist, so that uninstall leaves none of them."""
     if not os.path.isabs(state_dir):
         raise Failure("STATE_DIR", f"{state_dir} is not an absolute path")
     if os.path.isdir(state_dir):
         return state_dir
-    made: list[str] = []
+    absent: list[str] = []
     parent = state_dir
     while not os.path.isdir(parent):
-        made.append(parent)
+        absent.append(parent)
         parent = os.path.dirname(parent)
+    made: list[str] = []
     try:
-        os.makedirs(state_dir, 0o700, exist_ok=True)
-        write_private(os.path.join(state_dir, "made.json"), json.dumps({"dirs": made}))
+        for path in reversed(absent):
+            try:
+                os.mkdir(path, 0o700 if path == state_dir else 0o777)
+                made.append(path)
+            except FileExistsError:
+                pass  # hosts that share this home may be making it at this instant: each remembers what it made itself
+        if made:
+            write_private(os.path.join(state_dir, f"made-{secrets.token_hex(4)}.json"), json.dumps({"dirs": made}))
     except OSError as error:
         raise_os(error, state_dir)
     return state_dir

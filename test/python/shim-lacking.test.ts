@@ -10,6 +10,8 @@ const NO_SUBREAPER = "shim.become_subreaper = lambda: False";
 const NO_PIDFD = "shim_proc.open_pidfd = shim_procs.open_pidfd = lambda pid, start: None";
 /** Before Linux 6.15 nobody tells the exit status of a process that another has reaped. */
 const NO_EXIT_INFO = "shim_procs.exit_status_of = lambda pidfd: None";
+/** The instant between a rank's death and its launcher's wait(2) is never seen. */
+const NO_ZOMBIES = "shim_procs.read_stat = lambda pid, look=shim_procs.read_stat: None if (s := look(pid)) is None or s.is_gone() else s";
 
 const DAEMON = `
 import os, sys
@@ -57,7 +59,7 @@ test("no pidfds: ends are noticed all the same, and a stop lets ranks save", asy
 
 test("a rank that its launcher reaped first: the launcher's own text gives the status, once", async (t) => {
   const lab = makeLab(t);
-  const agent = await startPair(lab, QUICK_AND_HARD, [SAVE_3_S, WAIT], 30_000, `${NO_PIDFD}\n${NO_EXIT_INFO}`);
+  const agent = await startPair(lab, QUICK_AND_HARD, [SAVE_3_S, WAIT], 30_000, `${NO_PIDFD}\n${NO_EXIT_INFO}\n${NO_ZOMBIES}`);
   await until("ready", () => lab.file("rank4.out") === "ready\n");
   const victim = await agent.event("rank-started", (e) => e.rank === 5);
   process.kill(victim.pid, "SIGKILL");
@@ -72,7 +74,7 @@ test("a rank that its launcher reaped first: the launcher's own text gives the s
 
 test("a launcher that reaps and says nothing: the end is told as unknown, not guessed", async (t) => {
   const lab = makeLab(t);
-  await lab.startShim(`${NO_PIDFD}\n${NO_EXIT_INFO}`);
+  await lab.startShim(`${NO_PIDFD}\n${NO_EXIT_INFO}\n${NO_ZOMBIES}`);
   const agent = await lab.connect();
   agent.send(launch([launcher(lab, "for r in ranks: r.wait()\ntime.sleep(1)", ["import time; time.sleep(0.3)"])], 1000, 1));
   const exited = await agent.event("rank-exited");
@@ -87,7 +89,7 @@ test("a launcher that reaps, says nothing and ends at once: its own success is t
     [1, [null, "unknown"]],
   ] as const) {
     const lab = makeLab(t);
-    await lab.startShim(`${NO_PIDFD}\n${NO_EXIT_INFO}`);
+    await lab.startShim(`${NO_PIDFD}\n${NO_EXIT_INFO}\n${NO_ZOMBIES}`);
     const agent = await lab.connect();
     agent.send(launch([launcher(lab, `for r in ranks: r.wait()\nsys.exit(${status})`, ["import time; time.sleep(0.3)"])], 1000, 1));
     assertNothingLeft((await agent.event("ended")).receipt);
