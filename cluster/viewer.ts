@@ -5,6 +5,7 @@
 
 import type { Problem } from "./errors.ts";
 import type { Look } from "./hang/look.ts";
+import type { Act } from "./run/act.ts";
 import type { RunEvent } from "./run/events.ts";
 import type { RecordedState, RunState } from "./run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "./spec.ts";
@@ -45,6 +46,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "watch"; readonly run: string; readonly from: number; readonly logs: boolean; readonly last?: number; readonly whole?: true }
   | { readonly ask: "logs"; readonly run: string; readonly want: LogQuery }
   | { readonly ask: "stop"; readonly run: string; readonly graceMs: number | null; readonly by: string; readonly why: string }
+  /** Does it to a live run; answers ActDone. Errors: NO_RUN, ACT_REFUSED, and those of `stop`. */
+  | { readonly ask: "act"; readonly run: string; readonly act: Act; readonly by: string }
   /** Ad-hoc command through the link to a host that the controller holds anyway; NO_LINK when it holds none that was made as `reach`, of the viewer's environment, says. */
   | { readonly ask: "exec"; readonly host: HostSpec; readonly argv: readonly string[]; readonly reach?: Readonly<Record<string, string>> }
   /** What every rank of a run is doing, looked at twice; answers TwoLooks. */
@@ -106,6 +109,9 @@ export type Item =
 export type HostNow = { readonly host: string; readonly at: number; readonly heardAt: number | null; readonly sample: Sample };
 /** `now`: the controller's clock. */
 export type SamplesAnswer = { readonly state: RunState; readonly now: number; readonly hosts: readonly HostNow[]; readonly totals: RunTotals };
+
+/** What was set going, in a sentence; `isNew` false: it was so already. */
+export type ActDone = { readonly text: string; readonly isNew: boolean };
 
 export type TwoLooks = { readonly attempt: number; readonly first: Look; readonly second: Look };
 
