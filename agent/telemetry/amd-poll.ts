@@ -1,10 +1,10 @@
 /** AMD GPUs by amd-smi, else the older rocm-smi: the basic values, asked every few seconds. Neither has a loop that can be read. */
 
-import { setTimeout as delay } from "node:timers/promises";
 import { type AmdGpu, readAmdSmi, readRocmSmi } from "../../cluster/amd/metrics.ts";
 import type { Reading } from "../../cluster/nvidia/cell.ts";
 import type { GpuSample, GpuTool } from "../../cluster/telemetry/sample.ts";
 import { askProgram, findProgram } from "./child.ts";
+import { repeat } from "./repeat.ts";
 
 /** Both are Python programs that take a second. */
 const EVERY_MS = 5000;
@@ -13,7 +13,7 @@ const ABSENT_MS = 300_000;
 
 export type AmdPoll = { readonly tool: () => GpuTool | null; readonly now: () => Record<string, GpuSample>; readonly close: () => void };
 
-export function pollAmd(find = findProgram, everyMs = EVERY_MS): AmdPoll {
+export function pollAmd(log: (text: string) => void, find = findProgram, everyMs = EVERY_MS): AmdPoll {
   const closing = new AbortController();
   const { signal } = closing;
   let gpus: Record<string, GpuSample> = {};
@@ -39,16 +39,14 @@ export function pollAmd(find = findProgram, everyMs = EVERY_MS): AmdPoll {
     }
     await gone;
   };
-  const live = async (): Promise<void> => {
-    while (!signal.aborted) {
-      const newer = find("amd-smi");
-      const at = newer ?? find("rocm-smi");
-      if (at === null) tool = null;
-      else await look(newer === null ? "rocm-smi" : "amd-smi", at);
-      await delay(at === null ? ABSENT_MS : everyMs, undefined, { signal });
-    }
+  const lookWhereThere = async (): Promise<number> => {
+    const newer = find("amd-smi");
+    const at = newer ?? find("rocm-smi");
+    if (at === null) tool = null;
+    else await look(newer === null ? "rocm-smi" : "amd-smi", at);
+    return at === null ? ABSENT_MS : everyMs;
   };
-  live().catch(() => undefined);
+  repeat(lookWhereThere, everyMs, signal, log);
   return { tool: () => tool, now: () => (performance.now() - foundAt < 3 * everyMs + ASK_MS ? gpus : {}), close: () => closing.abort() };
 }
 

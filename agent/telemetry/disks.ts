@@ -1,9 +1,9 @@
 /** Room on the mounted disks, as `df` tells it: in a process of its own, for a mount whose server is gone holds up whoever looks. */
 
 import { readFileSync } from "node:fs";
-import { setTimeout as delay } from "node:timers/promises";
 import type { DiskSample } from "../../cluster/telemetry/sample.ts";
 import { askProgram, findProgram } from "./child.ts";
+import { repeat } from "./repeat.ts";
 
 const ASK_MS = 10_000;
 const DISKS_MAX = 64;
@@ -42,21 +42,20 @@ export function readDf(out: string, mounts: ReadonlySet<string>): Record<string,
 
 export type DiskWatch = { readonly now: () => Record<string, DiskSample>; readonly close: () => void };
 
-export function watchDisks(everyMs: number): DiskWatch {
+export function watchDisks(everyMs: number, log: (text: string) => void): DiskWatch {
   const closing = new AbortController();
   const { signal } = closing;
   let found: Record<string, DiskSample> = {};
   let foundAt = Number.NEGATIVE_INFINITY;
-  const live = async (): Promise<void> => {
-    for (; !signal.aborted; await delay(everyMs, undefined, { signal })) {
-      const df = findProgram("df");
-      if (df === null) continue;
-      const { out, cut, gone } = await askProgram(df, ["-kP"], ASK_MS, signal);
-      // With exit code 1 one mount could not be looked at; the others are there.
-      if (cut === null) [found, foundAt] = [readDf(out, readMounts(readFileSync("/proc/self/mounts", "utf8"))), performance.now()];
-      await gone;
-    }
+  const look = async (): Promise<number> => {
+    const df = findProgram("df");
+    if (df === null) return everyMs;
+    const { out, cut, gone } = await askProgram(df, ["-kP"], ASK_MS, signal);
+    // With exit code 1 one mount could not be looked at; the others are there.
+    if (cut === null) [found, foundAt] = [readDf(out, readMounts(readFileSync("/proc/self/mounts", "utf8"))), performance.now()];
+    await gone;
+    return everyMs;
   };
-  live().catch(() => undefined);
+  repeat(look, everyMs, signal, log);
   return { now: () => (performance.now() - foundAt < 3 * everyMs + ASK_MS ? found : {}), close: () => closing.abort() };
 }

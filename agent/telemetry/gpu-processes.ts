@@ -1,10 +1,10 @@
 /** Processes on this host's GPUs, every few seconds, and whose they are: of our runs by their mark or descent, else somebody's. */
 
 import { readFile, stat } from "node:fs/promises";
-import { setTimeout as delay } from "node:timers/promises";
 import { PROCESS_FIELDS, readProcesses } from "../../cluster/nvidia/processes.ts";
 import type { GpuProcess } from "../../cluster/telemetry/sample.ts";
 import { askProgram } from "./child.ts";
+import { repeat } from "./repeat.ts";
 
 const ASK_MS = 4000;
 const PROCESSES_MAX = 512;
@@ -14,7 +14,7 @@ const NAME_MS = 2000;
 export type ProcessWatch = { readonly now: () => Record<string, GpuProcess>; readonly close: () => void };
 export type Owners = { readonly hasRun: (run: string) => boolean; readonly shims: () => ReadonlyMap<number, string> };
 
-export function watchProcesses(program: () => string | null, owners: Owners, everyMs: number): ProcessWatch {
+export function watchProcesses(program: () => string | null, owners: Owners, everyMs: number, log: (text: string) => void): ProcessWatch {
   const closing = new AbortController();
   const { signal } = closing;
   const names = new Map<number, string>();
@@ -35,13 +35,12 @@ export function watchProcesses(program: () => string | null, owners: Owners, eve
     found = Object.fromEntries(entries);
     foundAt = performance.now();
   };
-  const live = async (): Promise<void> => {
-    for (; !signal.aborted; await delay(everyMs, undefined, { signal })) {
-      const at = program();
-      if (at !== null) await look(at);
-    }
+  const lookWhenAnswering = async (): Promise<number> => {
+    const at = program();
+    if (at !== null) await look(at);
+    return everyMs;
   };
-  live().catch(() => undefined);
+  repeat(lookWhenAnswering, everyMs, signal, log);
   return { now: () => (performance.now() - foundAt < 3 * everyMs + ASK_MS ? found : {}), close: () => closing.abort() };
 }
 

@@ -1,9 +1,9 @@
 /** The state of NVLink, every half minute: how many links work, how many do not, what they counted. A host without is asked once. */
 
-import { setTimeout as delay } from "node:timers/promises";
 import { readNvlink } from "../../cluster/nvidia/nvlink.ts";
 import type { GpuSample } from "../../cluster/telemetry/sample.ts";
 import { askProgram } from "./child.ts";
+import { repeat } from "./repeat.ts";
 
 const ASK_MS = 10_000;
 
@@ -11,7 +11,7 @@ type Links = Pick<GpuSample, "nvlinks" | "nvlinksDown" | "nvlinkErrors">;
 export type NvlinkWatch = { readonly now: () => Readonly<Record<string, Links>>; readonly close: () => void };
 
 /** `program` null: nobody is asked now. */
-export function watchNvlinks(program: () => string | null, everyMs: number): NvlinkWatch {
+export function watchNvlinks(program: () => string | null, everyMs: number, log: (text: string) => void): NvlinkWatch {
   const closing = new AbortController();
   const { signal } = closing;
   let found: Record<string, Links> = {};
@@ -41,13 +41,11 @@ export function watchNvlinks(program: () => string | null, everyMs: number): Nvl
     foundAt = performance.now();
     return true;
   };
-  const live = async (): Promise<void> => {
-    for (let goesOn = true; goesOn && !signal.aborted; ) {
-      const at = program();
-      if (at !== null) goesOn = await look(at);
-      await delay(at === null ? 1000 : everyMs, undefined, { signal });
-    }
+  const lookWhenAnswering = async (): Promise<number | null> => {
+    const at = program();
+    if (at === null) return 1000;
+    return (await look(at)) ? everyMs : null;
   };
-  live().catch(() => undefined);
+  repeat(lookWhenAnswering, everyMs, signal, log);
   return { now: () => (performance.now() - foundAt < 3 * everyMs + ASK_MS ? found : {}), close: () => closing.abort() };
 }

@@ -44,13 +44,13 @@ export function openSampler({ dir, owners, isBusy, log, paces = PACES }: Sampler
     const gpus = keepReadings();
     const program = (): string | null => findProgram("nvidia-smi");
     const smi = loopNvidia(program, { row: gpus.row, lost: gpus.lost, log }, paces);
-    const amd = pollAmd();
+    const amd = pollAmd(log);
     const xids = watchXids();
     const host = readHost();
-    const disks = watchDisks(paces.slowMs);
+    const disks = watchDisks(paces.slowMs, log);
     const answering = (): string | null => (smi.tool().state === "ok" ? program() : null);
-    const processes = watchProcesses(answering, owners, PROCESSES_MS);
-    const links = watchNvlinks(answering, paces.slowMs);
+    const processes = watchProcesses(answering, owners, PROCESSES_MS, log);
+    const links = watchNvlinks(answering, paces.slowMs, log);
     const now = (): Sample =>
       withSharedMemory({
         ...NOTHING,

@@ -8,6 +8,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pollAmd } from "../../../agent/telemetry/amd-poll.ts";
 import { keepReadings } from "../../../agent/telemetry/gpu-readings.ts";
 import { watchNvlinks } from "../../../agent/telemetry/nvlinks.ts";
+import { repeat } from "../../../agent/telemetry/repeat.ts";
 import { watchXids } from "../../../agent/telemetry/xids.ts";
 import { makeTempDir } from "../../support/fake-gpus.ts";
 
@@ -41,13 +42,37 @@ const AMD = JSON.stringify({
 });
 const ROCM = JSON.stringify({ card0: { "GPU use (%)": "12", "VRAM Total Memory (B)": "17163091968", "VRAM Total Used Memory (B)": "N/A" }, system: {} });
 
+const noBug = (text: string): void => {
+  throw new Error(text);
+};
+
+test("a look that throws is told once in its own words, and taken again; one that ends is not", async (t) => {
+  const closing = new AbortController();
+  t.after(() => closing.abort());
+  const told: string[] = [];
+  let looks = 0;
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  const look = async (): Promise<number | null> => {
+    looks += 1;
+    if (looks < 4) throw new Error("what it found makes no sense");
+    end();
+    return null;
+  };
+  repeat(look, 1, closing.signal, (text) => told.push(text));
+  await ended;
+  await delay(20);
+  assert.equal(looks, 4);
+  assert.equal(told.length, 1);
+  assert.match(told[0] ?? "", /^bug: Error: what it found makes no sense/);
+});
+
 test("AMD: amd-smi where it is, else rocm-smi; a value that a tool has not is absent; a tool that fails says why", async (t) => {
   const dir = await makeTempDir(t);
   const write = (name: string, lines: string): void => writeFileSync(join(dir, name), `#!/bin/sh\n${lines}\n`, { mode: 0o755 });
   const there = new Set(["rocm-smi"]);
   write("rocm-smi", `echo 'WARNING: deprecated'; echo '${ROCM}'`);
   write("amd-smi", `cat ${join(dir, "answer")}`);
-  const poll = pollAmd((name) => (there.has(name) ? join(dir, name) : null), 50);
+  const poll = pollAmd(noBug, (name) => (there.has(name) ? join(dir, name) : null), 50);
   t.after(poll.close);
   const when = async (what: string, look: () => boolean): Promise<void> => {
     for (const deadline = Date.now() + 20_000; !look(); await delay(20))
@@ -73,7 +98,7 @@ test("NVLinks that work and that do not, with what they counted; a host without 
   const until = async (what: string, look: () => boolean): Promise<void> => {
     for (const deadline = Date.now() + 20_000; !look(); await delay(20)) if (Date.now() > deadline) throw new Error(what);
   };
-  const watch = watchNvlinks(() => program, 20);
+  const watch = watchNvlinks(() => program, 20, noBug);
   t.after(watch.close);
   await until("links", () => watch.now()["GPU-a"] !== undefined);
   assert.deepEqual(watch.now()["GPU-a"], { nvlinks: 1, nvlinksDown: 1, nvlinkErrors: 4 });
@@ -82,10 +107,14 @@ test("NVLinks that work and that do not, with what they counted; a host without 
   writeFileSync(join(dir, "-s"), state("\t Device does not have or support Nvlink"));
   writeFileSync(join(dir, "asked"), "");
   let looks = 0;
-  const without = watchNvlinks(() => {
-    looks += 1;
-    return program;
-  }, 20);
+  const without = watchNvlinks(
+    () => {
+      looks += 1;
+      return program;
+    },
+    20,
+    noBug,
+  );
   t.after(without.close);
   await until("an answer", () => readFileSync(join(dir, "asked"), "utf8") === "asked\n");
   await delay(200);
