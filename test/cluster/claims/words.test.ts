@@ -8,7 +8,7 @@ import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import type { HostFacts } from "../../../cluster/spec.ts";
 import { runTable } from "../../../cluster/view/run-table.ts";
 import { statusLines } from "../../../cluster/view/status.ts";
-import { summarise } from "../../../controller/daemon/summarise.ts";
+import { summarise } from "../../../cluster/view/summarise.ts";
 import { goodRun } from "../run/model.ts";
 
 const run = { kind: "run", run: "train_1", name: "model", user: "ann" } as const;

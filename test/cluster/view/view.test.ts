@@ -17,9 +17,9 @@ import { formatLogLine } from "../../../cluster/view/log-line.ts";
 import { formatReceipt, isAllGone, receiptLines } from "../../../cluster/view/receipt.ts";
 import { runTable } from "../../../cluster/view/run-table.ts";
 import { statusLines } from "../../../cluster/view/status.ts";
+import { summarise } from "../../../cluster/view/summarise.ts";
 import { exitOf, summaryLines } from "../../../cluster/view/summary.ts";
 import { fitTo, formatTable, widthOf } from "../../../cluster/view/table.ts";
-import { summarise } from "../../../controller/daemon/summarise.ts";
 import { lifeOf, SPEC } from "../../support/fake-controller.ts";
 
 const RECEIPT = { signalled: 2, exited: 1, killed: 1, left: 0, leftPids: [], proof: ["subreaper", "pids"] as const, gpuMemoryMiB: null };
