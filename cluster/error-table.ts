@@ -37,6 +37,7 @@ export const ERRORS = {
   CONTROLLER_START: entry(EXIT.controllerLost, "the controller did not start: {why}", "read {log}"),
   CONTROLLER_SILENT: entry(EXIT.controllerLost, (d) => `the controller${d.pid === undefined ? "" : ` (pid ${d.pid})`} does not answer${d.isStopped !== false ? ": it is stopped" : ""}`, (d) => (d.pid === undefined ? `read ${d.log}` : `${d.isStopped !== false ? `kill -CONT ${d.pid}   or: ` : ""}kill -9 ${d.pid}; the next command starts it again, and runs go on meanwhile`)),
   CONTROLLER_VERSION: entry(EXIT.version, "the controller that runs is of another version ({there}, this is {here})", "when no run is live: kill {pid} and try again"),
+  ACT_REFUSED: entry(EXIT.usage, "{run}: {what} is not done: {why}", "{fix}"),
   NO_RANKS: entry(EXIT.usage, "{run} is {phase}: it has no ranks that could be looked at", "nexadist status {run} says how it stands; nexadist logs {run} shows what they wrote"),
   NO_RUN: entry(EXIT.usage, "there is no run {run}", (d) => (d.file === undefined ? "nexadist runs" : `nexadist runs lists those of this machine; nexadist attach RUN -c ${d.file} asks the hosts for one that was led elsewhere`)),
   RUN_NOT_DRIVEN: entry(EXIT.controllerLost, "{run} is not over ({phase}), but this controller could not take it up again", "its reason is in {log}; kill {pid} ends the controller, the next command starts it again"),

@@ -1,6 +1,7 @@
 /** The variables of one host's ranks: the user's, ours where nobody else's, and the launcher's; each with its reason. */
 
 import type { RankAssignment } from "../ranks.ts";
+import type { NcclLevel } from "../run/nccl-level.ts";
 import type { RunSpec } from "../spec.ts";
 import { type DefaultsContext, ENV_DEFAULTS } from "./defaults.ts";
 import { refuseReserved } from "./owned.ts";
@@ -18,6 +19,12 @@ export function userVars(spec: RunSpec, at: PlanHost): PlanVar[] {
   for (const name of spec.secretNames[host.name] ?? []) vars.set(name, { name, secret: true, reason: `secret of ${host.name}, travels apart` });
   refuseReserved(vars.keys(), "a secret of the file");
   return [...vars.values()];
+}
+
+/** What a person asks for while the run goes on wins over the file. */
+export function withNcclLevel(vars: readonly PlanVar[], level: NcclLevel | null): readonly PlanVar[] {
+  if (level === null) return vars;
+  return [...vars.filter(({ name }) => name !== "NCCL_DEBUG"), { name: "NCCL_DEBUG", value: level, reason: "asked for while the run went on" }];
 }
 
 export function defaultVars(context: DefaultsContext, taken: ReadonlySet<string>): PlanVar[] {

@@ -4,7 +4,7 @@ import { fail } from "../errors.ts";
 import { assignRanks, type RankAssignment, ranksOf } from "../ranks.ts";
 import type { Spawn } from "../shim-contract.ts";
 import { formatTorch, isCpuOnly } from "../torch.ts";
-import { cpusFor, defaultVars, onHost, pathVars, userVars } from "./environment.ts";
+import { cpusFor, defaultVars, onHost, pathVars, userVars, withNcclLevel } from "./environment.ts";
 import { type GpuPick, gpuVars, pickGpus } from "./gpus.ts";
 import { chooseInterface, type InterfaceChoice, isLoopback } from "./interface.ts";
 import { LAUNCHERS } from "./launchers.ts";
@@ -50,7 +50,7 @@ function planHost(c: LaunchContext, choice: GpuPick, places: readonly RankAssign
   const { spec, hosts } = input;
   const part = LAUNCHERS[spec.launcher](c);
   const { choice: network, notes } = networkOf(at, hosts);
-  const user = userVars(spec, at);
+  const user = withNcclLevel(userVars(spec, at), input.ncclLevel ?? null);
   const named = new Set(user.map((each) => each.name));
   const taken = new Set([...named, ...(at.sessionNames ?? [])]);
   const usesGpus = at.host.gpus.kind !== "none" && !input.cpuOnly;

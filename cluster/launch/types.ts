@@ -2,6 +2,7 @@
 
 import type { RankAssignment } from "../ranks.ts";
 import type { Checkpoint } from "../run/cause.ts";
+import type { NcclLevel } from "../run/nccl-level.ts";
 import type { Spawn } from "../shim-contract.ts";
 import type { HostFacts, HostSpec, Launcher, RunSpec } from "../spec.ts";
 import type { ArgvPart } from "./argv.ts";
@@ -46,6 +47,8 @@ export type PlanInput = {
   readonly ports: { readonly rdzv: number; readonly master: number };
   /** No rank of the run uses a GPU, whatever the hosts have. */
   readonly cpuOnly: boolean;
+  /** Asked for by a person while the run went on; absent or null: what the file says. */
+  readonly ncclLevel?: NcclLevel | null;
 };
 
 /** One variable of the ranks' environment. `secret`: its value travels apart and is not in the plan. */

@@ -33,6 +33,7 @@ export function attemptBegun(state: RunState, event: Of<"attempt-begun">): RunSt
     recoverAt: null,
     checkpoint: event.checkpoint,
     hang: null,
+    ...(state.nccl === undefined ? {} : { nccl: { ...state.nccl, now: state.nccl.next } }),
     queue: null,
     due: [],
   };

@@ -13,6 +13,7 @@ export type CauseKind =
   | "host-rebooted"
   | "hang"
   | "start" // not all ranks started in time
+  | "asked" // by a person, who wants another attempt
   | "unknown";
 
 export type Cause = {

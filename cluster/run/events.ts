@@ -4,6 +4,7 @@ import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
 import type { RunFinding } from "../telemetry/condition.ts";
+import type { Act } from "./act.ts";
 import type { Cause, Checkpoint } from "./cause.ts";
 import type { PreflightFinding } from "./preflight.ts";
 import type { RecordedState, RecordKey } from "./state.ts";
@@ -118,6 +119,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
     }
   | { readonly type: "host-forgot"; readonly host: string }
   | { readonly type: "stop-requested"; readonly by: string; readonly why: string; readonly graceMs: number }
+  /** A person did this to the run. Of a restart it says which attempt it ends. */
+  | { readonly type: "acted"; readonly act: Act; readonly by: string }
   /** A timer of `wanted` came due. */
   | { readonly type: "timer"; readonly key: TimerKey }
   /** What travels was read on the controller's machine; after a restart the same must be found there. */

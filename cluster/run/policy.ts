@@ -2,7 +2,10 @@
 
 import type { RestartSpec } from "../spec.ts";
 import type { Cause } from "./cause.ts";
-import { type HostState, hostsOf, membersOf, type PastAttempt, type RunState } from "./state.ts";
+import { FAULTS_MAX, freeSpares, isAside, isGone, isReady, leastHosts, withoutExcluded } from "./exclude.ts";
+import { type HostState, membersOf, type PastAttempt, type RunState } from "./state.ts";
+
+export { FAULTS_MAX, isReady };
 
 export type Decision =
   | { readonly go: "fail"; readonly text: string }
@@ -10,14 +13,12 @@ export type Decision =
   /** `members` in the order of their ranks. */
   | { readonly go: "again"; readonly members: readonly string[] };
 
-/** A host that was the cause so often takes no part any more. */
-export const FAULTS_MAX = 3;
 /** An attempt that lasted this long refills the budget also where nobody can tell progress. */
 export const LONG_MS = 3_600_000;
 const BACKOFF_MAX_MS = 300_000;
 
-/** The restart budget is the program's: what hosts and links do costs nothing. */
-export const costsBudget = ({ kind }: Cause): boolean => !["host-lost", "host-rebooted"].includes(kind);
+/** The restart budget is the program's: what hosts, links and people do costs nothing. */
+export const costsBudget = ({ kind }: Cause): boolean => !["host-lost", "host-rebooted", "asked"].includes(kind);
 
 export function backoffMs({ backoffMs: first }: RestartSpec, cause: Cause, spent: number, jitter: number): number {
   if (!costsBudget(cause)) return 0;
@@ -36,6 +37,7 @@ function whyNot(state: RunState, cause: Cause): string | null {
   const { restart } = state.spec;
   const alive = membersOf(state).find((h) => h.receipt === "unknown" && h.lost === null) ?? membersOf(state).find((h) => isLeft(h));
   if (alive !== undefined) return `${cause.text}; not tried again: ${wordsOfLeft(alive)}`;
+  if (cause.kind === "asked") return null;
   if (restart.max === 0) return cause.text;
   if (!costsBudget(cause)) return null;
   if (cause.exitCode !== null && restart.stopCodes.includes(cause.exitCode)) return `${cause.text}; restart.stop_codes ends the run on ${cause.exitCode}`;
@@ -64,26 +66,24 @@ function sameBefore({ past, spec }: RunState, cause: Cause): PastAttempt | null 
   return before.cause.kind === cause.kind && before.cause.place === cause.place ? before : null;
 }
 
-const isAside = (h: HostState): boolean => h.faults >= FAULTS_MAX;
-const isGone = (h: HostState): boolean => h.lost !== null || isAside(h);
-export const isReady = (h: HostState): boolean => h.seen && h.dir !== null && !h.mayRun && !isGone(h);
-
 function withWhom(state: RunState, cause: Cause): Decision {
-  const members = membersOf(state);
-  const gone = members.filter(isGone);
-  if (gone.length === 0) return whenReady(state, state.members);
+  const places = withoutExcluded(state);
+  if (places.go !== "with") return places;
+  const { members } = places;
+  const gone = members.flatMap((name) => state.hosts[name] ?? []).filter(isGone);
+  if (gone.length === 0) return whenReady(state, members);
   switch (state.spec.restart.onHostLoss) {
     case "fail":
       return { go: "fail", text: `${cause.text}; restart.on_host_loss is fail` };
     case "shrink": {
-      const left = state.members.filter((name) => !gone.some((h) => h.name === name));
-      const least = state.spec.minHosts < state.spec.hosts.length - state.spec.spares.length ? state.spec.minHosts : 1;
+      const left = members.filter((name) => !gone.some((h) => h.name === name));
+      const least = leastHosts(state);
       if (left.length < least) return waitFor(gone, `${left.length} of at least ${least} hosts are left`);
       return whenReady(state, left);
     }
     case "spare": {
-      const free = hostsOf(state).filter((h) => !state.members.includes(h.name) && isReady(h));
-      const taken = state.members.map((name) => (gone.some((h) => h.name === name) ? (free.shift()?.name ?? name) : name));
+      const free = freeSpares(state, [...state.members, ...members]);
+      const taken = members.map((name) => (gone.some((h) => h.name === name) ? (free.shift()?.name ?? name) : name));
       const without = gone.filter((h) => taken.includes(h.name));
       return without.length > 0 ? waitFor(without, "no spare is ready") : whenReady(state, taken);
     }

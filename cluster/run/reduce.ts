@@ -1,17 +1,18 @@
 /** The fold: one event onto the state of a run. Pure; time comes in with the events. */
 
 import { EXIT } from "../errors.ts";
+import { acted } from "./act.ts";
 import { attemptBegun, diagnosed, hangFound, hostFailed, hostLost, hostRebooted } from "./attempt.ts";
 import { gpusBusy, gpusClaimed } from "./claims.ts";
 import type { RunEvent } from "./events.ts";
 import { findingTold } from "./findings.ts";
-import { later, mapMembers, newHost, patch, STAGES, unseeAll } from "./host-fold.ts";
+import { later, newHost, patch, unseeAll } from "./host-fold.ts";
 import { advance } from "./phase.ts";
 import { preflightDone } from "./preflight.ts";
-import { startLate } from "./start-late.ts";
 import { type HostState, isOver, type RankState, type RunState } from "./state.ts";
 import { countWon, isOutdone, takenOver } from "./takeover.ts";
-import { failed, isCurrent, troubled } from "./trouble.ts";
+import { timedOut } from "./timed-out.ts";
+import { isCurrent, troubled } from "./trouble.ts";
 
 export type First = RunEvent & { type: "requested" | "taken-over" };
 export const isFirst = (event: RunEvent): event is First => event.type === "requested" || event.type === "taken-over";
@@ -152,6 +153,8 @@ function apply(state: RunState, event: RunEvent): RunState {
       return patch(state, event.host, () => ({ stage: "forgot" }));
     case "stop-requested":
       return isOver(state) ? state : { ...state, stop: sooner(state, event), verdict: state.verdict ?? "stopped" };
+    case "acted":
+      return acted(state, event);
     case "timer":
       return timedOut(state, event);
   }
@@ -252,39 +255,4 @@ function hostEnded(state: RunState, event: RunEvent & { type: "host-ended" }): R
 function sooner(state: RunState, event: RunEvent & { type: "stop-requested" }): RunState["stop"] {
   const asked = { by: event.by, why: event.why, graceMs: event.graceMs, at: event.at };
   return state.stop === null || event.at + event.graceMs < state.stop.at + state.stop.graceMs ? asked : state.stop;
-}
-
-function timedOut(state: RunState, event: RunEvent & { type: "timer" }): RunState {
-  switch (event.key) {
-    case "start":
-      return startTimedOut(state, event.at);
-    case "run":
-      return failed(state, {
-        at: event.at,
-        host: null,
-        rank: null,
-        text: `the run lasted longer than timeouts.run (${(state.spec.timeouts.runMs ?? 0) / 1000} s)`,
-        exit: EXIT.timedOut,
-        problem: null,
-      });
-    case "stop":
-      return state.phase === "stopping"
-        ? mapMembers(state, (h) => (h.mayRun && h.receipt === null ? { ...h, receipt: "unknown", lost: h.seen ? null : "it could not be asked to stop" } : h))
-        : state;
-    case "drain":
-      if (state.phase !== "draining") return state;
-      return {
-        ...state,
-        due: [...state.due, event.key],
-        logsIncomplete: state.members.filter((name) => STAGES.indexOf(state.hosts[name]?.stage ?? "waiting") < STAGES.indexOf("drained")),
-      };
-    case "backoff":
-    case "forget":
-      return { ...state, due: [...state.due, event.key] };
-  }
-}
-
-function startTimedOut(state: RunState, at: number): RunState {
-  const trouble = { at, host: null, rank: null, text: startLate(state), exit: EXIT.timedOut, problem: null };
-  return state.attempt > 1 ? troubled(state, { ...trouble, kind: "start" }) : failed(state, trouble);
 }

@@ -6,6 +6,7 @@ import type { HostFacts, RunSpec } from "../spec.ts";
 import type { Cause, CauseKind, Checkpoint } from "./cause.ts";
 import type { AgentDirs, HangVerdict, TimerKey, UnseenKind } from "./events.ts";
 import type { FoundInRun } from "./findings.ts";
+import type { NcclLevel } from "./nccl-level.ts";
 import type { PreflightFinding } from "./preflight.ts";
 
 /**
@@ -41,6 +42,8 @@ export type HostState = {
   readonly unseenKind: UnseenKind;
   /** Why it is given up; null: it is not. */
   readonly lost: string | null;
+  /** A person wants it to take no part any more; `needsSpare`: and none but a spare in its place. Absent: nobody does. */
+  readonly excluded?: { readonly by: string; readonly needsSpare: boolean };
   /** Attempts that ended because of this host. */
   readonly faults: number;
   /** The last attempt that it took part in; 0: none. */
@@ -166,6 +169,8 @@ export type RunState = {
   /** What the present attempt went on from. */
   readonly checkpoint: Checkpoint | null;
   readonly hang: HangVerdict | null;
+  /** The level of NCCL's log that a person asked for, in the present attempt and in the next; null or absent: what the file says. */
+  readonly nccl?: { readonly now: NcclLevel | null; readonly next: NcclLevel | null };
   /** What was found while it ran, the latest last; absent: nothing. */
   readonly findings?: readonly FoundInRun[];
   /** Why the run failed, for good. */

@@ -49,7 +49,9 @@ export function wanted(state: RunState): readonly Effect[] {
   return [
     ...known.map((h) => link(h.name)),
     ...(state.phase === "connecting" ? [] : ofPhase(state)),
-    ...(state.verdict === null && state.phase !== "connecting" ? known.filter((h) => h.stage === "connected").map((h) => prepare(h.name)) : []),
+    ...(state.verdict === null && state.phase !== "connecting"
+      ? known.filter((h) => h.stage === "connected" && h.excluded === undefined).map((h) => prepare(h.name))
+      : []),
     // What a lost host still has of an attempt that went on without it is ended as soon as it answers.
     ...(state.phase === "stopping" ? [] : hosts.filter((h) => h.lost !== null && h.mayRun && h.seen).map((h) => stopOf(state, h, 0))),
     ...membersOf(state)

@@ -9,6 +9,7 @@ import type { RunState } from "../run/state.ts";
 import { graceOf } from "../run/wanted.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { withoutHost } from "./about-host.ts";
+import { actLine } from "./act-line.ts";
 import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
 import { controllerWords } from "./leader.ts";
@@ -19,6 +20,7 @@ import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 const plural = (n: number, word: string): string => `${n} ${word}${n === 1 ? "" : "s"}`;
 
 export function describeEvent(before: RunState | null, after: RunState, event: RunEvent): readonly string[] {
+  if (event.type === "acted" && before === after) return []; // another event came first
   const lines = [...(isOld(before, after, event) ? ofOld(event) : ofEvent(after, event))];
   if (before?.phase !== after.phase) lines.push(...ofPhase(after));
   return lines.map(sanitiseWord);
@@ -106,6 +108,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
       return [`${event.host} ${event.stream}: ${formatGap(event)}`];
     case "stop-requested":
       return [`${event.by} asked to stop${event.why === "" ? "" : ` (${event.why})`}`];
+    case "acted":
+      return [actLine(event)];
     case "controller-started":
       return state.phase === "connecting" && event.at - state.requestedAt < 1000 ? [] : ["the controller was started again and goes on"];
     case "taken-over":
@@ -144,7 +148,7 @@ function ofFinding({ finding: { code, text, since, until } }: RunEvent & { type:
 }
 
 function ofDiagnosis(state: RunState, { attempt, cause, at }: RunEvent & { type: "attempt-diagnosed" }): readonly string[] {
-  const why = [`==> attempt ${attempt} failed: ${cause.text}`, ...cause.evidence.map((line) => `    ${line}`)];
+  const why = [`==> attempt ${attempt} ${cause.kind === "asked" ? "was ended" : "failed"}: ${cause.text}`, ...cause.evidence.map((line) => `    ${line}`)];
   if (state.phase !== "recovering") return state.spec.restart.max === 0 ? [...why, "    restart.max is 0: no other attempt"] : why; // the run's end says the rest
   const decision = decide(state);
   const waitS = Math.max(0, (state.recoverAt ?? at) - at) / 1000;

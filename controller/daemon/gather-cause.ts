@@ -84,8 +84,8 @@ const concealed = (cause: Cause, conceal: (text: string) => string): Cause => ({
   evidence: cause.evidence.map(conceal),
 });
 
-/** What was known at once. */
-function asTold({ trouble }: RunState): Cause {
+/** What was known at once: all there is to an end that a person asked for. */
+export function asTold({ trouble }: RunState): Cause {
   const { kind = "unknown", text = "the attempt ended, and nothing says why", host = null, rank = null, problem = null } = trouble ?? {};
   return { kind, code: problem?.code ?? null, text, host, rank, place: null, exitCode: null, evidence: [], isFinal: false };
 }

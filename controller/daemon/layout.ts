@@ -116,6 +116,7 @@ export function planOf(state: RunState, addresses: Addresses): AttemptPlan {
     checkpoint: state.checkpoint,
     rdzvId: state.rdzvId,
     ports: { rdzv: port("rdzv"), master: port("master") },
+    ncclLevel: state.nccl?.now ?? null,
     cpuOnly,
   });
 }

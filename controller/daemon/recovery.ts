@@ -8,7 +8,7 @@ import type { RunEvent } from "../../cluster/run/events.ts";
 import type { RunState } from "../../cluster/run/state.ts";
 import { refusalOfAttempt } from "./attempt-plan.ts";
 import { type CheckpointCommand, type FoundCheckpoint, findCheckpoint, lookForCheckpoint } from "./find-checkpoint.ts";
-import { gatherCause } from "./gather-cause.ts";
+import { asTold, gatherCause } from "./gather-cause.ts";
 import type { Linked } from "./keeper.ts";
 import { knockAtEachOther } from "./knock.ts";
 import { layOut } from "./layout.ts";
@@ -44,7 +44,7 @@ export async function diagnose(deps: RecoveryDeps, attempt: number): Promise<Run
   for (const until = now() + DRAIN_MS; !deps.isDrained() && now() < until; ) await new Promise((resolve) => setTimeout(resolve, 50));
   const ask = async (host: string): Promise<unknown> => deps.linked(host)?.link.command({ do: "evidence", ...fence(deps), attempt }) ?? null;
   const [cause, checkpoint] = await Promise.all([
-    gatherCause({ state, events, logsDir, ask, knock: () => knockAtEachOther(deps), now, conceal }),
+    state.trouble?.kind === "asked" ? asTold(state) : gatherCause({ state, events, logsDir, ask, knock: () => knockAtEachOther(deps), now, conceal }),
     lookForCheckpoint({ state, members: state.members, ask: askFor(deps) }),
   ]);
   return { at: now(), type: "attempt-diagnosed", attempt, cause, checkpoint, jitter: randomInt(1000) / 1000 };

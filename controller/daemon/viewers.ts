@@ -5,6 +5,7 @@ import { fail, toProblem } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
 import { type Pong, type Request, VIEWER_PROTOCOL } from "../../cluster/viewer.ts";
 import { runDir, stateDir } from "../paths.ts";
+import { answerAct } from "./answer-act.ts";
 import { answerHang } from "./answer-hang.ts";
 import { answerLogs } from "./answer-logs.ts";
 import { answerWatch } from "./answer-watch.ts";
@@ -113,6 +114,8 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       runs.get(request.run).driver.apply({ at: Date.now(), type: "stop-requested", by: request.by, why: request.why, graceMs });
       return { over: false };
     }
+    case "act":
+      return answerAct(runs, request);
     case "hang":
       mustLead(runs.find(request.run).state);
       return answerHang(runs, request.run, asked.cancelled);

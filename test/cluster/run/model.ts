@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
 import type { Problem } from "../../../cluster/errors.ts";
+import type { Act } from "../../../cluster/run/act.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import type { Receipt } from "../../../cluster/shim-contract.ts";
 import type { HostFacts, RunSpec } from "../../../cluster/spec.ts";
@@ -109,6 +110,15 @@ export const anyEvent: fc.Arbitrary<Untimed> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({ type: fc.constant("stop-requested" as const), by: fc.constant("me"), why: fc.constant("x"), graceMs: fc.constantFrom(0, 30_000) }),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .oneof(
+        fc.constant<Act>({ do: "restart" }),
+        host.map((name): Act => ({ do: "exclude", host: name })),
+      )
+      .map((act) => ({ type: "acted", act, by: "me" }) as const),
   },
   {
     weight: 2,

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Act } from "../../../cluster/run/act.ts";
 import { costsBudget, decide } from "../../../cluster/run/policy.ts";
 import { isOver, type RunState } from "../../../cluster/run/state.ts";
 import type { HostSpec, RestartSpec, RunSpec } from "../../../cluster/spec.ts";
@@ -49,6 +50,7 @@ function take(world: World, [what, n]: Step): void {
     () => c.isFrozen || restart(world, c),
     () => n % 3 > 0 || flip(c, "isFrozen"),
     () => n % 4 > 0 || takeOver(world),
+    () => n % 2 > 0 || c.isFrozen || c.isFenced || tell(world, c, { type: "acted", act: wishOf(host.name, n), by: "me" }),
     () => n % 9 > 0 || c.isFrozen || c.isFenced || tell(world, c, { type: "stop-requested", by: "me", why: "", graceMs: 0 }),
   ];
   const hit = what >= 60 ? hits[what - 60] : undefined;
@@ -65,9 +67,22 @@ function take(world: World, [what, n]: Step): void {
   if (c.state.attempt > 1 && c.state.members.includes("s")) seen.set("with the spare", (seen.get("with the spare") ?? 0) + 1);
   if (Object.values(c.state.hosts).some((h) => h.lost !== null)) seen.set("lost", (seen.get("lost") ?? 0) + 1);
   if (c.state.queue !== null) seen.set("waiting for GPUs", (seen.get("waiting for GPUs") ?? 0) + 1);
+  if (c.state.past.some(({ cause }) => cause.kind === "asked")) seen.set("asked for", (seen.get("asked for") ?? 0) + 1);
+  if (Object.values(c.state.hosts).some((h) => h.excluded !== undefined)) seen.set("excluded", (seen.get("excluded") ?? 0) + 1);
   if (c.isFenced) seen.set("fenced", (seen.get("fenced") ?? 0) + 1);
 }
 
+/** A person is as rash as the rest of the world. */
+function wishOf(host: string, n: number): Act {
+  const wishes: readonly Act[] = [
+    { do: "restart" },
+    { do: "restart", attempt: n % 3 },
+    { do: "exclude", host },
+    { do: "take-spare", host },
+    { do: "nccl-debug", level: "TRACE" },
+  ];
+  return wishes[(n >> 4) % wishes.length] ?? { do: "restart" };
+}
 function flip<K extends string>(what: Record<K, boolean>, key: K): void {
   what[key] = !what[key];
 }
@@ -110,7 +125,7 @@ function miss(world: World, c: Controller): void {
 }
 
 const step = fc.tuple(
-  fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 0, max: 59 }) }, { weight: 2, arbitrary: fc.integer({ min: 60, max: 74 }) }),
+  fc.oneof({ weight: 12, arbitrary: fc.integer({ min: 0, max: 59 }) }, { weight: 2, arbitrary: fc.integer({ min: 60, max: 75 }) }),
   fc.nat(5000),
 );
 const warmUp: Step[] = Array.from({ length: 60 }, (_, k): Step => [k % 3 === 2 ? 45 : 1, k * 17]);
@@ -187,6 +202,8 @@ test("the schedules reach what they are for", () => {
     "lost",
     "fenced",
     "waiting for GPUs",
+    "asked for",
+    "excluded",
   ])
     assert.ok((seen.get(what) ?? 0) > RUNS / 200, `${what}: ${seen.get(what)} of ${JSON.stringify([...seen])}`);
 });

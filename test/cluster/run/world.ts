@@ -178,7 +178,9 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
     case "witness":
       return host && witness(world, c, host);
     case "diagnose": {
-      const kind = c.state.trouble?.kind === "host-lost" ? "host-lost" : (CAUSES[n % CAUSES.length] ?? "unknown");
+      const told = c.state.trouble?.kind;
+      const kind = told === "host-lost" || told === "asked" ? told : (CAUSES[n % CAUSES.length] ?? "unknown");
+      const { spent } = c.state;
       const cause: Cause = {
         kind,
         code: null,
@@ -188,15 +190,17 @@ export function act(world: World, c: Controller, effect: Effect, n: number): voi
         place: `p${n % 5}`,
         exitCode: null,
         evidence: [],
-        isFinal: n % 11 === 0,
+        isFinal: kind !== "asked" && n % 11 === 0,
       };
-      return tell(world, c, {
+      tell(world, c, {
         type: "attempt-diagnosed",
         attempt: effect.attempt,
         cause,
         checkpoint: n % 2 === 0 ? { step: n * 7, path: "/c" } : null,
         jitter: 0.5,
       });
+      if (kind === "asked" && c.state.spent > spent) world.broken.push("what a person asked for cost budget");
+      return;
     }
     case "timer":
       return effect.at <= world.now ? tell(world, c, { type: "timer", key: effect.timer }) : undefined;
@@ -246,6 +250,7 @@ function claim(world: World, c: Controller, names: readonly string[]): void {
 function launch(world: World, c: Controller, host: Host, attempt: number): void {
   if (!command(world, c, host)) return;
   const { state } = c;
+  if (state.hosts[host.name]?.excluded !== undefined) world.broken.push(`${host.name} is launched though somebody excluded it`);
   if (state.stop !== null) world.broken.push(`${host.name} is launched after a stop was asked`);
   for (const other of world.hosts) {
     const lost = state.hosts[other.name]?.lost ?? null;
