@@ -71,6 +71,20 @@ export type LogQuery = {
   readonly follow: boolean;
   /** A line of a live run that has no end yet is not told: `watch` tells it when it has. */
   readonly wholeLines?: true;
+  /** Only a page of what is stored, about `count` lines, oldest first; answers LogPage and no items. null: the end, the beginning. `since`, `last` and `follow` are not looked at. */
+  readonly page?: { readonly count: number } & ({ readonly before: LogPlace | null } | { readonly after: LogPlace | null });
+};
+
+/** Of a line among the stored ones of its attempt, which are in the order of these: when it came, whose it is, the byte after its end. A time alone, with "" and 0, is a place too. */
+export type LogPlace = { readonly at: number; readonly host: string; readonly stream: string; readonly to: number };
+
+/** `from`, `to`: places of the first and the last line, to ask on from; null: it has no lines. isFirst, isLast: nothing stored comes before, after it. */
+export type LogPage = {
+  readonly lines: readonly LogLine[];
+  readonly from: LogPlace | null;
+  readonly to: LogPlace | null;
+  readonly isFirst: boolean;
+  readonly isLast: boolean;
 };
 
 export type LogStream = "out" | "err" | "nccl" | "launcher";
@@ -143,6 +157,10 @@ export type RunSummary = {
   readonly knownAt?: number;
   /** Hosts that refuse our credentials while it goes on; absent: none. */
   readonly needsAuth?: readonly string[];
+  /** Hosts that are out of sight while it goes on: since when, and what the others see of them ("": nothing yet). Absent: none. */
+  readonly unseen?: readonly { readonly host: string; readonly at: number | null; readonly witness: string }[];
+  /** Of how many hosts those that its ranks are on are left; absent: of all. */
+  readonly of?: number;
   /** Hosts that could not be asked when it ended; absent: none. */
   readonly owing?: readonly string[];
 };
