@@ -18,20 +18,20 @@ export type View = {
 /** What a screen wants of the shell. */
 export type Wish =
   | { readonly do: "nothing" }
-  /** `host`, `rank`: what it should show there. */
-  | { readonly do: "open"; readonly screen: ScreenId; readonly host?: string; readonly rank?: number }
+  /** `host`, `rank`, `word`: what it should show there. */
+  | { readonly do: "open"; readonly screen: ScreenId; readonly host?: string; readonly rank?: number; readonly word?: string }
   /** Read with the arrows, left with escape. */
   | { readonly do: "overlay"; readonly title: string; readonly lines: (model: Model, view: View) => readonly Line[] }
-  /** One line of text. `check` gives what is wrong with it, or null; `then` takes what was typed. */
+  /** One line of text. `check` gives what is wrong with it, or null; `next` takes what was typed. */
   | {
       readonly do: "type";
       readonly label: string;
       readonly initial: string;
       readonly check: (text: string) => string | null;
-      readonly then: (text: string) => Wish;
+      readonly next: (text: string) => Wish;
     }
   /** `word`: what must be typed; null: y. */
-  | { readonly do: "confirm"; readonly title: string; readonly lines: readonly Line[]; readonly word: string | null; readonly then: () => Wish }
+  | { readonly do: "confirm"; readonly title: string; readonly lines: readonly Line[]; readonly word: string | null; readonly next: () => Wish }
   /** To the controller; what it answers with, or its problem, is told in the footer. */
   | { readonly do: "ask"; readonly ask: Ask; readonly doing: string; readonly done: string }
   /** The answer opens as an overlay. */
@@ -53,6 +53,6 @@ export type Screen = {
   readonly draw: (model: Model, view: View) => readonly Line[];
   /** null: it is not for this screen. */
   readonly act: (action: ActionId, model: Model, view: View) => Wish | null;
-  /** Asked by another screen to show a host or a rank. */
-  readonly show?: (what: { readonly host?: string; readonly rank?: number }, model: Model) => void;
+  /** Asked by another screen, or the palette, to show a host or a rank; `word`: what else was typed there, such as a metric. */
+  readonly show?: (what: { readonly host?: string; readonly rank?: number; readonly word?: string }, model: Model) => void;
 };
