@@ -12,6 +12,7 @@ const receipt = z.object({
   signalled: count,
   exited: count,
   killed: count,
+  killedLaunchers: count.optional(),
   left: count.nullable(),
   leftPids: z.array(z.object({ pid: count, start: count, comm: z.string().max(256), why: text })).max(1000),
   proof: z.array(z.enum(["cgroup", "subreaper", "pids", "mark"])).max(4),

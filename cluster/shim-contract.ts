@@ -95,6 +95,8 @@ export type Receipt = {
   readonly signalled: number;
   readonly exited: number;
   readonly killed: number;
+  /** How many of the killed were launchers: those are held still and go last, whatever their ranks do. Absent: not known. */
+  readonly killedLaunchers?: number;
   /** null: could not be found out. */
   readonly left: number | null;
   readonly leftPids: readonly { readonly pid: number; readonly start: number; readonly comm: string; readonly why: string }[];

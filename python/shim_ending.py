@@ -230,6 +230,7 @@ class Ending:
             "signalled": sum(p.is_told for p in self._procs.known),
             "exited": sum(p.is_gone and not p.is_killed for p in self._procs.known),
             "killed": len(killed),
+            "killedLaunchers": sum(p.role == "launcher" for p in killed),
             "left": len(left) if is_counted else None,
             "leftPids": [{"pid": s.pid, "start": s.start, "comm": s.comm, "why": _why_left(s)} for s in left],
             "proof": self.proofs,

@@ -31,7 +31,7 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   /** It could not be reached or made ready within the connect time. */
   | { readonly type: "host-refused"; readonly host: string; readonly problem: Problem }
   /** The link to the agent went silent or broke; nothing is decided on this alone. */
-  | { readonly type: "host-unseen"; readonly host: string; readonly why: string; readonly kind?: UnseenKind }
+  | { readonly type: "host-unseen"; readonly host: string; readonly why: string; readonly kind?: UnseenKind; readonly hint?: string }
   | { readonly type: "host-seen"; readonly host: string }
   | {
       readonly type: "host-prepared";

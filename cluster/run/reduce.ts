@@ -103,6 +103,7 @@ function apply(state: RunState, event: RunEvent): RunState {
         unseenWhy: event.why,
         unseenAt: h.seen ? event.at : (h.unseenAt ?? event.at),
         unseenKind: event.kind ?? "silent",
+        unseenHint: event.hint ?? "",
       }));
     case "host-seen":
       return patch(state, event.host, (h) => ({ seen: true, unseenWhy: "", unseenAt: null, unseenKind: "silent", lost: h.mayRun ? h.lost : null }));

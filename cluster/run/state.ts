@@ -40,6 +40,8 @@ export type HostState = {
   readonly unseenWhy: string;
   readonly unseenAt: number | null;
   readonly unseenKind: UnseenKind;
+  /** What a person can do about it; absent or "": not known. */
+  readonly unseenHint?: string;
   /** Why it is given up; null: it is not. */
   readonly lost: string | null;
   /** A person wants it to take no part any more; `needsSpare`: and none but a spare in its place. Absent: nobody does. */

@@ -4,4 +4,9 @@ import { sanitiseWord } from "../sanitise.ts";
 
 export const aboutHost = (host: string, text: string): string => `${sanitiseWord(host)}: ${withoutHost(host, text)}`;
 
-export const withoutHost = (host: string, text: string): string => sanitiseWord(text.startsWith(`${host}: `) ? text.slice(host.length + 2) : text);
+/** "gpu-a: gpu-a has no python" says it twice too. */
+export function withoutHost(host: string, text: string): string {
+  let rest = text;
+  while (host !== "" && (rest.startsWith(`${host}: `) || rest.startsWith(`${host} `))) rest = rest.slice(host.length).replace(/^:? +/, "");
+  return sanitiseWord(rest);
+}

@@ -8,7 +8,7 @@ import { describeExit } from "../run/reduce.ts";
 import type { RunState } from "../run/state.ts";
 import { graceOf } from "../run/wanted.ts";
 import { sanitiseWord } from "../sanitise.ts";
-import { withoutHost } from "./about-host.ts";
+import { aboutHost, withoutHost } from "./about-host.ts";
 import { actLine } from "./act-line.ts";
 import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
@@ -99,7 +99,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-seen":
       return state.phase === "connecting" ? [] : [`${event.host}: its agent answers again`];
     case "host-prepared":
-      return event.notes.map((note) => `${event.host}: ${note}`);
+      return event.notes.map((note) => aboutHost(event.host, note));
     case "rank-exited":
       return event.code === 0 ? [] : [`${event.host} r${event.rank}: ${describeExit(event)}`];
     case "launcher-exited":
@@ -136,7 +136,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
 }
 
 /** A host whose ranks went elsewhere was told of when it was lost. */
-function ofUnseen({ hosts, members }: RunState, { host, why, kind }: RunEvent & { type: "host-unseen" }): readonly string[] {
+function ofUnseen({ hosts, members }: RunState, { host, kind, ...event }: RunEvent & { type: "host-unseen" }): readonly string[] {
+  const why = withoutHost(host, event.why);
   const isLost = hosts[host] !== undefined && hosts[host].lost !== null;
   if (isLost) return members.includes(host) ? [`${host}: is lost; still no word from its agent (${why})`] : [];
   if (kind === "auth") return [`${host}: ${NEEDS_AUTH}: ${LOG_IN} (${why}); this says nothing about the host`];

@@ -41,7 +41,7 @@ export function summaryLines(state: RunState, words: readonly string[] = []): re
     `==> ${state.spec.run} ${state.phase}${took}${owing.length === 0 ? "" : `, owing: ${owing.join(", ")} could not be asked`}${why}`,
     ...(why === "" ? [] : furtherLines(state.failure?.text ?? "").map(sanitiseWord)),
     ...lastWords(state, words),
-    ...cures(state).map((cure) => `    try: ${sanitiseWord(cure)}`),
+    ...[...cures(state), ...cureOfDebt(state)].map((cure) => `    try: ${sanitiseWord(cure)}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,
   ];
 }
@@ -59,4 +59,9 @@ function cures(state: RunState): readonly string[] {
   if (state.attempt === 0 && refused.length > 1) return refused.map(({ name, hint }) => `${name}: ${hint}`);
   const hint = state.failure?.problem?.hint ?? "";
   return hint === "" ? [] : [hint];
+}
+
+/** What keeps hosts from being asked is mended there; the stop itself is asked for again by hand or by itself. */
+function cureOfDebt(state: RunState): readonly string[] {
+  return owingHosts(state).flatMap(({ name, unseenHint = "" }) => (unseenHint === "" ? [] : [`${name}: ${unseenHint}; then: nexadist stop ${state.spec.run}`]));
 }

@@ -1,6 +1,7 @@
 /** `agent status|upgrade`: the agents on the hosts, over SSH and without the controller. */
 
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { formatTable } from "../../cluster/view/table.ts";
 import { readManifest } from "../assets.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
@@ -72,7 +73,7 @@ function sayOnce(context: Context, host: string): (text: string) => void {
   const said = new Set<string>();
   return (text) => {
     const kind = text.replace(/[\d.]+/g, "#");
-    if (!said.has(kind)) context.say(`${sanitiseWord(host)}: ${sanitiseWord(text.replace(/, [\d.]+ of /, ", "))}`);
+    if (!said.has(kind)) context.say(aboutHost(host, text.replace(/, [\d.]+ of /, ", ")));
     said.add(kind);
   };
 }

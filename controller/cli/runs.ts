@@ -2,6 +2,7 @@
 
 import { fail } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { runTable } from "../../cluster/view/run-table.ts";
 import { fitTo } from "../../cluster/view/table.ts";
 import type { FoundRun, RunSummary } from "../../cluster/viewer.ts";
@@ -30,7 +31,7 @@ async function listKept(context: Context, client: Client, options: Options): Pro
   for (;;) {
     const { done, value } = await items.next();
     if (done === true) return (value as readonly FoundRun[]).map(asSummary);
-    if (value.kind === "notice") context.say(sanitiseWord(value.host === null ? value.text : `${value.host}: ${value.text}`));
+    if (value.kind === "notice") context.say(value.host === null ? sanitiseWord(value.text) : aboutHost(value.host, value.text));
   }
 }
 

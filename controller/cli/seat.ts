@@ -2,8 +2,8 @@
 
 import * as z from "zod";
 import { fail, type Problem } from "../../cluster/errors.ts";
-import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { HostFacts, HostSpec } from "../../cluster/spec.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { reachSocket } from "../daemon/keeper.ts";
 import { bringUpAgent, lookAt } from "../reach/bootstrap.ts";
 import { callHelper } from "../reach/helper.ts";
@@ -24,7 +24,7 @@ export async function openSeat(context: Context, options: Options, host: HostSpe
   /** Each kind of step once: bytes that count up are no news. */
   const say = (text: string): void => {
     const kind = text.replace(/[\d.]+/g, "#");
-    if (!said.has(kind)) context.say(`${sanitiseWord(host.name)}: ${sanitiseWord(text)}`);
+    if (!said.has(kind)) context.say(aboutHost(host.name, text));
     said.add(kind);
   };
   const transport = await reachHost(host, context, options);
@@ -55,7 +55,7 @@ export async function openSeat(context: Context, options: Options, host: HostSpe
 }
 
 /** Its cure is for that machine. */
-const thereIs = (problem: Problem, host: string): Problem => ({ ...problem, message: `${host}: ${problem.message}`, hint: `on ${host}: ${problem.hint}` });
+const thereIs = (problem: Problem, host: string): Problem => ({ ...problem, message: aboutHost(host, problem.message), hint: `on ${host}: ${problem.hint}` });
 
 async function bringController(transport: Transport, host: HostSpec, facts: HostFacts, say: (text: string) => void): Promise<string> {
   const { stateDir, present } = facts;

@@ -1,10 +1,12 @@
 /** `stop`: ends a run and waits for what every host says about it. */
 
+import { setTimeout as delay } from "node:timers/promises";
 import { durationMs } from "../../cluster/config/units.ts";
 import { EXIT, fail } from "../../cluster/errors.ts";
 import { reduce } from "../../cluster/run/reduce.ts";
 import { isOver, owingHosts } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
 import { isAllGone } from "../../cluster/view/receipt.ts";
 import { summaryLines } from "../../cluster/view/summary.ts";
@@ -12,6 +14,7 @@ import type { Run } from "./commands.ts";
 import { findController } from "./find-controller.ts";
 import { findRunToStop, readRun } from "./known-run.ts";
 import { whereLed } from "./open-run.ts";
+import { ANSWER_MS, awaitDebt, deafLines } from "./stop-debt.ts";
 import { planStop, stopPlanLines } from "./stop-plan.ts";
 import { whoAsks } from "./watch-run.ts";
 
@@ -39,9 +42,10 @@ export const stop: Run = async (context, [wanted], options) => {
   }
   if (!isOver(state)) {
     context.say(`stopping ${run}`);
+    for (const line of deafLines(state, graceMs ?? state.spec.timeouts.stopGraceMs)) context.say(line);
     await client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why: "nexadist stop" });
     for await (const item of client.stream({ ask: "watch", run, from: known.events, logs: false })) {
-      if (item.kind === "notice") context.say(sanitiseWord(item.host === null ? item.text : `${item.host}: ${item.text}`));
+      if (item.kind === "notice") context.say(item.host === null ? sanitiseWord(item.text) : aboutHost(item.host, item.text));
       if (item.kind !== "event") continue;
       const before = state;
       state = reduce(state, item.event);
@@ -50,7 +54,12 @@ export const stop: Run = async (context, [wanted], options) => {
     }
   } else {
     context.say(`${run} has ended already`);
-    if (owingHosts(state).length > 0) await client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why: "nexadist stop" }); // asks again those that could not be asked
+    const owing = owingHosts(state).map(({ name }) => sanitiseWord(name));
+    if (owing.length > 0) {
+      context.say(`asking ${owing.join(", ")} again, ${ANSWER_MS / 1000} s at most`);
+      await client.ask({ ask: "stop", run, graceMs, by: whoAsks(), why: "nexadist stop" });
+      state = await awaitDebt(async () => (await readRun(client, run)).state, delay);
+    }
   }
   if (context.json) {
     const receipts = Object.fromEntries(Object.values(state.hosts).map((h) => [h.name, h.receipt]));

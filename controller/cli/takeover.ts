@@ -3,6 +3,7 @@
 import { reduce } from "../../cluster/run/reduce.ts";
 import { membersOf } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
+import { aboutHost } from "../../cluster/view/about-host.ts";
 import type { Lent, TakenRun } from "../../cluster/viewer.ts";
 import { absoluteReach } from "../reach/reach-env.ts";
 import type { Client } from "./client.ts";
@@ -32,7 +33,7 @@ export async function takeRun(context: Context, client: Client, wanted: string |
   for (;;) {
     const { done, value } = await items.next();
     if (done === true) return value as TakenRun;
-    if (value.kind === "notice") context.say(sanitiseWord(value.host === null ? value.text : `${value.host}: ${value.text}`));
+    if (value.kind === "notice") context.say(value.host === null ? sanitiseWord(value.text) : aboutHost(value.host, value.text));
   }
 }
 

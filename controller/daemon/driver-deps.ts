@@ -36,6 +36,8 @@ export type Driver = {
   readonly state: () => RunState;
   readonly apply: (event: RunEvent) => void;
   readonly lend: (lent: Lent) => void;
+  /** Hosts that wait to be tried again are tried now. */
+  readonly hurry: () => void;
   /** At what the ranks are doing. */
   readonly look: () => Promise<Look>;
   /** How the present or the last attempt gets on, as far as this controller heard; null: none has run. */

@@ -79,7 +79,7 @@ export function driveRun(deps: DriverDeps): Driver {
       const before = state.phase;
       state = reduce(state, line.event);
       deps.onLine(line, state);
-      if (line.event.type === "stop-requested") for (const intake of intakes.values()) intake.hurry();
+      if (line.event.type === "stop-requested") hurry();
       if (line.event.type === "taken-over") for (const cancel of [...inFlight.values()]) cancel(); // all is asked again, from the first event
       if (state.phase !== before || (isOver(state) && line.event.type === "host-ended")) saveManifest();
     }
@@ -264,6 +264,7 @@ export function driveRun(deps: DriverDeps): Driver {
     once(key, witness.close);
   };
 
+  const hurry = (): void => [...intakes.values()].forEach((intake) => void intake.hurry());
   const record = (): RunRecord => recordOf(state, deps.controller, journal.lines.length);
   const pace: Driver["pace"] = () => hangWatch?.pace ?? null;
   const hardware = (host: string): ReturnType<typeof askHardware> => askHardware(linkedTo(host));
@@ -278,7 +279,6 @@ export function driveRun(deps: DriverDeps): Driver {
     await writeFile(join(deps.dir, "plan.json"), formatPlanJson(made), { mode: 0o600 });
     return made;
   };
-
   const finish = (key: string): void => {
     once(key, () => undefined);
     forgetSecrets(state.spec.run);
@@ -296,5 +296,5 @@ export function driveRun(deps: DriverDeps): Driver {
 
   saveManifest();
   queueMicrotask(flush);
-  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), look, pace, dispose };
+  return { state: () => state, apply: (event) => apply({ event }), lend: (given) => (lent = given), hurry, look, pace, dispose };
 }

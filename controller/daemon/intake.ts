@@ -140,15 +140,17 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     // A run that is new here and met another one of its name is no takeover.
     if (leader !== null && (deps.stage() !== "waiting" || leader.epoch > deps.record().epoch)) return deps.apply({ event: leader });
     if (deps.stage() === "waiting") return deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
-    unseen(problem.message);
+    unseen(problem.message, "silent", problem.hint);
     link.close();
   };
 
   /** Told once for each reason. */
-  const unseen = (why: string, kind: UnseenKind = "silent"): void => {
+  const unseen = (why: string, kind: UnseenKind = "silent", hint = ""): void => {
     if (why === unseenWhy) return;
     unseenWhy = why;
-    deps.apply({ event: { at: Date.now(), type: "host-unseen", host: host.name, why, ...(kind === "auth" ? { kind } : {}) } });
+    deps.apply({
+      event: { at: Date.now(), type: "host-unseen", host: host.name, why, ...(kind === "auth" ? { kind } : {}), ...(hint === "" ? {} : { hint }) },
+    });
   };
 
   const onEvent = (from: string, raw: unknown): void => {
@@ -246,7 +248,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
       linked: (found) => void onLinked(found),
       refused: (problem) => {
         if (deps.stage() === "waiting") deps.apply({ event: { at: Date.now(), type: "host-refused", host: host.name, problem } });
-        else unseen(problem.message, problem.code === "AUTH_FAILED" ? "auth" : "silent");
+        else unseen(problem.message, problem.code === "AUTH_FAILED" ? "auth" : "silent", problem.hint);
       },
       lost: (why) => {
         const was = linked;

@@ -258,6 +258,7 @@ export function openRuns(controller: string) {
   /** Asks the hosts again that a run which is over could not ask. */
   const remind = (run: string): void => {
     const { state } = find(run);
+    owing.get(run)?.hurry();
     if (owingHosts(state).length > 0 && !live.has(run) && !owing.has(run)) goOn(run, state);
   };
 

@@ -36,6 +36,9 @@ test("log lines", () => {
 
 test("receipts say 0 only when it is known", () => {
   assert.equal(formatReceipt("a", RECEIPT, false), "a: 0 left alive (signalled 2, exited 1, killed 1; proof: subreaper + pids)");
+  assert.match(formatReceipt("a", { ...RECEIPT, killedLaunchers: 1 }, false), /exited 1, killed 1: the launcher, which a stop always ends so, last; proof/);
+  assert.match(formatReceipt("a", { ...RECEIPT, killed: 3, killedLaunchers: 1 }, false), /killed 3: 2 that SIGTERM did not end and the launcher, which/);
+  assert.doesNotMatch(formatReceipt("a", { ...RECEIPT, killed: 0, killedLaunchers: 0 }, false), /launcher|SIGTERM/);
   for (const receipt of ["unknown" as const, { ...RECEIPT, left: null }]) {
     assert.match(formatReceipt("a", receipt, true), /left alive unknown/);
     assert.doesNotMatch(formatReceipt("a", receipt, true), /\b0 left/);
@@ -89,6 +92,8 @@ test("events in words are one line each and inert", () => {
   for (const words of [[], [""], ["", "  "]]) assert.doesNotMatch(summaryLines(failed, words).join("\n"), /last lines/);
   assert.equal(aboutHost("a", "a: refused"), "a: refused");
   assert.equal(aboutHost("a", "refused"), "a: refused");
+  assert.equal(aboutHost("a", "a: a has no python"), "a: has no python");
+  assert.equal(aboutHost("a", "an answer"), "a: an answer");
 });
 
 test("status: ages are of now; a run that is over says what is owed, never what was going on", () => {
@@ -141,10 +146,12 @@ test("a host that refuses our credentials needs-auth: no word of silence, nor th
   const refused: RunEvent = { at, type: "host-unseen", host: "gpu-b", why, kind: "auth" };
   const before = replay(lifeOf(SPEC, "running"));
   const state = reduce(before, refused);
-  assert.deepEqual(describeEvent(before, state, refused), [`gpu-b: needs-auth: log in anew (${why}); this says nothing about the host`]);
+  assert.deepEqual(describeEvent(before, state, refused), [
+    `gpu-b: needs-auth: log in anew (authentication failed for tester); this says nothing about the host`,
+  ]);
   const lines = statusLines(state, at + 21_000);
   assert.match(lines.find((line) => line.startsWith("gpu-b")) ?? "", /^gpu-b +launched +needs-auth +/);
-  assert.ok(lines.includes(`  gpu-b: log in anew: ${why}`), lines.join("\n"));
+  assert.ok(lines.includes(`  gpu-b: log in anew: authentication failed for tester`), lines.join("\n"));
   assert.match(runTable([summarise(state)], at)[1] ?? "", / running, needs-auth .* gpu-b: log in anew$/);
   const seen = reduce(state, { at, type: "host-seen", host: "gpu-b" });
   for (const other of [seen, replay([...lifeOf(SPEC, "succeeded"), refused])])
