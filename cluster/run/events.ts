@@ -6,6 +6,7 @@ import type { HostFacts, RunSpec } from "../spec.ts";
 import type { RunFinding } from "../telemetry/condition.ts";
 import type { Act } from "./act.ts";
 import type { Cause, Checkpoint } from "./cause.ts";
+import type { Knock } from "./loss.ts";
 import type { PreflightFinding } from "./preflight.ts";
 import type { RecordedState, RecordKey } from "./state.ts";
 
@@ -33,6 +34,8 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
   /** The link to the agent went silent or broke; nothing is decided on this alone. */
   | { readonly type: "host-unseen"; readonly host: string; readonly why: string; readonly kind?: UnseenKind; readonly hint?: string }
   | { readonly type: "host-seen"; readonly host: string }
+  /** What the other hosts see of one that is silent; told when it changes. `by`: those that saw it; "nobody": none could be asked. */
+  | { readonly type: "host-witnessed"; readonly host: string; readonly saw: Witnessed; readonly by: readonly string[] }
   | {
       readonly type: "host-prepared";
       readonly host: string;
@@ -150,6 +153,9 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
 
 /** auth: its host answers, but our credentials are not taken any more; that says nothing about the host. */
 export type UnseenKind = "silent" | "auth";
+
+/** cut-off: most hosts are silent, so that the controller doubts itself. */
+export type Witnessed = Knock | "cut-off" | "nobody";
 
 export type HangVerdict = {
   /** One sentence: which rank is where, who waits for it. */

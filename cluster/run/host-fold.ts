@@ -46,7 +46,7 @@ export function patch(state: RunState, name: string, change: (host: HostState) =
 export function unseeAll(state: RunState, at: number, why = "the controller was started again"): RunState {
   const hosts = Object.entries(state.hosts).map(([name, host]) => [
     name,
-    host.agent === null ? host : { ...host, seen: false, unseenWhy: why, unseenAt: at, unseenKind: "silent" as const },
+    host.agent === null ? host : { ...host, seen: false, unseenWhy: why, unseenAt: at, unseenKind: "silent" as const, witness: null },
   ]);
   return { ...state, hosts: Object.fromEntries(hosts) };
 }

@@ -104,9 +104,19 @@ function apply(state: RunState, event: RunEvent): RunState {
         unseenAt: h.seen ? event.at : (h.unseenAt ?? event.at),
         unseenKind: event.kind ?? "silent",
         unseenHint: event.hint ?? "",
+        ...(event.kind === "auth" ? { witness: null } : {}),
       }));
     case "host-seen":
-      return patch(state, event.host, (h) => ({ seen: true, unseenWhy: "", unseenAt: null, unseenKind: "silent", lost: h.mayRun ? h.lost : null }));
+      return patch(state, event.host, (h) => ({
+        seen: true,
+        unseenWhy: "",
+        unseenAt: null,
+        unseenKind: "silent",
+        witness: null,
+        lost: h.mayRun ? h.lost : null,
+      }));
+    case "host-witnessed":
+      return patch(state, event.host, (h) => (h.seen ? {} : { witness: { at: event.at, saw: event.saw, by: event.by } }));
     case "host-prepared": {
       const { dir, python, lacks = null, scratch, notes, sessionNames, scriptSha256 } = event;
       return patch(state, event.host, (h) => ({ dir, python, lacks, scratch, notes, sessionNames, scriptSha256, stage: later(h.stage, "prepared") }));
@@ -181,6 +191,7 @@ function hostConnected(state: RunState, event: RunEvent & { type: "host-connecte
     sessionNames: event.sessionNames ?? h.sessionNames,
     seen: true,
     unseenWhy: "",
+    witness: null,
     problem: h.stage === "refused" ? h.problem : null,
     stage: h.stage === "waiting" ? "connected" : h.stage,
   }));

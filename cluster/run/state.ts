@@ -4,7 +4,7 @@ import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
 import type { Cause, CauseKind, Checkpoint } from "./cause.ts";
-import type { AgentDirs, HangVerdict, TimerKey, UnseenKind } from "./events.ts";
+import type { AgentDirs, HangVerdict, TimerKey, UnseenKind, Witnessed } from "./events.ts";
 import type { FoundInRun } from "./findings.ts";
 import type { NcclLevel } from "./nccl-level.ts";
 import type { PreflightFinding } from "./preflight.ts";
@@ -42,6 +42,8 @@ export type HostState = {
   readonly unseenKind: UnseenKind;
   /** What a person can do about it; absent or "": not known. */
   readonly unseenHint?: string;
+  /** What the other hosts see of it while it is unseen, and since when. */
+  readonly witness?: { readonly at: number; readonly saw: Witnessed; readonly by: readonly string[] } | null;
   /** Why it is given up; null: it is not. */
   readonly lost: string | null;
   /** A person wants it to take no part any more; `needsSpare`: and none but a spare in its place. Absent: nobody does. */

@@ -12,6 +12,7 @@ import { aboutHost, withoutHost } from "./about-host.ts";
 import { actLine } from "./act-line.ts";
 import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
+import { witnessWords } from "./host-why.ts";
 import { controllerWords } from "./leader.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { budgetWords } from "./standing.ts";
@@ -78,6 +79,8 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-unseen":
       if (event.why === REPLACED) return [`${event.host}: ${REPLACED}; training goes on`];
       return ofUnseen(state, event);
+    case "host-witnessed":
+      return ofWitness(state, event.host);
     case "host-lost":
       return [`${event.host}: lost: ${event.why}`];
     case "attempt-diagnosed":
@@ -140,8 +143,19 @@ function ofUnseen({ hosts, members }: RunState, { host, kind, ...event }: RunEve
   const why = withoutHost(host, event.why);
   const isLost = hosts[host] !== undefined && hosts[host].lost !== null;
   if (isLost) return members.includes(host) ? [`${host}: is lost; still no word from its agent (${why})`] : [];
-  if (kind === "auth") return [`${host}: ${NEEDS_AUTH}: ${LOG_IN} (${why}); this says nothing about the host`];
-  return [`${host}: no word from its agent (${why}); not known whether training goes on there`];
+  if (kind === "auth")
+    return [
+      `${host}: ${NEEDS_AUTH}: it refuses our credentials: ${LOG_IN}, and it is heard again by itself; its ranks are not touched (${withoutHost(host, why)})`,
+    ];
+  // What the others saw of it is known then, and does not change by another way in which it is not heard.
+  if (hosts[host]?.witness != null) return [`${host}: still no word from its agent (${why})`];
+  return [`${host}: no word from its agent (${why})${members.some((name) => name !== host) ? "; the other hosts are asked about it" : ""}`];
+}
+
+function ofWitness(state: RunState, name: string): readonly string[] {
+  const host = state.hosts[name];
+  const words = host === undefined || host.lost !== null ? "" : witnessWords(state, host);
+  return words === "" ? [] : [`${name}: ${words}`];
 }
 
 function ofFinding({ finding: { code, text, since, until } }: RunEvent & { type: "finding" }): readonly string[] {

@@ -13,11 +13,11 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     r.run,
     sanitiseWord(r.name),
     phaseWord(r),
-    `${r.hosts}`,
+    r.of === undefined ? `${r.hosts}` : `${r.hosts} of ${r.of}`,
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? r.knownAt ?? now) - r.requestedAt),
-    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), owes(r)]
+    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), owes(r)]
       .filter((text) => text !== "")
       .map((text) => sanitiseWord(text))
       .join("; "),
@@ -43,5 +43,10 @@ const waits = ({ waitsFor = {} }: RunSummary): string =>
     .join("; ");
 
 const logIn = ({ needsAuth = [] }: RunSummary): string => (needsAuth.length === 0 ? "" : `${needsAuth.join(", ")}: ${LOG_IN}`);
+
+const unseen = ({ unseen: silent = [] }: RunSummary, now: number): string =>
+  silent
+    .map(({ host, at, witness }) => `${host}: unseen${at === null ? "" : ` for ${formatDuration(now - at)}`}${witness === "" ? "" : `, ${witness}`}`)
+    .join("; ");
 
 const owes = ({ owing = [] }: RunSummary): string => (owing.length === 0 ? "" : `owing: ${owing.join(", ")} could not be asked`);

@@ -7,13 +7,14 @@ import { sanitiseWord } from "../sanitise.ts";
 import type { Pace } from "../steps/pace.ts";
 import { formatDuration } from "./duration.ts";
 import { hostStep } from "./host-line.ts";
+import { whyLines } from "./host-why.ts";
 import { leaderLines } from "./leader.ts";
 import { paceWords } from "./pace-words.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
 import { receiptLines } from "./receipt.ts";
 import { standingLines } from "./standing.ts";
 import { formatTable } from "./table.ts";
-import { LOG_IN, NEEDS_AUTH, needsAuth, unseenSince, whyUnseen } from "./unseen.ts";
+import { NEEDS_AUTH, needsAuth, unseenSince } from "./unseen.ts";
 
 /** Shorter silences are no news. */
 const QUIET_MS = 10_000;
@@ -45,7 +46,7 @@ export function statusLines(state: RunState, at: number, { wroteAt = null, pace 
     ...head,
     "",
     ...formatTable([["HOST", "STAGE", "LINK", "SSH", "NOW"], ...hosts]),
-    ...(isOver(state) ? [] : hostsOf(state).flatMap((host) => whyLines(host))),
+    ...whyLines(state, now).map((line) => `  ${line}`),
     ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "STATE"], ...ranks])]),
     ...(receipts.length === 0 ? [] : ["", ...receipts]),
     ...(state.logsIncomplete.length > 0 ? ["", `the last log lines of ${state.logsIncomplete.map(sanitiseWord).join(", ")} may be missing`] : []),
@@ -59,17 +60,6 @@ function stageWord(state: RunState, { stage, receipt, lost }: HostState): string
 }
 
 const nowWord = (state: RunState, host: HostState): string => (!isOver(state) && host.lost !== null ? "" : hostStep(state, host));
-
-/** Too long for a column: why a host is unseen or lost. */
-function whyLines(host: HostState): readonly string[] {
-  const why =
-    host.lost !== null
-      ? firstLine(host.lost)
-      : host.seen || host.stage === "waiting" || host.stage === "refused"
-        ? ""
-        : `${needsAuth(host) ? `${LOG_IN}: ` : ""}${whyUnseen(host)}`;
-  return why === "" ? [] : [`  ${sanitiseWord(host.name)}: ${sanitiseWord(why)}`];
-}
 
 function linkWord(state: RunState, host: HostState, now: number): string {
   if (isOver(state) || host.stage === "waiting" || host.stage === "refused") return "";

@@ -1,8 +1,10 @@
 /** One run as a row of `ps` and `runs`. */
 
+import { hostShare } from "../host-count.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
-import { needsAuth } from "./unseen.ts";
 import type { RunSummary } from "../viewer.ts";
+import { witnessBrief } from "./host-why.ts";
+import { needsAuth } from "./unseen.ts";
 
 const refusing = (state: RunState): readonly string[] =>
   isOver(state) || state.fenced !== null
@@ -11,11 +13,18 @@ const refusing = (state: RunState): readonly string[] =>
         .filter(needsAuth)
         .map(({ name }) => name);
 
+const silent = (state: RunState): NonNullable<RunSummary["unseen"]> =>
+  isOver(state) || state.fenced !== null || state.phase === "connecting"
+    ? []
+    : hostsOf(state)
+        .filter((host) => !host.seen && host.lost === null && host.agent !== null && !needsAuth(host))
+        .map((host) => ({ host: host.name, at: host.unseenAt, witness: witnessBrief(host) }));
+
 export const summarise = (state: RunState): RunSummary => ({
   run: state.spec.run,
   name: state.spec.name,
   phase: state.phase,
-  hosts: state.spec.hosts.length,
+  ...hostShare(state.spec, state),
   ranks: state.world,
   attempt: state.attempt,
   requestedAt: state.requestedAt,
@@ -25,6 +34,7 @@ export const summarise = (state: RunState): RunSummary => ({
   failure: state.failure?.text ?? state.trouble?.text ?? null,
   ...(state.queue === null || state.verdict !== null ? {} : { waitsFor: state.queue.busy }),
   ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
+  ...(silent(state).length === 0 ? {} : { unseen: silent(state) }),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
   ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine, knownAt: state.fenced.at }),
 });

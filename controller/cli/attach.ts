@@ -2,6 +2,7 @@
 
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
+import { whyLines } from "../../cluster/view/host-why.ts";
 import { ledElsewhere } from "../../cluster/view/leader.ts";
 import { standingLines } from "../../cluster/view/standing.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
@@ -50,6 +51,6 @@ async function show(context: Context, { client, run, find }: OpenedRun): Promise
   }
   if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
   context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
-  for (const line of standingLines(state, Date.now())) context.say(`==> ${line}`);
+  for (const line of [...standingLines(state, Date.now()), ...whyLines(state, Date.now())]) context.say(`==> ${line}`);
   return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find });
 }

@@ -1,6 +1,7 @@
 /** `ps` and `runs`: the runs that are alive, and all of them. */
 
 import { fail } from "../../cluster/errors.ts";
+import { hostShare } from "../../cluster/host-count.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
 import { runTable } from "../../cluster/view/run-table.ts";
@@ -39,7 +40,7 @@ const asSummary = ({ run, spec, state, leader, isLed }: FoundRun): RunSummary =>
   run,
   name: spec.name,
   phase: state.phase,
-  hosts: spec.hosts.length,
+  ...hostShare(spec, state),
   ranks: state.world,
   attempt: state.attempt,
   requestedAt: state.requestedAt,

@@ -259,7 +259,7 @@ export function driveRun(deps: DriverDeps): Driver {
       isAwake: deps.isAwake,
       now,
       lost: (why) => apply({ event: { at: now(), type: "host-lost", host, attempt: state.attempt, why } }),
-      notice: (text) => deps.notice(host, text),
+      witnessed: (saw, by) => apply({ event: { at: now(), type: "host-witnessed", host, saw, by } }),
     });
     once(key, witness.close);
   };

@@ -1,7 +1,8 @@
 /** Watches a host that went silent: lets the others knock at it until it answers, or what they see makes it lost. */
 
 import { REPLACED } from "../../cluster/protocol.ts";
-import { isCutOff, lossVerdict } from "../../cluster/run/loss.ts";
+import type { Witnessed } from "../../cluster/run/events.ts";
+import { isCutOff, type Knock, lossVerdict } from "../../cluster/run/loss.ts";
 import { type HostState, membersOf, type RunState } from "../../cluster/run/state.ts";
 import type { Linked } from "./keeper.ts";
 import { knock } from "./knock.ts";
@@ -15,7 +16,7 @@ export type WitnessDeps = {
   readonly isAwake: () => boolean;
   readonly now: () => number;
   readonly lost: (why: string) => void;
-  readonly notice: (text: string) => void;
+  readonly witnessed: (saw: Witnessed, by: readonly string[]) => void;
 };
 
 export type Witness = { readonly close: () => void };
@@ -28,12 +29,13 @@ const REPLACE_MS = 10_000;
 
 export function watchSilent(deps: WitnessDeps): Witness {
   let isClosed = false;
-  let said = "";
   let timer: NodeJS.Timeout | undefined;
 
-  const say = (text: string): void => {
-    if (text !== said) deps.notice(text);
-    said = text;
+  /** What stays as it was told is not told again. */
+  const tell = (saw: Witnessed, by: readonly string[]): void => {
+    const told = deps.state().hosts[deps.host]?.witness ?? null;
+    const [first] = told?.by ?? [];
+    if (told?.saw !== saw || (first !== undefined && !by.includes(first))) deps.witnessed(saw, by);
   };
 
   const look = async (): Promise<void> => {
@@ -56,12 +58,14 @@ export function watchSilent(deps: WitnessDeps): Witness {
       peersFailed: state.trouble !== null,
       quietMs: now - Math.max(deps.heardFromRanksAt(), state.awakeSince),
     });
-    if (verdict !== null) return deps.lost(verdict);
     const isExpected = (h: HostState): boolean => h.unseenWhy === REPLACED && now - (h.unseenAt ?? 0) < REPLACE_MS;
-    if (members.some((h) => !h.seen && isExpected(h))) return;
-    const alive = knocks.find(({ saw }) => saw === "alive");
-    if (isCutOff(counts)) say(`${counts.silent} of ${counts.members} hosts are silent: this machine may be the one that is cut off; nothing is restarted`);
-    else if (alive !== undefined && silentMs >= lostMs) say(`${alive.by} reaches it: its agent or the link from here is gone; training goes on`);
+    if (silentMs < state.spec.timeouts.suspectMs) return; // a controller that has just started hears nobody yet
+    if (verdict === null && members.some((h) => !h.seen && isExpected(h))) return;
+    const sawOf = (what: Knock): string[] => knocks.filter(({ saw }) => saw === what).map(({ by }) => by);
+    const what = (["alive", "mute", "dead"] as const).find((each) => sawOf(each).length > 0);
+    if (isCutOff(counts)) tell("cut-off", []);
+    else tell(what ?? "nobody", what === undefined ? [] : sawOf(what));
+    if (verdict !== null) deps.lost(verdict);
   };
 
   const witnesses = (): string[] =>

@@ -83,7 +83,7 @@ test("exit statuses follow the end; a stop that one host cannot confirm is 4", (
 test("events in words are one line each and inert", () => {
   const state = replay(lifeOf(SPEC, "running"));
   const event: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: "gone\n\x1b[2J" };
-  assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); not known whether training goes on there"]);
+  assert.deepEqual(describeEvent(state, reduce(state, event), event), ["gpu-a: no word from its agent (gone ␛[2J); the other hosts are asked about it"]);
   const replaced: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: REPLACED };
   assert.deepEqual(describeEvent(state, reduce(state, replaced), replaced), ["gpu-a: its agent is being replaced; training goes on"]);
   const failed = replay(lifeOf(SPEC, "failed"));
@@ -143,15 +143,15 @@ test("status: ages are of now; a run that is over says what is owed, never what 
 test("a host that refuses our credentials needs-auth: no word of silence, nor that it is lost", () => {
   const at = lifeOf(SPEC, "running").at(-1)?.at ?? 0;
   const why = "gpu-b: authentication failed for tester";
+  const says =
+    "needs-auth: it refuses our credentials: log in anew, and it is heard again by itself; its ranks are not touched (authentication failed for tester)";
   const refused: RunEvent = { at, type: "host-unseen", host: "gpu-b", why, kind: "auth" };
   const before = replay(lifeOf(SPEC, "running"));
   const state = reduce(before, refused);
-  assert.deepEqual(describeEvent(before, state, refused), [
-    `gpu-b: needs-auth: log in anew (authentication failed for tester); this says nothing about the host`,
-  ]);
+  assert.deepEqual(describeEvent(before, state, refused), [`gpu-b: ${says}`]);
   const lines = statusLines(state, at + 21_000);
   assert.match(lines.find((line) => line.startsWith("gpu-b")) ?? "", /^gpu-b +launched +needs-auth +/);
-  assert.ok(lines.includes(`  gpu-b: log in anew: authentication failed for tester`), lines.join("\n"));
+  assert.ok(lines.includes(`  gpu-b: ${says}`), lines.join("\n"));
   assert.match(runTable([summarise(state)], at)[1] ?? "", / running, needs-auth .* gpu-b: log in anew$/);
   const seen = reduce(state, { at, type: "host-seen", host: "gpu-b" });
   for (const other of [seen, replay([...lifeOf(SPEC, "succeeded"), refused])])

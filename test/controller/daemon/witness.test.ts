@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { reduce } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
+import { describeEvent } from "../../../cluster/view/event-line.ts";
 import type { Linked } from "../../../controller/daemon/keeper.ts";
 import { watchSilent } from "../../../controller/daemon/witness.ts";
 import { play } from "../../cluster/run/play.ts";
@@ -11,18 +12,25 @@ import { play } from "../../cluster/run/play.ts";
 type Asked = { readonly do: string; readonly host: string; readonly port: number };
 
 /** a is silent for a minute; b and c knock and see `saw`. Resolves with what was asked, and why it is lost if it is. */
-async function watch(t: TestContext, sshPort: number | null, filePort: number | undefined, saw: string): Promise<{ asked: readonly Asked[]; lost: string }> {
+async function watch(
+  t: TestContext,
+  sshPort: number | null,
+  filePort: number | undefined,
+  saw: string,
+  looks = 1,
+): Promise<{ asked: readonly Asked[]; lost: string; told: readonly string[] }> {
   const run = play({});
   run.tell({ type: "host-unseen", host: "a", why: "silent" });
   const was = reduce(run.state(), { type: "host-connected", host: "a", at: 1, ...connectedAs(run.state(), sshPort) });
   const hosts = was.spec.hosts.map((h) => (h.name === "a" && filePort !== undefined ? { ...h, port: filePort } : h));
   const a = was.hosts.a ?? assert.fail();
-  const state: RunState = { ...was, spec: { ...was.spec, hosts }, hosts: { ...was.hosts, a: { ...a, seen: false, unseenAt: 1000 } } };
+  let state: RunState = { ...was, spec: { ...was.spec, hosts }, hosts: { ...was.hosts, a: { ...a, seen: false, unseenAt: 1000 } } };
   const asked: Asked[] = [];
+  const told: string[] = [];
   const { promise, resolve } = Promise.withResolvers<string>();
   const command = async (what: Asked): Promise<unknown> => {
     asked.push(what);
-    if (asked.length === 2 && saw === "alive") setImmediate(resolve, "");
+    if (asked.length === 2 * looks && saw === "alive") setImmediate(resolve, "");
     return { saw };
   };
   const watching = watchSilent({
@@ -33,10 +41,15 @@ async function watch(t: TestContext, sshPort: number | null, filePort: number | 
     isAwake: () => true,
     now: () => 61_000,
     lost: resolve,
-    notice: () => undefined,
+    witnessed: (what, by) => {
+      const event = { at: 61_000, type: "host-witnessed", host: "a", saw: what, by } as const;
+      const after = reduce(state, event);
+      told.push(...describeEvent(state, after, event));
+      state = after;
+    },
   });
   t.after(watching.close);
-  return { asked, lost: await promise };
+  return { asked, lost: await promise, told };
 }
 
 function connectedAs(state: RunState, sshPort: number | null) {
@@ -46,24 +59,27 @@ function connectedAs(state: RunState, sshPort: number | null) {
 }
 
 test("the others knock where sshd really listens: the file's port, else the one that was dialled, else 22", async (t) => {
-  for (const [dialled, file, expected] of [
-    [2222, undefined, 2222],
-    [2222, 2200, 2200],
-    [null, undefined, 22],
+  for (const [dialled, file, expected, looks] of [
+    [2222, undefined, 2222, 2],
+    [2222, 2200, 2200, 1],
+    [null, undefined, 22, 1],
   ] as const) {
-    const { asked, lost } = await watch(t, dialled, file, "alive");
+    const { asked, lost, told } = await watch(t, dialled, file, "alive", looks);
     assert.deepEqual(
       asked.map(({ do: what, host, port }) => [what, host, port]),
-      [
-        ["knock", "10.0.0.5", expected],
-        ["knock", "10.0.0.5", expected],
-      ],
+      Array.from({ length: 2 * looks }, () => ["knock", "10.0.0.5", expected]),
+    );
+    assert.deepEqual(
+      told,
+      ["a: b, c reach it: the host is alive, its agent or the link from here is gone; nothing is restarted"],
+      "told once, not at each look",
     );
     assert.equal(lost, "", "a host that answers others is never lost");
   }
 });
 
 test("where nobody else gets a connection it is lost, and the reason names who tried", async (t) => {
-  const { lost } = await watch(t, null, undefined, "dead");
+  const { lost, told } = await watch(t, null, undefined, "dead");
+  assert.deepEqual(told, ["a: b, c cannot reach it either"]);
   assert.match(lost, /nothing heard for \d+ s, and b, c cannot reach it either/);
 });

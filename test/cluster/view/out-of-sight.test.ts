@@ -1,0 +1,38 @@
+/** Hosts that are not heard: what the others see of them is told everywhere, and a run without some of them says so. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { RunEvent } from "../../../cluster/run/events.ts";
+import { reduce, replay } from "../../../cluster/run/reduce.ts";
+import type { RunState } from "../../../cluster/run/state.ts";
+import { describeEvent } from "../../../cluster/view/event-line.ts";
+import { runTable } from "../../../cluster/view/run-table.ts";
+import { statusLines } from "../../../cluster/view/status.ts";
+import { summarise } from "../../../cluster/view/summarise.ts";
+import { lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { play } from "../run/play.ts";
+
+test("what the other hosts see of a silent one is in status, ps and the lines of a watch, and goes when it is heard", () => {
+  const at = lifeOf(SPEC, "running").at(-1)?.at ?? 0;
+  const unseen: RunEvent = { at, type: "host-unseen", host: "gpu-b", why: "nothing heard for 6 s" };
+  const witnessed: RunEvent = { at: at + 1000, type: "host-witnessed", host: "gpu-b", saw: "alive", by: ["gpu-a"] };
+  const before = replay([...lifeOf(SPEC, "running"), unseen]);
+  const state = reduce(before, witnessed);
+  const says = "gpu-a reaches it: the host is alive, its agent or the link from here is gone; nothing is restarted";
+  assert.deepEqual(describeEvent(before, state, witnessed), [`gpu-b: ${says}`]);
+  assert.ok(statusLines(state, at + 21_000).includes(`  gpu-b: nothing heard; ${says} (the same for 20 s)`), statusLines(state, at + 21_000).join("\n"));
+  assert.match(runTable([summarise(state)], at + 21_000)[1] ?? "", / running .* gpu-b: unseen for 21 s, gpu-a reaches it$/);
+  const again: RunEvent = { ...unseen, at: at + 2000, why: "no route" };
+  assert.deepEqual(describeEvent(state, reduce(state, again), again), ["gpu-b: still no word from its agent (no route)"], "no contradiction of the witness");
+  for (const by of [{ at, type: "host-seen", host: "gpu-b" } as const, { at, type: "controller-started", controller: "c", epoch: 1 } as const])
+    assert.doesNotMatch([...statusLines(reduce(state, by), at), ...runTable([summarise(reduce(state, by))], at)].join("\n"), /reaches it/);
+});
+
+test("a run that went on with fewer hosts says how many of how many; spares do not count", () => {
+  const cell = (state: RunState): string => runTable([summarise(state)], 1)[1]?.match(/running +(\d+(?: of \d+)?) /)?.[1] ?? "";
+  const run = play({ onHostLoss: "shrink", minHosts: 2, spares: ["d"] });
+  assert.equal(cell(run.state()), "3");
+  run.loses("c");
+  run.again();
+  assert.equal(cell(run.state()), "2 of 3");
+});
