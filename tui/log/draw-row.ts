@@ -35,8 +35,11 @@ const LIT = 1000;
 const indentOf = ({ time, hostColumns, rankColumns }: Layout): number =>
   1 + (time === "none" ? 0 : formatTime(0, time, 0).length + 1) + (hostColumns === 0 ? 0 : hostColumns + 1) + rankColumns + 3;
 
-const withoutOwnRank = (row: Row, text: string): string =>
-  row.also.length > 0 && text.startsWith(`[rank${row.line.rank}]:`) ? text.slice(`[rank${row.line.rank}]:`.length).trimStart() : text;
+/** The column before it says so already. */
+function withoutOwnRank(row: Row, text: string): string {
+  const own = `[rank${row.line.rank}]:`;
+  return text.startsWith(own) ? text.slice(text[own.length] === " " ? own.length + 1 : own.length) : text;
+}
 
 function piecesOf(row: Row, layout: Layout): readonly string[] {
   const room = Math.max(2, layout.columns - indentOf(layout));
