@@ -117,6 +117,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./stop.ts")).stop,
   },
   {
+    name: "restart",
+    about: "End the present attempt of a run and begin another from the last complete checkpoint; it costs none of restart.max. Waits until it runs.",
+    args: [run],
+    options: [["-d, --detach", "do not wait"]],
+    examples: ["nexadist restart", "nexadist restart train_20251101_143200 -y"],
+    takesRest: false,
+    load: async () => (await import("./restart.ts")).restart,
+  },
+  {
     name: "hang",
     about: "Where every rank is, and who waits for whom: one sentence, then the ranks by what they do; -v shows their stacks. Nothing is paused.",
     args: [run],

@@ -7,7 +7,7 @@ import type { Pace } from "../../cluster/steps/pace.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Context } from "./context.ts";
-import { pickRun, pickToStop } from "./pick-run.ts";
+import { pickLive, pickRun } from "./pick-run.ts";
 
 /** The cluster file that is meant where none is named, or null when there is none. */
 export function fileHere(context: Context): string | null {
@@ -29,8 +29,8 @@ export async function findRun(client: Client, context: Context, wanted: unknown)
   return found;
 }
 
-export const findRunToStop = async (client: Client, context: Context, wanted: unknown): Promise<RunSummary> =>
-  pickToStop(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, named(context));
+export const findLiveRun = async (client: Client, context: Context, wanted: unknown, command: "stop" | "restart"): Promise<RunSummary> =>
+  pickLive(await listRuns(client, true), typeof wanted === "string" ? wanted : undefined, named(context), command);
 
 export type KnownRun = {
   readonly state: RunState;

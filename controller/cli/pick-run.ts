@@ -24,12 +24,12 @@ export function pickRun(all: readonly RunSummary[], wanted: string | undefined, 
   return only;
 }
 
-/** The one that a bare `stop` ends: it takes no guess. Errors: NO_RUN, USAGE that lists them when several are alive. */
-export function pickToStop(all: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
+/** The one that a bare `stop` or `restart` is about: it takes no guess. Errors: NO_RUN, USAGE that lists them when several are alive. */
+export function pickLive(all: readonly RunSummary[], wanted: string | undefined, file: string | null, command: "stop" | "restart"): RunSummary {
   const live = all.filter((r) => r.endedAt === null && (file === null || r.file === file));
   if (wanted !== undefined || live.length === 0) return pickRun(all, wanted, file);
   const [only, ...others] = live;
   if (only !== undefined && others.length === 0) return only;
-  const commands = [...live].sort((a, b) => b.requestedAt - a.requestedAt).map((r) => `nexadist stop ${r.run}`);
-  throw fail("USAGE", { what: `${live.length} runs are alive; which one is to stop?`, fix: commands.join("\n") });
+  const commands = [...live].sort((a, b) => b.requestedAt - a.requestedAt).map((r) => `nexadist ${command} ${r.run}`);
+  throw fail("USAGE", { what: `${live.length} runs are alive; which one is to ${command}?`, fix: commands.join("\n") });
 }

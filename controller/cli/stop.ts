@@ -12,7 +12,7 @@ import { isAllGone } from "../../cluster/view/receipt.ts";
 import { summaryLines } from "../../cluster/view/summary.ts";
 import type { Run } from "./commands.ts";
 import { findController } from "./find-controller.ts";
-import { findRunToStop, readRun } from "./known-run.ts";
+import { findLiveRun, readRun } from "./known-run.ts";
 import { whereLed } from "./open-run.ts";
 import { ANSWER_MS, awaitDebt, deafLines } from "./stop-debt.ts";
 import { planStop, stopPlanLines } from "./stop-plan.ts";
@@ -31,7 +31,7 @@ function graceOf(options: Readonly<Record<string, unknown>>): number | null {
 export const stop: Run = async (context, [wanted], options) => {
   const graceMs = graceOf(options);
   const here = await findController(context, options);
-  const { client, run } = await whereLed(context, options, here, await findRunToStop(here, context, wanted));
+  const { client, run } = await whereLed(context, options, here, await findLiveRun(here, context, wanted, "stop"));
   const known = await readRun(client, run);
   let { state } = known;
   if (options.dryRun === true) {

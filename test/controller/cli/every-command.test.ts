@@ -46,6 +46,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   runs: { ok: [], wrong: [{ args: ["--limit", "x"], exit: 2, code: "USAGE" }] },
   logs: { ok: [], wrong: [noRun, { args: ["--grep", "("], exit: 2, code: "USAGE" }] },
   stop: { ok: [], wrong: [noRun, { args: ["--timeout", "soon"], exit: 2, code: "USAGE" }] },
+  restart: { ok: [], exit: 2, wrong: [noRun] },
   hang: { ok: [], wrong: [noRun] },
   nccl: { ok: [], wrong: [noRun] },
   exec: {

@@ -11,7 +11,7 @@ import { isBeneath, joinRemote, lastPart, parsePlace, remoteWord } from "../../.
 import { leaveOf } from "../../../controller/cli/leave.ts";
 import { foldLines, type LiveLine } from "../../../controller/cli/live-hosts.ts";
 import { queryOf } from "../../../controller/cli/logs.ts";
-import { pickRun, pickToStop } from "../../../controller/cli/pick-run.ts";
+import { pickLive, pickRun } from "../../../controller/cli/pick-run.ts";
 import { parseRanks } from "../../../controller/cli/rank-list.ts";
 import { createScreen } from "../../../controller/cli/screen.ts";
 import { sinceWhen } from "../../../controller/cli/since.ts";
@@ -60,12 +60,12 @@ test("a run is found by id, name, unique beginning or latest; with -c among that
 test("a bare stop ends the one run that is alive, and asks which where there are several", () => {
   const live = [run("train_1", { requestedAt: 1, file: "/c.yaml" }), run("train_2", { requestedAt: 2 })];
   const over = run("train_3", { requestedAt: 3, endedAt: 4 });
-  assert.equal(pickToStop([...live.slice(0, 1), over], undefined, null).run, "train_1");
-  assert.equal(pickToStop([...live, over], undefined, "/c.yaml").run, "train_1");
-  assert.equal(pickToStop([...live, over], "train_2", null).run, "train_2");
-  assert.equal(pickToStop([over], undefined, null).run, "train_3");
+  assert.equal(pickLive([...live.slice(0, 1), over], undefined, null, "stop").run, "train_1");
+  assert.equal(pickLive([...live, over], undefined, "/c.yaml", "stop").run, "train_1");
+  assert.equal(pickLive([...live, over], "train_2", null, "stop").run, "train_2");
+  assert.equal(pickLive([over], undefined, null, "stop").run, "train_3");
   assert.throws(
-    () => pickToStop([...live, over], undefined, null),
+    () => pickLive([...live, over], undefined, null, "stop"),
     (e: unknown) => withCode("USAGE")(e) && (e as NexaError).hint === "nexadist stop train_2\nnexadist stop train_1",
   );
 });
