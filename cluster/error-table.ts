@@ -110,7 +110,7 @@ export const ERRORS = {
   PORT_BUSY: entry(EXIT.preflight, "{text}", (d) => `${d.run === undefined ? "end what holds the port" : `nexadist stop ${d.run}`}, or name another port in \`rdzv\`, or drop \`rdzv\`: then free ones are taken`),
   LAUNCH_FAILED: entry(EXIT.runFailed, "attempt {attempt} could not be started: {why}", "check python, the script's path and workdir; nexadist up --dry-run prints the commands"),
   ATTEMPT_STOPPED: entry(EXIT.stopped, "attempt {attempt} was stopped before it was started", "nothing to do: stop wins"),
-  SETUP_FAILED: entry(EXIT.preflight, (d) => `setup failed${d.line ? ` at line ${d.line}` : ""}: ${d.why}${d.output ? `\nlast output:\n${d.output}` : ""}`, "run the same lines in bash -l on that host"),
+  SETUP_FAILED: entry(EXIT.preflight, (d) => `setup failed${d.line ? ` at line ${d.line}` : ""}: ${d.why}${d.output ? `\nlast output:\n${d.output}` : ""}`, "a line of setup that fails ends the start, as under bash -e; where it may fail: LINE || true; else run the same lines in bash -l on that host"),
   SETUP_TIMEOUT: entry(EXIT.timedOut, (d) => `setup took longer than ${d.seconds} s${d.output ? `\nlast output:\n${d.output}` : ""}`, "does it wait for input or a download? run the same lines in bash -l on that host"),
   NOT_PREPARED: entry(EXIT.preflight, "the environment of {run} is not on this host (any more)", "nexadist up starts it afresh"),
   JOB_DIR: entry(EXIT.preflight, "{dir} is not a directory there", "check workdir: with --no-sync it is the directory on the hosts, relative to the home"),

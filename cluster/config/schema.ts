@@ -26,7 +26,11 @@ const hostKeys = {
     .text("a path")
     .describe("a python, or a virtual or conda environment, relative to the home there; absent: python, else python3, on its PATH")
     .optional(),
-  setup: f.lines.describe("a file of this machine, or lines, for `bash -l` there before the ranks; what it exports reaches them").optional(),
+  setup: f.lines
+    .describe(
+      "a file of this machine, or lines, for `bash -l` there before the ranks; what it exports reaches them; a line that fails ends the start, but for `|| true`",
+    )
+    .optional(),
   workdir: f.text("a directory").describe("root of the code that travels, relative to this file; with --no-sync the directory on the hosts").optional(),
   env: f.env.describe("environment of the ranks; a value env:NAME or file:PATH is read on this machine and is secret").optional(),
   gpus: f.gpus.describe("a count, a list of indices or UUIDs, auto (default: all), or 0 with `slots`").optional(),

@@ -64,10 +64,19 @@ export function formatHost(plan: AttemptPlan, host: HostPlan): string {
   if (host.processes.length === 1 && first !== undefined) body.push(...exportLines(visible(first)), ...partLines(first), commandOf(first));
   else body.push(...together(host.processes));
   // Verbatim: an indent would change a here-document.
-  const setup = host.setup === null ? [] : ["# setup of the file; nexadist runs it in `bash -l`", host.setup.trimEnd()];
+  const setup = host.setup === null ? [] : setupLines(host.setup);
   const start = host.cwd === null ? [] : [`cd ${directory(host.cwd)} || exit`];
   return [...lines, "(", ...indented(start), ...setup, ...indented(body), ")", ""].join("\n");
 }
+
+/** As the agent runs it: a command that fails at the top level ends all, those in functions and in files that it sources do not. */
+const setupLines = (setup: string): string[] => [
+  "# setup of the file, for `bash -l`: a line that fails ends the start, except inside functions and sourced files",
+  ': "${BASH_VERSION:?setup is for bash: paste this into bash -l}"',
+  'nexa_at=${BASH_SOURCE[0]-}; trap \'nexa_status=$?; [ "${BASH_SOURCE[0]-}" != "$nexa_at" ] || exit $nexa_status\' ERR',
+  setup.trimEnd(),
+  "trap - ERR; unset nexa_at nexa_status",
+];
 
 const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 

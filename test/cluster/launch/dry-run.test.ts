@@ -1,7 +1,7 @@
 /** The text of a dry run: what it says, what it never says. */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -46,6 +46,21 @@ test("setup comes first, verbatim, and reaches the program", () => {
     someHost("a", { setup, gpus: { kind: "none", slots: 1 } }),
   ]);
   assert.equal(execFileSync("bash", ["-c", text], { encoding: "utf8" }), "line $1 0 a\nb'c\n");
+});
+
+test("a line of setup that fails ends the paste as it ends the start; in a function or a sourced file it does not", (t) => {
+  const dir = mkdtempSync(join(tmpdir(), "nxd-paste-"));
+  t.after(() => rmSync(dir, { recursive: true, force: true }));
+  writeFileSync(join(dir, "sourced.sh"), "false\nexport SOURCED=1\n");
+  const pasted = (setup: string): ReturnType<typeof spawnSync> => {
+    const job = { kind: "command", argv: ["sh", "-c", 'echo "ran $SOURCED"; exit 0'] } as const;
+    const text = textOf({ launcher: "direct", job }, [someHost("a", { setup, gpus: { kind: "none", slots: 1 } })]);
+    return spawnSync("bash", ["-c", text], { encoding: "utf8" });
+  };
+  const failed = pasted("sh -c 'exit 7'\necho went on");
+  assert.deepEqual([failed.status, failed.stdout], [7, ""], "as the agent: status of the line, nothing after it");
+  const well = pasted(`f() { false; true; }\nf\n. ${dir}/sourced.sh\nfalse || true\nif false; then :; fi`);
+  assert.deepEqual([well.status, well.stdout], [0, "ran 1\n"]);
 });
 
 test("no block of a failing rank succeeds", () => {
