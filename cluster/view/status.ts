@@ -31,7 +31,7 @@ export function statusLines(state: RunState, at: number, { wroteAt = null, pace 
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...standingLines(state, now),
     ...(isOver(state) || state.phase === "recovering" ? [] : notes.map((note) => sanitiseWord(note))),
-    ...(state.phase === "running" && wroteAt !== null && now - wroteAt > QUIET_MS ? [`ranks last wrote ${formatDuration(now - wroteAt)} ago`] : []),
+    ...quietLines(state, now, wroteAt),
     ...(state.phase === "running" && pace !== null ? [paceWords(pace, state.world)] : []),
     ...(state.phase === "running" ? presentFindings(state).map(({ code, text }) => `! ${sanitiseWord(text)} (nexadist explain ${code})`) : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
@@ -51,6 +51,15 @@ export function statusLines(state: RunState, at: number, { wroteAt = null, pace 
     ...(receipts.length === 0 ? [] : ["", ...receipts]),
     ...(state.logsIncomplete.length > 0 ? ["", `the last log lines of ${state.logsIncomplete.map(sanitiseWord).join(", ")} may be missing`] : []),
   ];
+}
+
+/** Of the attempt that runs: what the one before wrote says nothing of this one. */
+function quietLines({ phase, phaseAt, attemptAt }: RunState, now: number, wroteAt: number | null): readonly string[] {
+  if (phase !== "running" || wroteAt === null) return [];
+  const isOfThis = wroteAt >= (attemptAt ?? 0);
+  const quietMs = now - (isOfThis ? wroteAt : phaseAt);
+  if (quietMs <= QUIET_MS) return [];
+  return [isOfThis ? `ranks last wrote ${formatDuration(quietMs)} ago` : `no rank has written anything since all were started ${formatDuration(quietMs)} ago`];
 }
 
 function stageWord(state: RunState, { stage, receipt, lost }: HostState): string {

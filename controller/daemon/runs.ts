@@ -109,7 +109,7 @@ export function openRuns(controller: string) {
       },
       onBytes: (host, stream, data, at) => {
         if (isOld(host, stream, data.length)) return;
-        if (/\/rank\d/.test(stream)) wroteAt = at;
+        if (stream.startsWith(`a${driver.state().attempt}/rank`)) wroteAt = at;
         if (![...watchers].some((w) => w.log !== null)) feed = null;
         else {
           feed ??= feedLines(tellLine, logs.unfinished);

@@ -36,3 +36,18 @@ test("a run that went on with fewer hosts says how many of how many; spares do n
   run.again();
   assert.equal(cell(run.state()), "2 of 3");
 });
+
+test("how long ranks have been quiet is counted from their own attempt, never from what the one before wrote", () => {
+  const run = play({});
+  const quiet = (wroteAt: number | null, now: number): readonly string[] =>
+    statusLines(run.state(), now, { wroteAt }).filter((line) => /wrote|written anything/.test(line));
+  const before = run.state().phaseAt;
+  assert.deepEqual(quiet(before, before + 40_000), ["ranks last wrote 40 s ago"]);
+  run.fails();
+  run.pass(100_000);
+  run.again();
+  const now = run.state().phaseAt;
+  assert.deepEqual(quiet(before, now + 5000), []);
+  assert.deepEqual(quiet(before, now + 20_000), ["no rank has written anything since all were started 20 s ago"]);
+  assert.deepEqual(quiet(now + 1000, now + 21_000), ["ranks last wrote 20 s ago"]);
+});
