@@ -16,7 +16,13 @@ import type { RunTotals } from "./telemetry/totals.ts";
 export const VIEWER_PROTOCOL = 1;
 
 /** What the asking viewer lends: its environment (base of `transport: local`), its SSH agent. Held in memory only. */
-export type Lent = { readonly env: Readonly<Record<string, string>>; readonly agentSocket: string | null; readonly acceptNewHostKeys: boolean };
+export type Lent = {
+  readonly env: Readonly<Record<string, string>>;
+  readonly agentSocket: string | null;
+  readonly acceptNewHostKeys: boolean;
+  /** How long a host is tried that is only asked what it keeps: `timeouts.connect` of the file; absent: it says none. */
+  readonly connectMs?: number;
+};
 
 export type Request = { readonly id: number } & (
   | { readonly ask: "ping" }

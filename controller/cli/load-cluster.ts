@@ -49,20 +49,20 @@ export function loadRun(context: Context, named: unknown, options: Options, now:
   return resolved;
 }
 
+/** `connectMs`: what the file says; null: nothing. */
+export type LoadedHosts = { readonly hosts: readonly HostSpec[]; readonly file: string; readonly seat: string | null; readonly connectMs: number | null };
+
 /** The hosts that a command is about, whatever the file says of the job. Errors: CLUSTER_FILE, CONFIG. */
-export function loadHosts(
-  context: Context,
-  named: unknown,
-  options: Options,
-): { readonly hosts: readonly HostSpec[]; readonly file: string; readonly seat: string | null } {
+export function loadHosts(context: Context, named: unknown, options: Options): LoadedHosts {
   const source = sourceOf(context, named);
   const inputs = inputsOf(context, options);
   const layers = mergeLayers(source, inputs);
   if (!layers.ok) throw invalid(layers.problems);
   const chosen = chooseHosts(namedEntries(layers.file), { hosts: inputs.hosts, exclude: inputs.exclude });
   if (chosen.problems.length > 0) throw invalid(chosen.problems);
-  context.connectMs = durationMs(layers.file.timeouts?.connect ?? "") ?? context.connectMs;
+  const connectMs = durationMs(layers.file.timeouts?.connect ?? "");
+  context.connectMs = connectMs ?? context.connectMs;
   // Problems of their job's environment do not matter here: nothing of it is used.
   const { hosts } = hostSpecs(chosen.entries, layers.file, layers.located.at, { files: nodeFiles, environment: context.env });
-  return { hosts, file: source.path, seat: layers.file.controller?.seat ?? null };
+  return { hosts, file: source.path, seat: layers.file.controller?.seat ?? null, connectMs };
 }

@@ -27,8 +27,8 @@ const latestFirst = (found: readonly RunSummary[]): readonly RunSummary[] => [..
 
 /** Runs that the hosts of the file keep, whoever leads them. */
 async function listKept(context: Context, client: Client, options: Options): Promise<readonly RunSummary[]> {
-  const { hosts } = loadHosts(context, undefined, options);
-  const items = client.stream({ ask: "find-runs", hosts, lent: lentOf(context, options) });
+  const { hosts, connectMs } = loadHosts(context, undefined, options);
+  const items = client.stream({ ask: "find-runs", hosts, lent: lentOf(context, options, connectMs) });
   for (;;) {
     const { done, value } = await items.next();
     if (done === true) return (value as readonly FoundRun[]).map(asSummary);

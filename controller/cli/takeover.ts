@@ -19,16 +19,21 @@ const HEARD_MS = 3000;
 const BEFORE = 20;
 
 /** What a command lends the controller: the base of local hosts' environments, and the SSH agent. */
-export function lentOf(context: Context, options: Options): Lent {
+export function lentOf(context: Context, options: Options, connectMs: number | null = null): Lent {
   const env = Object.fromEntries(Object.entries(context.env).filter((pair): pair is [string, string] => pair[1] !== undefined));
-  return { env: absoluteReach(env, context.cwd), agentSocket: context.env.SSH_AUTH_SOCK ?? null, acceptNewHostKeys: options.acceptNewHostKeys === true };
+  return {
+    env: absoluteReach(env, context.cwd),
+    agentSocket: context.env.SSH_AUTH_SOCK ?? null,
+    acceptNewHostKeys: options.acceptNewHostKeys === true,
+    ...(connectMs === null ? {} : { connectMs }),
+  };
 }
 
 /** Errors: TAKEN, NO_MAJORITY, RUN_NOT_KEPT. */
 export async function takeRun(context: Context, client: Client, wanted: string | null, options: Options): Promise<TakenRun> {
-  const { hosts, file } = loadHosts(context, undefined, options);
+  const { hosts, file, connectMs } = loadHosts(context, undefined, options);
   const run = wanted === "latest" ? null : wanted;
-  const request = { ask: "take-over", hosts, run, force: options.force === true, file, lent: lentOf(context, options), by: whoAsks() } as const;
+  const request = { ask: "take-over", hosts, run, force: options.force === true, file, lent: lentOf(context, options, connectMs), by: whoAsks() } as const;
   const items = client.stream(request);
   for (;;) {
     const { done, value } = await items.next();

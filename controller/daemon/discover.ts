@@ -50,9 +50,9 @@ export function askHosts({ hosts, ...how }: Discovery): Promise<readonly Answere
 }
 
 async function askHost(host: HostSpec, { lent, controller, notice }: Omit<Discovery, "hosts">): Promise<readonly Kept[]> {
-  const { env, acceptNewHostKeys } = lent;
+  const { env, acceptNewHostKeys, connectMs = CONNECT_MS } = lent;
   const say = (text: string): void => notice(host.name, text);
-  const options = { connectMs: CONNECT_MS, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: say };
+  const options = { connectMs, acceptNewHostKeys, agentSocket: lent.agentSocket ?? undefined, env, notice: say };
   const transport = await reach(host, options);
   try {
     if (!(await hasRuns(transport, host))) return []; // nothing is brought to a host for the sake of a question
