@@ -1,29 +1,37 @@
 /** A diagnosis as a person reads it: the verdict, the groups, then each finding with what, why, cure and proof. 80 columns, no colour needed. */
 
+import { quote } from "../launch/quote.ts";
 import { sanitiseWord } from "../sanitise.ts";
+import type { RunSpec } from "../spec.ts";
 import { fitTo } from "../view/table.ts";
 import { GROUPS } from "./catalogue.ts";
 import type { Check, Group, Result, Status, Who } from "./check.ts";
 import { names } from "./compare.ts";
+import { cureText } from "./cure.ts";
 import { NOT_REACHED } from "./judge.ts";
 import { withFile } from "./with-file.ts";
 
 const WIDTH = 80;
 
-export type Verdict = { readonly isReady: boolean; readonly blockers: readonly Result[]; readonly counts: Readonly<Record<Status, number>> };
+/** `unknown`: of checks that block, those that could not be looked at. */
+export type Verdict = {
+  readonly isReady: boolean;
+  readonly blockers: readonly Result[];
+  readonly unknown: readonly Result[];
+  readonly counts: Readonly<Record<Status, number>>;
+};
+
+/** What the commands of a cure are made of: the cluster file, and how its hosts are reached. */
+export type Place = Pick<RunSpec, "file" | "hosts">;
+export const NOWHERE: Place = { file: null, hosts: [] };
 
 export function verdictOf(checks: readonly Check[], results: readonly Result[]): Verdict {
   const counts: Record<Status, number> = { pass: 0, warn: 0, fail: 0, skip: 0, error: 0 };
   for (const { status } of results) counts[status] += 1;
   const harmless = new Set(checks.filter((check) => !check.isBlocking).map(({ id }) => id));
   const blockers = results.filter((result) => result.status === "fail" && !harmless.has(result.id));
-  return { isReady: blockers.length === 0 && counts.pass > 0, blockers, counts };
-}
-
-/** Fills `{name}` from the judgement's words; a word that is missing keeps its braces out of a pasted command. */
-export function fillWords(text: string, result: Result): string {
-  const words: Readonly<Record<string, string>> = { host: result.host ?? "", peer: result.peer ?? "", ...result.words };
-  return text.replace(/\{(\w+)\}/g, (_, name: string) => words[name] ?? "");
+  const unknown = results.filter((result) => result.status === "error" && !harmless.has(result.id));
+  return { isReady: blockers.length + unknown.length === 0 && counts.pass > 0, blockers, unknown, counts };
 }
 
 const WHO: Readonly<Record<Who, string>> = { you: "", root: ", as root", admin: ", by its administrator" };
@@ -45,11 +53,13 @@ export type Finding = {
   readonly isBlocking: boolean;
 };
 
-/** A result with the words of its check. `file`: the cluster file that its commands are to name. */
-export function findingOf(check: Check, result: Result, file: string | null = null): Finding {
+/** A result with the words of its check. */
+export function findingOf(check: Check, result: Result, { file, hosts }: Place = NOWHERE): Finding {
   const { id, group, tier, title, why, who, isBlocking } = check;
   const { status, observed, expected, evidence, host, peer } = result;
   const isBad = status === "warn" || status === "fail" || status === "error";
+  const words = { file: file === null ? "FILE" : quote(file), host: host ?? "", peer: peer ?? "", ...result.words };
+  const commands = (template: string): string => (isBad ? withFile(cureText(template, words, hosts), file) : "");
   return {
     id,
     group,
@@ -62,9 +72,9 @@ export function findingOf(check: Check, result: Result, file: string | null = nu
     ...(evidence === undefined ? {} : { evidence }),
     why,
     // What was found may ask for something else than the check does in general.
-    fix: isBad ? withFile(fillWords(result.words?.fix ?? check.fix, result), file) : "",
+    fix: commands(result.words?.fix ?? check.fix),
     who,
-    verify: isBad ? withFile(fillWords(check.verify, result), file) : "",
+    verify: commands(check.verify),
     isBlocking,
   };
 }
@@ -84,11 +94,15 @@ function countWords(results: readonly Result[]): string {
 }
 
 export function verdictLine(checks: readonly Check[], results: readonly Result[], hosts: number, seconds: number): string {
-  const { isReady, blockers } = verdictOf(checks, results);
+  const { isReady, blockers, unknown } = verdictOf(checks, results);
   const about = `${hosts} host${hosts === 1 ? "" : "s"}, ${checks.length} checks, ${seconds.toFixed(1)} s`;
   if (isReady) return `READY (${about}): ${countWords(results)}`;
-  const blocked = [...new Set(blockers.map(where))].sort(inNumber);
-  return `NOT READY (${about}): ${blockers.length} blocker${blockers.length === 1 ? "" : "s"} on ${names(blocked)}`;
+  if (blockers.length === 0) {
+    const ids = [...new Set(unknown.map(({ id }) => id))];
+    const what = ids.length === 0 ? "nothing was looked at" : `${names(ids)} could not be looked at on ${names(placesOf(unknown))}`;
+    return `NOT READY (${about}): not known: ${what}`;
+  }
+  return `NOT READY (${about}): ${blockers.length} blocker${blockers.length === 1 ? "" : "s"} on ${names(placesOf(blockers))}`;
 }
 
 /** One line a group: how many of its checks are good, and of what there is more. */
@@ -108,14 +122,20 @@ function groupLines(checks: readonly Check[], results: readonly Result[]): reado
   });
 }
 
+const placesOf = (results: readonly Result[]): readonly string[] => [...new Set(results.map(where))].sort(inNumber);
+
 /** gpu-2 before gpu-10: hosts answer in any order. */
 const inNumber = (a: string, b: string): number => a.localeCompare(b, "en", { numeric: true });
 
-/** Alike on several hosts: one finding that names them. */
+/** What kept a check from looking, without the name of what was read: "limits: no answer within 15 s". */
+const causeOf = (observed: string): string => observed.replace(/^[\w.:-]+: /, "");
+
+/** Alike on several hosts: one finding that names them. What could not be looked at for one cause is one, whatever it was. */
 function alike(results: readonly Result[]): readonly (readonly Result[])[] {
   const groups = new Map<string, Result[]>();
   for (const result of results) {
-    const key = JSON.stringify([result.id, result.status, result.observed, result.gpu, result.peer, result.words?.fix]);
+    const { id, status, observed, gpu, peer, words } = result;
+    const key = JSON.stringify(status === "error" ? [status, causeOf(observed)] : [id, status, observed, gpu, peer, words?.fix]);
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
   return [...groups.values()];
@@ -134,23 +154,47 @@ function wrap(text: string, indent: string): readonly string[] {
   return [...lines, indent + line];
 }
 
-const LABEL: Readonly<Record<"fail" | "warn" | "error", string>> = { fail: "FAIL", warn: "WARN", error: "ERROR" };
+const hanging = (lines: readonly string[]): readonly string[] => lines.map((line, k) => (k === 0 ? line : `  ${line}`));
 
-function findingLines(check: Check, unsorted: readonly Result[], file: string | null): readonly string[] {
+function errorLines(results: readonly Result[]): readonly string[] {
+  const ids = [...new Set(results.map(({ id }) => id))];
+  const causes = [...new Set(results.map(({ observed }) => observed))];
+  const [first = ""] = causes;
+  const head = `ERROR ${sanitiseWord(names(placesOf(results)))}: could not be looked at: ${sanitiseWord(causes.length === 1 ? first : causeOf(first))} [${names(ids, 8)}]`;
+  return hanging(wrap(head, ""));
+}
+
+/** On more hosts than that the cure is told of the first only. */
+const CURES_MAX = 3;
+
+function cureLines(check: Check, results: readonly Result[], place: Place): readonly string[] {
+  const all = Map.groupBy(results, (result) => findingOf(check, result, place).fix);
+  all.delete("");
+  const others = [...all.values()].slice(CURES_MAX).flat();
+  return [
+    ...[...all.keys()].slice(0, CURES_MAX).flatMap((fix) => fix.split("\n")),
+    ...(others.length === 0 ? [] : [`# likewise on ${names(placesOf(others))}`]),
+  ].map((line) => `    ${sanitiseWord(line)}`);
+}
+
+const LABEL = { fail: "FAIL", warn: "WARN" } as const;
+
+function findingLines(check: Check, unsorted: readonly Result[], place: Place): readonly string[] {
   const results = [...unsorted].sort((a, b) => inNumber(where(a), where(b)));
   const [first] = results;
-  if (first === undefined || first.status === "pass" || first.status === "skip") return [];
+  if (first?.status === "error") return errorLines(results);
+  if (first?.status !== "fail" && first?.status !== "warn") return [];
   const hosts = names(results.map(where));
-  const finding = findingOf(check, first, file);
+  const { verify } = findingOf(check, first, place);
+  const cures = cureLines(check, results, place);
   const seen = sanitiseWord(first.observed) + (first.expected === undefined ? "" : `; expected ${sanitiseWord(first.expected)}`);
   const head = `${LABEL[first.status]} ${sanitiseWord(hosts)}: ${check.title}: ${seen} [${check.id}]`;
-  const cure = first.status === "error" || finding.fix === "" ? [] : [`  fix${WHO[check.who]}:`, `    ${sanitiseWord(finding.fix)}`];
   return [
-    ...wrap(head, "").map((line, k) => (k === 0 ? line : `  ${line}`)),
+    ...hanging(wrap(head, "")),
     ...(first.evidence ?? []).slice(0, 5).map((line) => `    | ${fitTo(sanitiseWord(line), WIDTH - 6)}`),
     ...wrap(`why: ${check.why}`, "  "),
-    ...cure,
-    ...(first.status === "error" || finding.verify === "" ? [] : [`  verify: ${sanitiseWord(finding.verify)}`]),
+    ...(cures.length === 0 ? [] : [`  fix${WHO[check.who]}:`, ...cures]),
+    ...(verify === "" ? [] : [`  verify: ${sanitiseWord(verify)}`]),
   ];
 }
 
@@ -158,7 +202,7 @@ function findingLines(check: Check, unsorted: readonly Result[], file: string | 
 export function reportLines(
   checks: readonly Check[],
   results: readonly Result[],
-  { hosts, seconds, isVerbose, file = null }: { readonly hosts: number; readonly seconds: number; readonly isVerbose: boolean; readonly file?: string | null },
+  { place, seconds, isVerbose }: { readonly place: Place; readonly seconds: number; readonly isVerbose: boolean },
 ): readonly string[] {
   const known = new Map(checks.map((check) => [check.id, check]));
   const blocking = (result: Result): number => (known.get(result.id)?.isBlocking === true && result.status === "fail" ? 0 : 1);
@@ -167,11 +211,11 @@ export function reportLines(
   const sorted = [...bad].sort((a, b) => blocking(a) - blocking(b) || rank[a.status] - rank[b.status]);
   const findings = alike(sorted).flatMap((group) => {
     const check = known.get(group[0]?.id ?? "");
-    return check === undefined ? [] : ["", ...findingLines(check, group, file)];
+    return check === undefined ? [] : ["", ...findingLines(check, group, place)];
   });
   const others = isVerbose ? ["", ...results.filter(({ status }) => status === "pass" || status === "skip").map(quietLine)] : [];
   return [
-    ...wrap(verdictLine(checks, results, hosts, seconds), ""),
+    ...wrap(verdictLine(checks, results, place.hosts.length, seconds), ""),
     "",
     ...groupLines(checks, results),
     ...findings,

@@ -1,10 +1,7 @@
 /** A check in words, apart from any result. */
 
 import type { Check, Proof, Who } from "./check.ts";
-
-/** `{name}` is open until a host is looked at. */
-const open = (text: string): string =>
-  text.replace(/\{(\w+)\}/g, (_, name: string) => (name === "fix" ? "what the result says: it depends on what was found" : `<${name}>`));
+import { openCure } from "./cure.ts";
 
 export const WHO: Readonly<Record<Who, string>> = { you: "you", root: "root on the host", admin: "who administers the host or the network" };
 
@@ -14,15 +11,15 @@ export const PROOF: Readonly<Record<Proof, string>> = {
   unproven: "unproven: tested on made-up output only",
 };
 
-export const fixOf = (check: Check): string => open(check.fix);
+export const fixOf = (check: Check): string => openCure(check.fix);
 
 export function explainCheck(check: Check): readonly string[] {
   return [
     `${check.id}: ${check.title}`,
     `  why         ${check.why}`,
-    `  what to do  ${fixOf(check)}`,
+    `  what to do  ${fixOf(check).replaceAll("\n", `\n${" ".repeat(14)}`)}`,
     `  by          ${WHO[check.who]}`,
-    `  verify      ${open(check.verify)}`,
+    `  verify      ${openCure(check.verify)}`,
     `  looked at   by nexadist diag${check.tier === "quick" ? "" : ` --${check.tier}`}, ${SCOPE[check.scope]}; ${check.isBlocking ? "a failure keeps a launch back" : "keeps no launch back"}`,
     ...(check.needs.length > 0 ? [`  needs       ${check.needs.join(", ")}`] : []),
     `  proof       ${PROOF[check.proof]}`,
@@ -33,5 +30,5 @@ export const SCOPE: Readonly<Record<Check["scope"], string>> = { host: "on each 
 
 /** What others may read: without the judge. */
 export function checkJson({ id, group, tier, scope, title, why, fix, who, verify, needs, isBlocking, proof }: Check): object {
-  return { id, group, tier, scope, title, why, fix, who, verify, needs, isBlocking, proof };
+  return { id, group, tier, scope, title, why, fix: openCure(fix), who, verify: openCure(verify), needs, isBlocking, proof };
 }

@@ -34,7 +34,7 @@ export const preflightDone = (state: RunState, { findings }: RunEvent & { readon
 export function keptBack(state: RunState, at: number): RunState {
   const blockers = blockersOf(state.preflight?.findings ?? []);
   const count = blockers.length === 1 ? "1 finding" : `${blockers.length} findings`;
-  const text = `diag keeps it back (${count}):\n${blockers.map((one) => `${findingWords(one)}\n  fix: ${one.fix}`).join("\n")}`;
+  const text = `diag keeps it back (${count}):\n${blockers.map((one) => `${findingWords(one)}\n  fix:\n${one.fix.replaceAll(/^/gm, "    ")}`).join("\n")}`;
   const problem = toProblem(fail("PREFLIGHT", { text, file: state.spec.file ?? "FILE" }));
   return failed(state, { at, host: blockers[0]?.hosts[0] ?? null, rank: null, text, exit: EXIT.preflight, problem });
 }

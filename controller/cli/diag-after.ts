@@ -27,7 +27,7 @@ export async function lookAfter(context: Context, options: Options, spec: RunSpe
       return context.say(
         `the hosts look well (nexadist diag${rest === 0 ? "" : `: ${rest} lesser finding${rest === 1 ? "" : "s"}`}): look at what the program said`,
       );
-    for (const line of reportLines(checks, bad, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose: false, file: spec.file })) context.say(line);
+    for (const line of reportLines(checks, bad, { place: spec, seconds: tookMs / 1000, isVerbose: false })) context.say(line);
   } catch (error) {
     if (context.verbose) context.say(`the hosts could not be looked at after the failure: ${error instanceof Error ? error.message : String(error)}`);
   }

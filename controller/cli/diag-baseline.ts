@@ -3,6 +3,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Baseline, baselineSchema, type Change, changesSince, takeBaseline } from "../../cluster/diag/baseline.ts";
+import { verdictOf } from "../../cluster/diag/report.ts";
 import { fail } from "../../cluster/errors.ts";
 import type { Diagnosis } from "../diag/run-diag.ts";
 import type { Context } from "./context.ts";
@@ -10,7 +11,10 @@ import { whyNot } from "./why-not.ts";
 
 export const baselineOf = ({ looks, results, at }: Diagnosis): Baseline => takeBaseline(looks, results, new Date(at).toISOString());
 
+/** What is not well now is nothing to compare with later: then nothing is kept, and it is said. */
 export function saveBaseline(context: Context, name: string, found: Diagnosis): void {
+  if (!verdictOf(found.checks, found.results).isReady)
+    return context.say(`${name} is not written: a baseline is of hosts that are READY; mend what is above first`);
   const path = resolve(context.cwd, name);
   try {
     writeFileSync(path, `${JSON.stringify(baselineOf(found))}\n`, { mode: 0o600 });

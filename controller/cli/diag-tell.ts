@@ -3,7 +3,7 @@
 import type { Check, Result } from "../../cluster/diag/check.ts";
 import { estimate, estimateLines } from "../../cluster/diag/pairs/estimate.ts";
 import { matrixLines, symbolOf } from "../../cluster/diag/pairs/matrix.ts";
-import { findingOf, reportLines, verdictOf } from "../../cluster/diag/report.ts";
+import { findingOf, type Place, reportLines, verdictOf } from "../../cluster/diag/report.ts";
 import { EXIT } from "../../cluster/errors.ts";
 import type { Diagnosis } from "../diag/run-diag.ts";
 
@@ -11,28 +11,32 @@ export function diagnosisLines({ checks, results, spec, tookMs, tier, pairs }: D
   const isMatrix = tier !== "quick" || pairs.some((pair) => pair.from !== pair.to && symbolOf(pair) !== null);
   const found = estimate(pairs);
   return [
-    ...reportLines(checks, results, { hosts: spec.hosts.length, seconds: tookMs / 1000, isVerbose, file: spec.file }),
+    ...reportLines(checks, results, { place: spec, seconds: tookMs / 1000, isVerbose }),
     ...(isMatrix ? ["", ...matrixLines(pairs)] : []),
     ...(found === null ? [] : ["", ...estimateLines(found)]),
   ];
 }
 
-export const resultJson = (checks: ReadonlyMap<string, Check>, result: Result, file: string | null): object => {
+export const resultJson = (checks: ReadonlyMap<string, Check>, result: Result, place: Place): object => {
   const check = checks.get(result.id);
-  return check === undefined ? result : { ...result, ...findingOf(check, result, file) };
+  if (check === undefined) return result;
+  // Its cure as a template is of no use to anybody; made, it is `fix`.
+  const { fix: _, ...words } = result.words ?? {};
+  return { ...result, words, ...findingOf(check, result, place) };
 };
 
 export function diagnosisJson({ checks, results, spec, tier, at, tookMs, pairs }: Diagnosis): object {
   const known = new Map(checks.map((check) => [check.id, check]));
-  const { isReady, blockers, counts } = verdictOf(checks, results);
+  const { isReady, blockers, unknown, counts } = verdictOf(checks, results);
   return {
     isReady,
     tier,
     at: new Date(at).toISOString(),
     tookMs: Math.round(tookMs),
     counts,
-    blockers: blockers.map((result) => resultJson(known, result, spec.file)),
-    results: results.map((result) => resultJson(known, result, spec.file)),
+    blockers: blockers.map((result) => resultJson(known, result, spec)),
+    unknown: unknown.map(({ id, host }) => ({ id, host })),
+    results: results.map((result) => resultJson(known, result, spec)),
     matrix: pairs,
     estimate: estimate(pairs),
   };

@@ -56,7 +56,7 @@ function diagnose(context: Context, options: Options, { spec }: Loaded): Promise
       say: context.say,
       onResult: (result, check) => {
         if (options.jsonl === true)
-          process.stdout.write(`${JSON.stringify({ schema: JSON_SCHEMA, ...resultJson(new Map([[check.id, check]]), result, spec.file) })}\n`);
+          process.stdout.write(`${JSON.stringify({ schema: JSON_SCHEMA, ...resultJson(new Map([[check.id, check]]), result, spec) })}\n`);
       },
       runTrial: async (trial) => runTrial(await findOrStartDaemon(), trial, lentOf(context, options)),
     },

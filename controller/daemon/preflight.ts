@@ -2,7 +2,7 @@
 
 import { checkOf } from "../../cluster/diag/catalogue.ts";
 import type { Check, Result } from "../../cluster/diag/check.ts";
-import { findingOf } from "../../cluster/diag/report.ts";
+import { findingOf, NOWHERE, type Place } from "../../cluster/diag/report.ts";
 import { fail } from "../../cluster/errors.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import type { PreflightFinding } from "../../cluster/run/preflight.ts";
@@ -24,17 +24,17 @@ export async function lookFirst({ state, linked, now, conceal }: RecoveryDeps, n
   });
   const { scratch: _, ...paths } = state.spec.paths; // a run takes another place where that one cannot be had
   const results = await quickLook(reached, { ...state.spec, paths }, now());
-  return { at: now(), type: "preflight-done", findings: findingsOf(results, conceal, state.spec.file) };
+  return { at: now(), type: "preflight-done", findings: findingsOf(results, conceal, state.spec) };
 }
 
 /** What is not good; alike on several hosts is one. */
-export function findingsOf(results: readonly Result[], conceal: (text: string) => string, file: string | null = null): readonly PreflightFinding[] {
+export function findingsOf(results: readonly Result[], conceal: (text: string) => string, place: Place = NOWHERE): readonly PreflightFinding[] {
   const found = new Map<string, PreflightFinding>();
   for (const result of results) {
     const check = checkOf(result.id);
     const status = check === null ? "skip" : statusOf(check, result);
     if (check === null || status === "pass" || status === "skip") continue;
-    const { id, title, observed, fix } = findingOf(check, result, file);
+    const { id, title, observed, fix } = findingOf(check, result, place);
     const hosts = [result.host, result.peer].filter((name): name is string => typeof name === "string");
     const key = `${id} ${status} ${observed}`;
     const known = found.get(key);
@@ -43,7 +43,7 @@ export function findingsOf(results: readonly Result[], conceal: (text: string) =
       key,
       known === undefined
         ? { id, title, status, hosts, observed: words(observed), fix: words(fix), isBlocking: check.isBlocking && !UNSURE.has(id) }
-        : { ...known, hosts: [...known.hosts, ...hosts] },
+        : { ...known, hosts: [...known.hosts, ...hosts], fix: words(known.fix === fix ? fix : `${known.fix}\n${fix}`) },
     );
   }
   const order = { fail: 0, error: 1, warn: 2 } as const;

@@ -24,7 +24,7 @@ function section(group: Group): string {
     `${cell(check.title)}: ${cell(check.why)}`,
     check.tier,
     check.isBlocking ? "yes" : "",
-    cell(fixOf(check)),
+    fixOf(check).split("\n").map(cell).join("<br>"),
     check.who,
     PROOF_WORD[check.proof],
   ]);

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { ended, jsonOf, kernelLog, notLooked, pass, said, warn } from "../read.ts";
 
 /** What the controller itself saw on the way: made by controller/diag/probe-host.ts. */
@@ -17,29 +18,33 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "ssh.reachable",
     proof: "broken",
-    title: "the host answers",
+    title: "an answer from the host",
     why: "a run needs every host",
-    fix: "ssh -v {host} true  # timeout: the host is off, or a network (tailscale ping {host}) or firewall is between; refused: sudo systemctl enable --now ssh there",
+    fix: steps(
+      on("true", "see where it stops", { options: "-v" }),
+      "# it times out: the host is off, or a firewall or a VPN is between (tailscale ping {host})",
+      "# it is refused: no sshd runs; on the console of {host}: sudo systemctl enable --now ssh",
+    ),
     who: "you",
-    verify: "ssh {host} true",
+    verify: on("true"),
     isBlocking: true,
     judge: (probe) => {
       const { driver, connectMs } = jsonOf(probe, "reach", reachShape);
       const observed = driver === "local" ? "this machine" : `reached in ${(connectMs / 1000).toFixed(1)} s`;
       if (driver === "local" || connectMs <= SLOW_MS) return pass(observed);
-      const fix = "see what takes the time: time ssh -v {host} true; often UseDNS, GSSAPI or a slow login script there";
-      return warn(observed, { expected: `at most ${SLOW_MS / 1000} s`, words: { fix: fix.replace("{host}", probe.host) } });
+      const fix = on("true", "see what takes the time: often UseDNS, GSSAPI or a slow login script there", { options: "-v" });
+      return warn(observed, { expected: `at most ${SLOW_MS / 1000} s`, words: { fix } });
     },
   },
   {
     ...base,
     id: "ssh.auth",
     proof: "broken",
-    title: "the host takes our key",
+    title: "a login with our key",
     why: "nothing can be started there",
-    fix: "ssh-copy-id {host}; or name the right user: and identity: for {host} in the cluster file",
+    fix: "ssh-copy-id {host}  # or name the right `user` and `identity` of {host} in the cluster file",
     who: "you",
-    verify: "ssh -o BatchMode=yes {host} true",
+    verify: on("true", "", { options: "-o BatchMode=yes" }),
     isBlocking: true,
     judge: (probe) => (jsonOf(probe, "reach", reachShape).driver === "local" ? pass("no SSH is needed") : pass("logged in")),
   },
@@ -47,11 +52,11 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "ssh.hostkey",
     proof: "broken",
-    title: "the host is who it says",
+    title: "the key that the host shows",
     why: "somebody else may answer in its place",
-    fix: "ssh {host} true  # compare the fingerprint with that of the machine, then accept it; after a reinstallation first: ssh-keygen -R {host}",
+    fix: steps(on("true", "compare the fingerprint with that of the machine, then accept it"), "# after a reinstallation first: ssh-keygen -R {host}"),
     who: "you",
-    verify: "ssh {host} true",
+    verify: on("true"),
     isBlocking: true,
     judge: (probe) => (jsonOf(probe, "reach", reachShape).driver === "local" ? pass("no SSH is needed") : pass("its key is known")),
   },
@@ -59,11 +64,11 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "ssh.session",
     proof: "broken",
-    title: "a session runs what it is told",
+    title: "a command in an SSH session",
     why: "nothing can be started there",
-    fix: "ssh {host} 'echo ok'  # must print ok; a ForceCommand, MaxSessions or a login script that ends early keeps it from that",
+    fix: steps(on("echo ok", "must print ok"), "# a ForceCommand, MaxSessions or a login script that ends early keeps it from that"),
     who: "admin",
-    verify: "ssh {host} 'echo ok'",
+    verify: on("echo ok"),
     isBlocking: true,
     judge: (probe) => {
       jsonOf(probe, "reach", reachShape);
@@ -74,11 +79,11 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "host.python",
     proof: "broken",
-    title: "a Python 3.9 or newer for the agent",
+    title: "a Python (3.9 or newer) for the agent",
     why: "what starts and ends ranks there is written in it",
-    fix: "sudo apt install python3  # on {host}; or dnf install python3",
+    fix: on("sudo apt install python3", "or: sudo dnf install python3"),
     who: "root",
-    verify: "ssh {host} python3 --version",
+    verify: on("python3 --version"),
     isBlocking: true,
     judge: ({ facts }) => pass(`${facts.helperPython.path} ${facts.helperPython.version}`),
   },
@@ -86,11 +91,14 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "ssh.clean_shell",
     proof: "broken",
-    title: "login files print nothing",
+    title: "what login files print",
     why: "scp, rsync and other programs read that text as data",
-    fix: "put at the top of ~/.bashrc on {host}: case $- in *i*) ;; *) return;; esac",
+    fix: steps(
+      on("sed -i '1i case $- in *i*) ;; *) return;; esac' ~/.bashrc", "ends ~/.bashrc at its top where there is no terminal"),
+      "# nexadist diag --fix does it, and keeps the file as it was",
+    ),
     who: "you",
-    verify: "ssh {host} true | wc -c  # 0",
+    verify: `${on("true")} | wc -c  # 0`,
     mend: {
       what: "ends ~/.bashrc at its top for sessions without a terminal; the file as it was is kept beside it",
       script: [
@@ -111,11 +119,11 @@ export const ACCESS: readonly HostCheck[] = [
     ...base,
     id: "sys.klog",
     proof: "unproven",
-    title: "the kernel log can be read",
+    title: "the kernel log",
     why: "GPU errors and kills for want of memory are told there only",
-    fix: "sudo usermod -aG adm,systemd-journal {user}  # on {host}, then log in anew",
+    fix: on("sudo usermod -aG adm,systemd-journal {user}", "then log in anew"),
     who: "root",
-    verify: "ssh {host} journalctl -k -n 1 -q",
+    verify: on("journalctl -k -n 1 -q"),
     isBlocking: false,
     judge: (probe) => {
       const { container, user } = jsonOf(probe, "login", loginShape);

@@ -3,6 +3,7 @@
 import * as z from "zod";
 import type { ClusterCheck, HostCheck, HostProbe, Judgement } from "../check.ts";
 import { compare, names } from "../compare.ts";
+import { on } from "../cure.ts";
 import { ranksOn, wantsGpus } from "../ranks.ts";
 import { cannotSay, failed, jsonOf, pass, skip, warn } from "../read.ts";
 import { type JobCode, jobCode } from "./python-shape.ts";
@@ -21,8 +22,10 @@ const SPOILERS: readonly { readonly name: RegExp; readonly when: (value: string)
   { name: /^NCCL_(P2P|SHM|IB)_DISABLE$/, when: (value) => value === "1", why: "a fast way between GPUs is turned off" },
 ];
 
-const UNSET =
-  "take it out of the login files there: grep -n {variable} ~/.bashrc ~/.profile ~/.bash_profile /etc/environment  # on {host}; or set it under env: in the cluster file";
+const UNSET = on(
+  "grep -n {variable} ~/.bashrc ~/.profile ~/.bash_profile /etc/environment",
+  "where it is set: take it out; or set it under env: in the cluster file",
+);
 
 export const CODE_HOST: readonly HostCheck[] = [
   {
@@ -31,11 +34,11 @@ export const CODE_HOST: readonly HostCheck[] = [
     scope: "host",
     needs: [],
     id: "env.spoilers",
-    title: "no variable of the login slows ranks down",
+    title: "variables of the login that slow ranks down",
     why: "ranks inherit the environment of a login on the host",
     fix: UNSET,
     who: "you",
-    verify: "ssh {host} 'echo ${variable}'",
+    verify: on('echo "${variable}"'),
     isBlocking: false,
     proof: "broken",
     judge: (probe, host, { spec }) => {
@@ -53,11 +56,11 @@ export const CODE_HOST: readonly HostCheck[] = [
     scope: "host",
     needs: [],
     id: "env.visible_devices",
-    title: "no variable of the login hides GPUs",
+    title: "variables of the login that hide GPUs",
     why: "ranks would find fewer GPUs than the file counts on",
     fix: UNSET,
     who: "you",
-    verify: "ssh {host} 'echo $CUDA_VISIBLE_DEVICES'",
+    verify: on('echo "$CUDA_VISIBLE_DEVICES"'),
     isBlocking: true,
     proof: "unproven",
     judge: (probe, host) => {
@@ -98,13 +101,13 @@ function differing(probes: readonly HostProbe[], read: (code: JobCode) => string
   });
 }
 
-const SAME = "bring it to the state of {like}: ssh {host} 'cd {dir} && git pull'; or leave --no-sync away: then one snapshot is sent to all";
+const SAME = on("cd {dir} && git pull", "to the state of {like}; or leave --no-sync away: then one snapshot is sent to all");
 
 export const CODE_CLUSTER: readonly ClusterCheck[] = [
   {
     ...base,
     id: "ver.code",
-    title: "the same code on all hosts",
+    title: "the code across hosts",
     why: "ranks that run different code wait for different collectives",
     fix: SAME,
     verify: "nexadist exec -- git -C {dir} rev-parse HEAD",
@@ -125,7 +128,7 @@ export const CODE_CLUSTER: readonly ClusterCheck[] = [
   {
     ...base,
     id: "ver.lock",
-    title: "the same lock files on all hosts",
+    title: "lock files across hosts",
     why: "environments made from different locks differ",
     fix: SAME,
     verify: "nexadist exec -- sh -c 'cd {dir} && sha256sum *.lock requirements*.txt'",

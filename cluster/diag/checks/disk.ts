@@ -1,8 +1,10 @@
 /** Room, mounts and writing in the directories that a run uses. */
 
 import * as z from "zod";
+import { quote } from "../../launch/quote.ts";
 import type { ClusterCheck, HostCheck, HostProbe, Judgement } from "../check.ts";
 import { compare } from "../compare.ts";
+import { on, steps } from "../cure.ts";
 import { cannotSay, ended, failed, jsonOf, pass, said, skip, warn } from "../read.ts";
 
 const mount = z.object({ point: z.string(), options: z.string(), type: z.string(), source: z.string() });
@@ -60,9 +62,12 @@ export const DISK: readonly HostCheck[] = [
     id: "disk.space",
     title: "room on the disks",
     why: "a run ends when its logs, code or a checkpoint do not fit",
-    fix: "ssh {host} 'du -xh {point} 2>/dev/null | sort -h | tail -20'  # see what fills {point}; what old runs of ours left: nexadist agent uninstall --dry-run --host {host}",
+    fix: steps(
+      on("du -xh {point} 2>/dev/null | sort -h | tail -20", "see what fills it"),
+      "nexadist agent uninstall --dry-run --host {host}  # what old runs of ours left",
+    ),
     who: "you",
-    verify: "ssh {host} df -h {path}",
+    verify: on("df -h {path}"),
     isBlocking: true,
     proof: "broken",
     judge: (probe) =>
@@ -79,9 +84,9 @@ export const DISK: readonly HostCheck[] = [
     id: "disk.inodes",
     title: "files that the disks can still hold",
     why: "a disk without inodes is full, whatever df says",
-    fix: "ssh {host} 'du -x --inodes {point} 2>/dev/null | sort -n | tail -20'  # see where the many files are; pack data sets into shards",
+    fix: on("du -x --inodes {point} 2>/dev/null | sort -n | tail -20", "see where the many files are; pack data sets into shards"),
     who: "you",
-    verify: "ssh {host} df -i {path}",
+    verify: on("df -i {path}"),
     isBlocking: true,
     proof: "broken",
     judge: (probe) =>
@@ -98,11 +103,11 @@ export const DISK: readonly HostCheck[] = [
     ...base,
     id: "disk.write",
     needs: ["disk.space", "disk.inodes", "disk.mount"],
-    title: "what must be written can be",
+    title: "writing where the run writes",
     why: "a run cannot keep its record or its checkpoints",
-    fix: "ssh {host} 'findmnt -T {path}; ls -ld {path}; quota -s'  # read-only, not yours, or over a quota: see which",
+    fix: on("findmnt -T {path}; ls -ld {path}; quota -s", "read-only, not yours, or over a quota: see which"),
     who: "root",
-    verify: "ssh {host} 'touch {path}/.x && rm {path}/.x'",
+    verify: on("touch {path}/.x && rm {path}/.x"),
     isBlocking: true,
     proof: "broken",
     judge: (probe) => {
@@ -124,7 +129,7 @@ export const DISK: readonly HostCheck[] = [
           bad.push(
             warn(`1 MiB took ${(ms / 1000).toFixed(1)} s in ${path}`, {
               expected: "under 2 s",
-              words: { path, fix: "ssh {host} iostat -x 1 3  # see what keeps that disk busy, or name a faster one under paths: in the cluster file" },
+              words: { path, fix: on("iostat -x 1 3", "see what keeps that disk busy, or name a faster one under paths: in the cluster file") },
             }),
           );
       }
@@ -134,11 +139,11 @@ export const DISK: readonly HostCheck[] = [
   {
     ...base,
     id: "disk.mount",
-    title: "the directories of the file are there",
+    title: "the directories of the file",
     why: "a mount that is missing lets data land on the system's disk",
-    fix: "sudo mount {path}  # on {host}; or make it: mkdir -p {path}; or correct paths.{name} in the cluster file",
+    fix: steps(on("sudo mount {path}"), on("mkdir -p {path}", "or make it; or correct paths.{name} in the cluster file")),
     who: "root",
-    verify: "ssh {host} findmnt -T {path}",
+    verify: on("findmnt -T {path}"),
     isBlocking: true,
     proof: "broken",
     judge: (probe, _, { spec }) => {
@@ -170,11 +175,9 @@ export const DISK: readonly HostCheck[] = [
 /** By what the system said; null: nothing that is known. */
 function cureOf(text: string, path: string, point: string, user: string): string | null {
   if (/Read-only file system/.test(text))
-    return `sudo mount -o remount,rw ${point}  # on {host}; if errors made it read-only, see them first: sudo dmesg | tail -30`;
+    return steps(on("sudo dmesg | tail -30", "errors may have made it read-only"), on(`sudo mount -o remount,rw ${quote(point)}`));
   if (!/Permission denied|Operation not permitted/.test(text)) return null;
-  return path === "/tmp"
-    ? "sudo chmod 1777 /tmp  # on {host}"
-    : `sudo install -d -o ${user} ${path}  # on {host}; or name another directory in the cluster file`;
+  return path === "/tmp" ? on("sudo chmod 1777 /tmp") : on(`sudo install -d -o ${quote(user)} ${quote(path)}`, "or name another directory in the cluster file");
 }
 
 /** One source on every host: an NFS export, or the same directory of a shared file system. */
@@ -185,11 +188,11 @@ export const DISK_CLUSTER: readonly ClusterCheck[] = [
     scope: "cluster",
     needs: [],
     id: "disk.shared",
-    title: "the shared directory is the same one",
+    title: "the shared directory across hosts",
     why: "ranks wait for files that others wrote elsewhere",
-    fix: "mount the same export at {path} on {host} as on the other hosts: {usual}; or take paths.shared out of the cluster file",
+    fix: steps(on("findmnt -T {path}", "mount there what the other hosts have: {usual}"), "# or take paths.shared out of the cluster file"),
     who: "root",
-    verify: "ssh {host} findmnt -T {path}",
+    verify: on("findmnt -T {path}"),
     isBlocking: true,
     proof: "broken",
     judge: (probes, { spec }) => {

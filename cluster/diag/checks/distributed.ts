@@ -56,9 +56,9 @@ export const DISTRIBUTED: readonly PairCheck[] = [
   {
     ...base,
     id: "dist.rdzv",
-    title: "all ranks meet",
+    title: "the rendezvous of all ranks",
     why: "the run begins with it, over the same launcher and Python",
-    fix: "{fix}",
+    fix: "see what failed in the trial's own words: nexadist logs RUN; then port.rdzv, ver.torch and time.skew",
     verify: "nexadist diag --full --only dist.rdzv",
     proof: "unproven",
     judge: (_, context) =>
@@ -73,9 +73,9 @@ export const DISTRIBUTED: readonly PairCheck[] = [
     (backend): PairCheck => ({
       ...base,
       id: `dist.${backend}`,
-      title: `all ranks sum by ${backend === "gloo" ? "Gloo" : "NCCL"}, and rightly`,
+      title: `the sum of all ranks by ${backend === "gloo" ? "Gloo" : "NCCL"}`,
       why: "every step of training does it",
-      fix: "{fix}",
+      fix: "see what failed in the trial's own words: nexadist logs RUN; then net.iface, port.ephemeral and net.mtu",
       verify: `nexadist diag --full --only dist.${backend}`,
       proof: backend === "gloo" ? "broken" : "unproven",
       judge: (_, context) =>
@@ -91,7 +91,7 @@ export const DISTRIBUTED: readonly PairCheck[] = [
   {
     ...base,
     id: "dist.comm_budget",
-    title: "the links carry the gradients",
+    title: "the time of gradients on the links",
     why: "what a step waits for its all-reduce it does not compute",
     fix: "faster links between {host} and {peer}; or fewer bytes: bf16 gradients, gradient accumulation, LoRA",
     who: "admin",

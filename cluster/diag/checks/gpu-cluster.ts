@@ -3,6 +3,7 @@
 import { numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import type { ClusterCheck, HostProbe, Judgement } from "../check.ts";
 import { compare, names, type Value } from "../compare.ts";
+import { on } from "../cure.ts";
 import { CannotSay, failed, pass, skip, warn } from "../read.ts";
 import { gpusOf, identityOf, valueOr } from "./gpu-read.ts";
 
@@ -125,11 +126,11 @@ export const GPU_CLUSTER: readonly ClusterCheck[] = [
     ...base,
     id: "ver.driver",
     group: "versions",
-    title: "one NVIDIA driver on all hosts",
+    title: "the NVIDIA driver version across hosts",
     why: "different branches bring different NCCL paths and bugs",
-    fix: "install branch {branch} on {host}, as elsewhere: sudo apt install nvidia-driver-{branch}-server; then: sudo apt-mark hold 'nvidia-*' 'libnvidia-*'",
+    fix: on("sudo apt install nvidia-driver-{branch}-server && sudo apt-mark hold 'nvidia-*' 'libnvidia-*'", "the branch of the others; then reboot"),
     who: "root",
-    verify: "nexadist exec --host {host} -- nvidia-smi --query-gpu=driver_version --format=csv",
+    verify: on("nvidia-smi --query-gpu=driver_version --format=csv"),
     proof: "sample",
     judge: judgeDriver,
   },
@@ -137,7 +138,7 @@ export const GPU_CLUSTER: readonly ClusterCheck[] = [
     ...base,
     id: "gpu.model",
     group: "gpu",
-    title: "all GPUs are of one kind",
+    title: "the model of GPUs across hosts",
     why: "the slowest sets the pace, the smallest the batch",
     fix: "leave {host} out of this run, or give its ranks a smaller batch",
     who: "you",
@@ -149,11 +150,11 @@ export const GPU_CLUSTER: readonly ClusterCheck[] = [
     ...base,
     id: "gpu.power_limit",
     group: "gpu",
-    title: "equal GPUs may draw equal power",
+    title: "the power limit of equal GPUs",
     why: "a GPU with less power is the straggler that all wait for",
-    fix: "sudo nvidia-smi -i {index} -pl {watts}  # on {host}",
+    fix: on("sudo nvidia-smi -i {index} -pl {watts}"),
     who: "root",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,enforced.power.limit,power.default_limit --format=csv",
+    verify: on("nvidia-smi --query-gpu=index,enforced.power.limit,power.default_limit --format=csv"),
     proof: "sample",
     judge: judgePower,
   },

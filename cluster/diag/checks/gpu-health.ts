@@ -4,12 +4,13 @@ import { flagOf, type GpuRow, numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import { type GpuEvent, isSameBus, readGpuEvents } from "../../nvidia/kernel-log.ts";
 import { actionOf, linkSubcode, type XidAction, xidOf } from "../../nvidia/xid.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { ageOf, ago } from "../kernel-age.ts";
 import { failed, filesOf, kernelLog, notLooked, numberIn, pass, warn } from "../read.ts";
 import { eachGpu, gpusOf, identityOf, known, valueOr } from "./gpu-read.ts";
 
 const base = { group: "gpu", tier: "quick", scope: "host", needs: ["gpu.driver"], who: "root" } as const;
-const RESET = "sudo nvidia-smi --gpu-reset -i {index}  # on {host}, when nothing uses it; where that is refused: sudo reboot";
+const RESET = on("sudo nvidia-smi --gpu-reset -i {index}", "when nothing uses it; where that is refused: sudo reboot");
 
 /** Whatever the driver's state: what it says of itself now may be the consequence. */
 const LOG = { ...base, needs: ["sys.klog"], isBlocking: false } as const;
@@ -69,10 +70,10 @@ function judgeXid(probe: HostProbe, now: number): readonly Judgement[] {
     const about = isSwitch ? "the NVLink switch reports an error" : `${xid.name}${code === null ? "" : `, sub-code ${code}`}`;
     const observed = `${own === null ? `the GPU at ${busId}` : `GPU ${own.index}`}: ${codes.slice(0, 6).join(", ")}${codes.length > 6 ? " and more" : ""} in this boot${when}; ${about}`;
     const command =
-      { reset: `; ssh ${probe.host} sudo nvidia-smi --gpu-reset -i ${own?.index ?? busId}`, reboot: `; ssh ${probe.host} sudo reboot` }[action as string] ?? "";
-    const fix = isSwitch ? "reset the GPUs and the switch together, or reboot" : xid.advice + command;
+      { reset: on("sudo nvidia-smi --gpu-reset -i {index}", "when nothing uses it"), reboot: on("sudo reboot", "at a quiet time") }[action as string] ?? null;
+    const fix = isSwitch ? on("sudo reboot", "or reset the GPUs and the switch together") : command === null ? xid.advice : steps(`# ${xid.advice}`, command);
     const evidence = judged.slice(-3).map(({ event: { at, code, text } }) => `${at} ${code}, ${text}`.trim());
-    const more = { evidence, words: { fix }, ...(own === null ? {} : { gpu: own.uuid }) };
+    const more = { evidence, words: { fix, index: own?.index ?? busId }, ...(own === null ? {} : { gpu: own.uuid }) };
     if (action === "none" || (isOver && (action === "restart" || action === "watch"))) return pass(observed);
     if (!BAD.includes(action)) return warn(observed, more);
     const isWell = isOver && row?.down === null && valueOr(textOf(row, "gpu_recovery_action"), "") === "None";
@@ -102,30 +103,36 @@ export const GPU_HEALTH: readonly HostCheck[] = [
   {
     ...LOG,
     id: "gpu.xid",
-    title: "the kernel reports no error of a GPU",
+    title: "GPU errors (Xid) in the kernel log",
     why: "a GPU that reported one gives wrong results, hangs, or fails again",
-    fix: "{fix}",
-    verify: "ssh {host} \"journalctl -k -b -q | grep -E 'NVRM: Xid|SXid' | tail\"",
+    fix: steps(
+      on("sudo nvidia-smi --gpu-reset -i {index}", "where the number asks for a reset, and nothing uses it; else: sudo reboot"),
+      "# each number has its own cure: nexadist diag names it",
+    ),
+    verify: on("journalctl -k -b -q | grep -E 'NVRM: Xid|SXid' | tail"),
     proof: "sample",
     judge: (probe, _, { now }) => judgeXid(probe, now),
   },
   {
     ...LOG,
     id: "gpu.fallen",
-    title: "no GPU has fallen off the bus",
+    title: "GPUs that fell off the bus",
     why: "it is gone until the host is switched off and on",
-    fix: "switch {host} off and on (a reboot may not do); again: power cable and supply, riser, heat; a fifth less power helps some: sudo nvidia-smi -pl WATTS; then replace it",
-    verify: "ssh {host} nvidia-smi -L",
+    fix: steps(
+      "# switch {host} off and on: a reboot may not do",
+      "# it comes again: power cable and supply, riser, heat; less power helps some; then replace it",
+    ),
+    verify: on("nvidia-smi -L"),
     proof: "sample",
     judge: judgeFallen,
   },
   {
     ...base,
     id: "gpu.ecc_volatile",
-    title: "no wrong memory since the driver was loaded",
+    title: "memory errors (ECC) since the driver was loaded",
     why: "what was trained with it may be wrong",
     fix: RESET,
-    verify: "ssh {host} nvidia-smi --query-gpu=index,ecc.errors.uncorrected.volatile.total --format=csv",
+    verify: on("nvidia-smi --query-gpu=index,ecc.errors.uncorrected.volatile.total --format=csv"),
     isBlocking: true,
     proof: "sample",
     judge: (probe) =>
@@ -141,10 +148,14 @@ export const GPU_HEALTH: readonly HostCheck[] = [
     ...base,
     id: "gpu.ecc_aggregate",
     tier: "full",
-    title: "no GPU has often had wrong memory in its life",
+    title: "memory errors (ECC) in the life of a GPU",
     why: "it is worn out, and NVIDIA replaces it",
-    fix: "take GPU {index} of {host} out of the file (gpus:), run there: dcgmi diag -r 3, and ask the vendor for another with: sudo nvidia-bug-report.sh",
-    verify: "ssh {host} nvidia-smi -q -d ECC -i {index}",
+    fix: steps(
+      "# take GPU {index} of {host} out of the file (gpus:)",
+      on("dcgmi diag -r 3"),
+      on("sudo nvidia-bug-report.sh", "for the vendor, who replaces it"),
+    ),
+    verify: on("nvidia-smi -q -d ECC -i {index}"),
     isBlocking: false,
     proof: "sample",
     judge: (probe) =>
@@ -162,10 +173,10 @@ export const GPU_HEALTH: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.remap",
-    title: "no row of GPU memory waits to be replaced",
+    title: "rows of GPU memory to be replaced",
     why: "the bad row stays in use until the GPU is reset",
-    fix: "{fix}",
-    verify: "ssh {host} nvidia-smi -q -d ROW_REMAPPER",
+    fix: RESET,
+    verify: on("nvidia-smi -q -d ROW_REMAPPER"),
     isBlocking: true,
     proof: "sample",
     judge: (probe) =>
@@ -179,7 +190,7 @@ export const GPU_HEALTH: readonly HostCheck[] = [
           });
         if (pending)
           return failed("a bad row waits to be replaced", {
-            words: { fix: `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, when nothing uses it; else: sudo reboot` },
+            words: { index, fix: RESET },
           });
         const done = valueOr(numberOf(row, "remapped_rows.uncorrectable"), 0);
         return pass(done > 0 ? `${done} replaced earlier` : "none");
@@ -189,10 +200,10 @@ export const GPU_HEALTH: readonly HostCheck[] = [
     ...base,
     id: "gpu.retired",
     tier: "full",
-    title: "few pages of GPU memory are retired",
+    title: "retired pages of GPU memory",
     why: "the memory wears out",
-    fix: "sudo reboot  # {host}: retires what waits; from 63 pages on the GPU is replaced",
-    verify: "ssh {host} nvidia-smi -q -d PAGE_RETIREMENT",
+    fix: on("sudo reboot", "retires what waits; from 63 pages on the GPU is replaced"),
+    verify: on("nvidia-smi -q -d PAGE_RETIREMENT"),
     isBlocking: false,
     proof: "sample",
     judge: (probe) =>

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { notLooked, pass, warn } from "../read.ts";
 import { pciShape } from "./gpu.ts";
 import { gpusOf, told } from "./gpu-read.ts";
@@ -48,30 +49,36 @@ export const GPU_HOST: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.iommu",
-    title: "the IOMMU lets GPUs pass",
+    title: "the IOMMU",
     why: "with it GPUs reach each other slowly, or hang",
-    fix: "add iommu=pt to GRUB_CMDLINE_LINUX in /etc/default/grub on {host}; sudo update-grub; sudo reboot",
-    verify: "ssh {host} cat /proc/cmdline",
+    fix: on("sudo sed -i 's/^GRUB_CMDLINE_LINUX=\"/&iommu=pt /' /etc/default/grub && sudo update-grub", "then reboot it"),
+    verify: on("cat /proc/cmdline"),
     proof: "unproven",
     judge: judgeIommu,
   },
   {
     ...base,
     id: "sys.acs",
-    title: "bridges let GPUs reach each other",
+    title: "access control (ACS) of PCIe bridges",
     why: "with ACS on, what GPUs send each other goes up to the CPU; all-reduce may hang",
-    fix: "switch ACS off in the firmware of {host}; until the next boot: sudo setpci -s BRIDGE ECAP_ACS+6.w=0000 for each; meanwhile env: NCCL_P2P_DISABLE=1",
-    verify: "ssh {host} 'sudo lspci -vvv | grep -c ACSCtl.*SrcValid+'",
+    fix: steps(
+      on(
+        "sudo lspci -vvv | grep -B40 'ACSCtl.*SrcValid+' | grep -E 'bridge'",
+        "the bridges; for each, until the next boot: sudo setpci -s BRIDGE ECAP_ACS+6.w=0000",
+      ),
+      '# for good: off in the firmware of {host}; meanwhile in the file: NCCL_P2P_DISABLE: "1" under env:',
+    ),
+    verify: on("sudo lspci -vvv | grep -c 'ACSCtl.*SrcValid+'"),
     proof: "unproven",
     judge: judgeAcs,
   },
   {
     ...base,
     id: "numa.affinity",
-    title: "it is known which CPUs are near a GPU",
+    title: "the CPUs near each GPU",
     why: "ranks on far CPUs are slower",
-    fix: "update the firmware of {host}; meanwhile bind ranks yourself: numactl --cpunodebind=N",
-    verify: "ssh {host} nvidia-smi topo -m",
+    fix: on("nvidia-smi topo -m", "update the firmware of {host}; meanwhile bind ranks yourself: numactl --cpunodebind=N"),
+    verify: on("nvidia-smi topo -m"),
     proof: "unproven",
     judge: judgeNuma,
   },

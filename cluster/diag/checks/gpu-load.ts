@@ -3,6 +3,7 @@
 import { flagOf, type GpuRow, maskOf, numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import { BAD_REASONS, reasonsIn, reasonWords } from "../../nvidia/throttle.ts";
 import type { HostCheck, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { failed, notLooked, pass, warn } from "../read.ts";
 import { eachGpu, gpusOf, identityOf, known, valueOr } from "./gpu-read.ts";
 
@@ -18,8 +19,11 @@ function judgeThrottle(row: GpuRow): Judgement {
   const words = reasonWords(mask);
   const fix = reasons.includes("hwPowerBrake") || (reasons.includes("hwSlowdown") && !reasons.includes("hwThermal")) ? "power" : "heat";
   const cure = {
-    heat: "clear fans and air paths, or lower its power: sudo nvidia-smi -pl WATTS",
-    power: "look at the power cables, the supply and its budget",
+    heat: steps(
+      "# clear fans and air paths of {host}, or lower the power:",
+      on("nvidia-smi -q -d POWER", "shows what it may be; then there: sudo nvidia-smi -pl, a fifth less"),
+    ),
+    power: "look at the power cables, the supply and its budget on {host}",
   }[fix];
   const more = { words: { fix: cure } };
   if (reasons.some((reason) => BAD_REASONS.includes(reason) && reason !== "swThermal")) return failed(words, more);
@@ -55,20 +59,23 @@ export const GPU_LOAD: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.throttle",
-    title: "nothing holds the GPUs' clocks back",
+    title: "what holds the clocks of GPUs back",
     why: "all ranks wait for the slowest GPU",
-    fix: "on {host}: {fix}",
-    verify: "ssh {host} nvidia-smi -q -d PERFORMANCE",
+    fix: steps(on("nvidia-smi -q -d PERFORMANCE,POWER,TEMPERATURE", "what it is"), "# heat: clear fans and air paths; power: cables, supply, budget"),
+    verify: on("nvidia-smi -q -d PERFORMANCE"),
     proof: "sample",
     judge: (probe) => eachGpu(probe, judgeThrottle),
   },
   {
     ...base,
     id: "gpu.temp",
-    title: "the GPUs are not too hot",
+    title: "the temperature of GPUs",
     why: "a hot GPU slows down first and then stops",
-    fix: "on {host}: clear fans and air paths; cards side by side: leave a slot free, or lower their power: sudo nvidia-smi -i {index} -pl WATTS",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,temperature.gpu --format=csv",
+    fix: steps(
+      "# clear fans and air paths of {host}; cards side by side: leave a slot free; or lower their power:",
+      on("nvidia-smi -q -d POWER -i {index}", "shows what it may be; then there: sudo nvidia-smi -i {index} -pl, a fifth less"),
+    ),
+    verify: on("nvidia-smi --query-gpu=index,temperature.gpu --format=csv"),
     proof: "sample",
     judge: (probe) => eachGpu(probe, judgeHeat),
   },
@@ -76,10 +83,10 @@ export const GPU_LOAD: readonly HostCheck[] = [
     ...base,
     id: "gpu.clocks",
     tier: "full",
-    title: "GPUs at work run at their clocks",
+    title: "the clocks of GPUs at work",
     why: "clocks that somebody locked make a straggler",
-    fix: "sudo nvidia-smi -rgc -i {index} && sudo nvidia-smi -rmc -i {index}  # on {host}",
-    verify: "ssh {host} nvidia-smi -q -d CLOCK -i {index}",
+    fix: on("sudo nvidia-smi -rgc -i {index} && sudo nvidia-smi -rmc -i {index}"),
+    verify: on("nvidia-smi -q -d CLOCK -i {index}"),
     proof: "sample",
     judge: (probe) =>
       eachGpu(probe, (row) => {
@@ -96,10 +103,10 @@ export const GPU_LOAD: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.persistence",
-    title: "the driver stays loaded",
+    title: "the persistence of the driver",
     why: "else each start, and each look, waits for it for seconds",
-    fix: "sudo systemctl enable --now nvidia-persistenced  # on {host}; without that service: sudo nvidia-smi -pm 1",
-    verify: "ssh {host} nvidia-smi --query-gpu=persistence_mode --format=csv",
+    fix: on("sudo systemctl enable --now nvidia-persistenced || sudo nvidia-smi -pm 1"),
+    verify: on("nvidia-smi --query-gpu=persistence_mode --format=csv"),
     proof: "sample",
     judge: (probe) =>
       eachGpu(probe, (row) =>
@@ -109,10 +116,10 @@ export const GPU_LOAD: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.smi_latency",
-    title: "nvidia-smi answers soon",
+    title: "how soon nvidia-smi answers",
     why: "an answer that takes long foretells a driver that hangs",
-    fix: "on {host}: turn persistence mode on (gpu.persistence); then look at gpu.xid",
-    verify: "ssh {host} 'time nvidia-smi --query-gpu=index --format=csv'",
+    fix: on("sudo nvidia-smi -pm 1", "persistence mode; then look at gpu.xid"),
+    verify: on("time nvidia-smi --query-gpu=index --format=csv"),
     proof: "broken",
     judge: (probe) => {
       const { ms } = gpusOf(probe);
@@ -124,10 +131,10 @@ export const GPU_LOAD: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.compute_mode",
-    title: "GPUs let programs in",
+    title: "the compute mode of GPUs",
     why: "a GPU that prohibits compute refuses every rank",
-    fix: "sudo nvidia-smi -c 0 -i {index}  # on {host}",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,compute_mode --format=csv",
+    fix: on("sudo nvidia-smi -c 0 -i {index}"),
+    verify: on("nvidia-smi --query-gpu=index,compute_mode --format=csv"),
     isBlocking: true,
     proof: "sample",
     judge: (probe) =>
@@ -140,10 +147,10 @@ export const GPU_LOAD: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.mig",
-    title: "GPUs are whole",
+    title: "GPUs in parts (MIG)",
     why: "NCCL does not work between parts of one GPU (MIG)",
-    fix: "sudo nvidia-smi -mig 0 -i {index}  # on {host}, then reset it; or one rank with the UUID of one part in gpus:",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,mig.mode.current,mig.mode.pending --format=csv",
+    fix: on("sudo nvidia-smi -mig 0 -i {index}", "then reset it; or one rank with the UUID of one part in gpus:"),
+    verify: on("nvidia-smi --query-gpu=index,mig.mode.current,mig.mode.pending --format=csv"),
     proof: "sample",
     judge: (probe) =>
       eachGpu(probe, (row) => {

@@ -4,13 +4,15 @@ import * as z from "zod";
 import { textOf as cellText, numberOf } from "../../nvidia/gpu-row.ts";
 import { compareVersions, readVersion } from "../../nvidia/version.ts";
 import type { DiagContext, HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { isTorch } from "../ranks.ts";
 import { cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
 import { answerOf, gpusOf, told } from "./gpu-read.ts";
 import { jobPython, torchOf } from "./python-shape.ts";
 
 const base = { group: "versions", tier: "quick", scope: "host", needs: ["gpu.driver", "torch.present"], who: "you" } as const;
-const REINSTALL = "nexadist exec --host {host} -- {python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/{index}";
+/** `wheel`: of torch for the CUDA of the driver. */
+const REINSTALL = on("{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/{wheel}");
 
 const lookShape = z.object({
   torch: z.string().optional(),
@@ -42,7 +44,7 @@ function judgeCuda(probe: HostProbe, context: DiagContext): Judgement {
   if (!isTorch(context.spec)) return skip("the job is a command of its own");
   const look = told(probe, "torch_cuda", lookShape);
   const evidence = look.warnings;
-  const words = { python: pythonOf(probe), index: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
   if (look.torch === undefined) return failed(look.problem ?? "torch cannot be imported", { evidence, words });
   if (look.cuda === null || look.cuda === undefined) return failed(`torch ${look.torch} was built without CUDA`, { expected: "a build for CUDA", words });
   if (look.problem !== undefined)
@@ -69,7 +71,7 @@ function judgeArch(probe: HostProbe): Judgement {
     const found = /^(sm|compute)_(\d{1,2})(\d)[a-z]?$/.exec(arch);
     return found === null ? [] : [{ kind: found[1], major: Number(found[2]), minor: Number(found[3]) }];
   });
-  const words = { python: pythonOf(probe), index: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
   for (const capability of capabilities) {
     const [major = 0, minor = 0] = capability.split(".").map(Number);
     if (known.some((arch) => arch.kind === "sm" && arch.major === major && arch.minor <= minor)) continue;
@@ -87,7 +89,7 @@ function judgeDriver(probe: HostProbe, context: DiagContext): Judgement {
   const python = jobPython(probe);
   const wants = python.torch?.cuda ?? null;
   const version = torchOf(python) ?? "?";
-  const words = { python: pythonOf(probe), index: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
   if (wants === null)
     return warn(`torch ${version} was built without CUDA: ranks there compute on the CPU`, {
       expected: `a build for CUDA, at most ${driverCuda(probe)}`,
@@ -106,10 +108,10 @@ export const GPU_TORCH: readonly HostCheck[] = [
   {
     ...base,
     id: "torch.driver_cuda",
-    title: "the driver serves the CUDA of torch",
+    title: "the CUDA of the driver and of torch",
     why: "torch then finds no GPU",
-    fix: `a newer driver on {host}, or a torch for this one: ${REINSTALL}`,
-    verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.cuda.is_available())'",
+    fix: steps(REINSTALL, on("sudo apt install nvidia-driver-590-server", "or, by root, a newer driver; then: sudo reboot")),
+    verify: on("{python} -c 'import torch; print(torch.cuda.is_available())'"),
     // A build without CUDA only warns: gloo trains on the CPU, where that is meant.
     isBlocking: true,
     proof: "sample",
@@ -118,9 +120,9 @@ export const GPU_TORCH: readonly HostCheck[] = [
   {
     ...base,
     id: "torch.cuda",
-    title: "torch computes on the GPUs",
+    title: "torch on the GPUs",
     why: "what fails here fails in every rank",
-    fix: `${REINSTALL}  # after a suspend: sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm`,
+    fix: steps(REINSTALL, on("sudo rmmod nvidia_uvm && sudo modprobe nvidia_uvm", "instead, if it came with a suspend")),
     verify: "nexadist diag --only torch.cuda --host {host}",
     isBlocking: true,
     proof: "unproven",
@@ -129,10 +131,10 @@ export const GPU_TORCH: readonly HostCheck[] = [
   {
     ...base,
     id: "torch.arch",
-    title: "torch has kernels for these GPUs",
+    title: "kernels of torch for these GPUs",
     why: "else: no kernel image is available for execution on the device",
     fix: REINSTALL,
-    verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.cuda.get_arch_list())'",
+    verify: on("{python} -c 'import torch; print(torch.cuda.get_arch_list())'"),
     isBlocking: true,
     proof: "unproven",
     judge: judgeArch,

@@ -6,6 +6,7 @@ import { smiTrouble } from "../../nvidia/problem.ts";
 import { type GpuProcess, readProcesses } from "../../nvidia/processes.ts";
 import type { HostSpec } from "../../spec.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { cannotSay, failed, jsonOf, notLooked, pass, warn } from "../read.ts";
 import { loginShape } from "./access.ts";
 import { eachGpu, gpusOf, identityOf, known, told, valueOr } from "./gpu-read.ts";
@@ -99,11 +100,11 @@ export const GPU_USE: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.busy",
-    title: "nobody else uses the GPUs",
+    title: "other programs on the GPUs",
     why: "two on one GPU run out of memory, and slow all ranks",
-    fix: "{fix}",
+    fix: steps("nexadist up {file} --wait  # starts when they are free", on("nvidia-smi", "who uses them")),
     who: "you",
-    verify: "ssh {host} nvidia-smi",
+    verify: on("nvidia-smi"),
     // `up` decides by claims, which see who waits as well.
     isBlocking: false,
     proof: "unproven",
@@ -112,11 +113,14 @@ export const GPU_USE: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.leaked_mem",
-    title: "no memory is held by nobody",
+    title: "GPU memory that no process admits to",
     why: "the run will find less memory than it needs",
-    fix: "sudo fuser -v /dev/nvidia*  # on {host}, names who holds it, often a data loader whose parent died: kill that; nobody there: reset the GPU",
+    fix: steps(
+      on("sudo fuser -v /dev/nvidia*", "names who holds it, often a data loader whose parent died: end that"),
+      on("sudo nvidia-smi --gpu-reset -i {index}", "where it is nobody"),
+    ),
     who: "root",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,memory.used --format=csv",
+    verify: on("nvidia-smi --query-gpu=index,memory.used --format=csv"),
     isBlocking: false,
     proof: "sample",
     judge: judgeLeaked,

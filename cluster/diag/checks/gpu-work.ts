@@ -5,6 +5,7 @@ import { readDcgm } from "../../nvidia/dcgm.ts";
 import { type GpuRow, numberOf } from "../../nvidia/gpu-row.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
 import { compare } from "../compare.ts";
+import { on, steps } from "../cure.ts";
 import { cannotSay, ended, failed, notLooked, pass, said, warn } from "../read.ts";
 import { gpusOf, identityOf } from "./gpu-read.ts";
 
@@ -152,27 +153,34 @@ export const GPU_WORK: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.h2d",
-    title: "data reaches the GPUs fast",
+    title: "the speed of data to the GPUs",
     why: "batches and offloaded weights wait for it",
-    fix: "look at gpu.pcie and numa.affinity; on {host}: reseat GPU {index}, change its riser",
+    fix: on("nvidia-smi -q -d PCI -i {index}", "look at gpu.pcie and numa.affinity; then reseat the GPU, change its riser"),
     verify: "nexadist diag --full --only gpu.h2d --host {host}",
     judge: judgeCopies,
   },
   {
     ...base,
     id: "gpu.burn",
-    title: "GPUs compute equally fast and equally right",
+    title: "speed and results of GPUs at work",
     why: "a slow one holds all up, a wrong one spoils the model without a word",
-    fix: "slow: see gpu.throttle, gpu.power_limit, gpu.pcie; wrong: take GPU {index} of {host} out of the file (gpus:), run dcgmi diag -r 4 there, have it replaced",
+    fix: steps(
+      "# slow: see gpu.throttle, gpu.power_limit, gpu.pcie",
+      "# wrong: take GPU {index} of {host} out of the file (gpus:), and have it replaced by what this says:",
+      on("dcgmi diag -r 4"),
+    ),
     verify: "nexadist diag --full --only gpu.burn --host {host}",
     judge: judgeProducts,
   },
   {
     ...base,
     id: "gpu.p2p_copy",
-    title: "what one GPU sends another arrives",
+    title: "copies from GPU to GPU",
     why: "NCCL hangs, or trains on garbage",
-    fix: "env: NCCL_P2P_DISABLE=1 in the cluster file for now; for good: ACS off (sys.acs), or the IOMMU off in the firmware of {host}",
+    fix: steps(
+      'env: NCCL_P2P_DISABLE: "1" in the cluster file, for now',
+      "# for good: ACS off (nexadist explain sys.acs), or the IOMMU off in the firmware of {host}",
+    ),
     who: "you",
     verify: "nexadist diag --full --only gpu.p2p_copy --host {host}",
     judge: judgePeerCopies,
@@ -183,8 +191,8 @@ export const GPU_WORK: readonly HostCheck[] = [
     tier: "deep",
     title: "NVIDIA's own diagnosis (dcgmi diag)",
     why: "it tests what nothing else can",
-    fix: "do what it says; sudo nvidia-bug-report.sh on {host} for the vendor",
-    verify: "ssh {host} dcgmi diag -r 2",
+    fix: steps(on("dcgmi diag -r 2", "do what it says"), on("sudo nvidia-bug-report.sh", "for the vendor")),
+    verify: on("dcgmi diag -r 2"),
     judge: judgeDcgm,
   },
 ];

@@ -6,6 +6,7 @@ import { readListing } from "../../nvidia/listing.ts";
 import { type SmiProblem, smiTrouble } from "../../nvidia/problem.ts";
 import type { HostSpec } from "../../spec.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { CannotSay, cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
 import { DOWN, eachGpu, gpusOf, identityOf, told } from "./gpu-read.ts";
 
@@ -27,23 +28,30 @@ function onBus(probe: HostProbe): number | null {
   }
 }
 
-/** What each failure asks for; `ssh HOST` stands before it. */
+const LOST = on("sudo reboot", "better: switch it off and on; again: power cable, riser, heat; meanwhile leave that GPU out (gpus: in the file)");
+const FEWER = on("nvidia-smi -L; lspci -d 10de:", "in lspci only: sudo reboot; in neither: power, slot, riser; if that is all it has: gpus: in the file");
+const RESET = on("sudo nvidia-smi --gpu-reset -i {index}", "when nothing uses it; where that is refused: sudo reboot");
+
+/** What each failure asks for. */
 const CURES: Readonly<Record<SmiProblem, string>> = {
-  "not-installed": "install the driver: sudo apt install nvidia-driver-590-server, or your distribution's; in a container start it with --gpus all",
-  hung: "reboot: sudo reboot  # a driver that hangs cannot be reloaded; before that: sudo nvidia-bug-report.sh --safe-mode",
-  "driver-not-loaded": "sudo modprobe nvidia; dkms status; mokutil --sb-state  # build it anew after a new kernel, sign it for Secure Boot",
-  "driver-mismatch": "sudo reboot  # an update replaced the library under the loaded module; then: sudo apt-mark hold 'nvidia-*' 'libnvidia-*'",
-  "container-lost": "restart the container  # `systemctl daemon-reload` on its host took the GPUs from it",
-  "library-missing": "install libnvidia-ml of the driver's version; in a container: the NVIDIA container toolkit",
-  "library-too-old": "bring nvidia-smi and driver to one version, then: sudo reboot",
-  "no-devices": "lspci | grep -i nvidia  # not listed: power, slot, riser; listed: lspci -k shows vfio-pci or nouveau in the driver's place",
-  "gpu-lost": "sudo reboot  # better: switch it off and on; again: power cable, riser, heat",
+  "not-installed": on("sudo apt install nvidia-driver-590-server", "or your distribution's driver; a container: start it with --gpus all"),
+  hung: on("sudo nvidia-bug-report.sh --safe-mode; sudo reboot", "a driver that hangs cannot be reloaded"),
+  "driver-not-loaded": on("sudo modprobe nvidia; dkms status; mokutil --sb-state", "build it anew after a new kernel, sign it for Secure Boot"),
+  "driver-mismatch": steps(
+    on("sudo reboot", "an update replaced the library under the loaded module"),
+    on("sudo apt-mark hold 'nvidia-*' 'libnvidia-*'", "that it does not come again"),
+  ),
+  "container-lost": "restart the container of {host}: `systemctl daemon-reload` on the machine that holds it took the GPUs from it",
+  "library-missing": on("sudo apt install --reinstall 'libnvidia-compute-*'", "of the driver's version; a container: the NVIDIA container toolkit"),
+  "library-too-old": on("cat /proc/driver/nvidia/version; nvidia-smi --version", "bring the two to one version, then: sudo reboot"),
+  "no-devices": on("lspci -k -d 10de:", "nothing: power, slot, riser; else see whether vfio-pci or nouveau has them"),
+  "gpu-lost": LOST,
   "inforom-corrupt": "watch it; replace the GPU if ECC is off for it",
-  denied: "ls -l /dev/nvidia*  # give the user the right to them, as a rule by group video or render",
-  "unknown-field": "nvidia-smi --help-query-gpu",
-  "bad-argument": "nvidia-smi --version",
-  unsupported: "nvidia-smi -L",
-  failed: "nvidia-smi -L",
+  denied: on("ls -l /dev/nvidia*", "give the user the right to them, as a rule by group video or render"),
+  "unknown-field": on("nvidia-smi --help-query-gpu"),
+  "bad-argument": on("nvidia-smi --version"),
+  unsupported: on("nvidia-smi -L"),
+  failed: on("nvidia-smi -L"),
 };
 
 function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
@@ -52,7 +60,7 @@ function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
   if (section === undefined) throw notLooked("nvidia-smi was not asked");
   const isWanted = host.gpus.kind !== "auto";
   const bus = onBus(probe);
-  const broken = (kind: SmiProblem, says: string): Judgement => failed(says, { words: { fix: `on ${host.name}: ${CURES[kind]}` } });
+  const broken = (kind: SmiProblem, says: string): Judgement => failed(says, { words: { fix: CURES[kind] } });
   if (section.why !== undefined && /is not there$/.test(section.why)) {
     if (bus === null && !isWanted) return skip("no NVIDIA GPU there");
     return broken("not-installed", bus === null ? "there is no nvidia-smi" : `${bus} NVIDIA GPU${bus === 1 ? "" : "s"} in the host, but no nvidia-smi`);
@@ -63,33 +71,26 @@ function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
   const trouble = smiTrouble(section.out, section.err, section.code);
   if (gpus.length > 0) {
     if (trouble === null || trouble.kind === "gpu-lost") return pass(`${gpus.length} GPU${gpus.length === 1 ? "" : "s"}`);
-    return warn(trouble.says, { words: { fix: `on ${host.name}: ${CURES[trouble.kind]}` } });
+    return warn(trouble.says, { words: { fix: CURES[trouble.kind] } });
   }
   if (trouble === null) throw cannotSay("nvidia-smi -L lists nothing");
   if (trouble.kind === "no-devices" && bus === null && !isWanted) return skip("no NVIDIA GPU there");
   return broken(trouble.kind, trouble.says);
 }
 
-const LOST = (host: string): string =>
-  `ssh ${host} sudo reboot  # better: switch it off and on; again: power cable, riser, heat; meanwhile leave that GPU out (gpus: in the file)`;
-const FEWER = (host: string): string =>
-  `ssh ${host} 'nvidia-smi -L; lspci -d 10de:'  # in lspci only: sudo reboot; in neither: power, slot, riser; if that is all it has: gpus: in the file`;
-
 function judgeCount(probe: HostProbe, host: HostSpec): readonly Judgement[] {
   const { rows, trouble } = gpusOf(probe);
   const bus = onBus(probe);
   const lost = rows.filter(({ down }) => down === "lost").map((row) => identityOf(row));
   const alive = rows.length - lost.length;
-  const found: Judgement[] = lost.map(({ index, uuid }) => failed(`GPU ${index} is lost`, { gpu: uuid, words: { index, fix: LOST(probe.host) } }));
+  const found: Judgement[] = lost.map(({ index, uuid }) => failed(`GPU ${index} is lost`, { gpu: uuid, words: { index, fix: LOST } }));
   const listing = readListing(probe.sections["smi_list"]?.out ?? "").gpus;
   if (trouble?.kind === "gpu-lost" && trouble.busId !== undefined)
-    found.push(failed(`the GPU at ${trouble.busId} does not answer: ${trouble.says}`, { words: { fix: LOST(probe.host) } }));
+    found.push(failed(`the GPU at ${trouble.busId} does not answer: ${trouble.says}`, { words: { fix: LOST } }));
   const seen = bus === null || bus === alive ? "" : `; the bus has ${bus}`;
   // What is lost was named; only what is missing beyond it is news.
   if (host.gpus.kind === "count" && alive + found.length < host.gpus.count)
-    found.push(
-      failed(`${alive} of ${host.gpus.count} GPUs answer${seen}`, { expected: `${host.gpus.count}, as the file says`, words: { fix: FEWER(probe.host) } }),
-    );
+    found.push(failed(`${alive} of ${host.gpus.count} GPUs answer${seen}`, { expected: `${host.gpus.count}, as the file says`, words: { fix: FEWER } }));
   if (host.gpus.kind === "list") {
     const known = new Set([...rows.flatMap((row) => Object.values(identityOf(row))), ...listing.flatMap(({ mig }) => mig.map(({ uuid }) => uuid))]);
     const missing = host.gpus.ids.filter((id) => !known.has(id));
@@ -97,13 +98,13 @@ function judgeCount(probe: HostProbe, host: HostSpec): readonly Judgement[] {
       found.push(
         failed(`not there: ${missing.map((id) => (/^\d/.test(id) ? `GPU ${id}` : id)).join(", ")}`, {
           expected: "all that the file lists",
-          words: { fix: FEWER(probe.host) },
+          words: { fix: FEWER },
         }),
       );
   }
   if (found.length > 0) return found;
-  if (listing.length > rows.length) return [failed(`${listing.length} GPUs are listed and only ${rows.length} answer`, { words: { fix: LOST(probe.host) } })];
-  if (bus !== null && bus > alive) return [warn(`${alive} GPUs answer, the bus has ${bus}`, { expected: "all of them", words: { fix: FEWER(probe.host) } })];
+  if (listing.length > rows.length) return [failed(`${listing.length} GPUs are listed and only ${rows.length} answer`, { words: { fix: LOST } })];
+  if (bus !== null && bus > alive) return [warn(`${alive} GPUs answer, the bus has ${bus}`, { expected: "all of them", words: { fix: FEWER } })];
   return [pass(`${alive} GPU${alive === 1 ? "" : "s"}`)];
 }
 
@@ -114,7 +115,7 @@ function judgeState(probe: HostProbe): readonly Judgement[] {
     const { index, uuid } = identityOf(row);
     return failed(`GPU ${index} ${DOWN[row.down ?? "unknown"]}`, {
       gpu: uuid,
-      words: { index, fix: `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, when nothing uses it; else: sudo reboot` },
+      words: { index, fix: RESET },
     });
   });
   const rest = eachGpu(probe, (row) => {
@@ -124,10 +125,7 @@ function judgeState(probe: HostProbe): readonly Judgement[] {
         action.na === "not-asked" ? "this driver does not tell which recovery a GPU needs" : "the recovery that it needs cannot be read",
       );
     if (action.v === "None") return pass("no recovery is needed");
-    const index = identityOf(row).index;
-    const fix = /reboot/i.test(action.v)
-      ? `sudo reboot  # ${probe.host}`
-      : `sudo nvidia-smi --gpu-reset -i ${index}  # on ${probe.host}, with all GPUs that NVLink joins to it idle`;
+    const fix = /reboot/i.test(action.v) ? on("sudo reboot") : on("sudo nvidia-smi --gpu-reset -i {index}", "with all GPUs that NVLink joins to it idle");
     return failed(`it asks for recovery: ${action.v}`, { expected: "None", words: { fix } });
   });
   // Those that are down were told above.
@@ -138,11 +136,11 @@ export const GPU: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.driver",
-    title: "the driver answers and lists GPUs",
+    title: "the NVIDIA driver",
     why: "without it no rank there can use a GPU",
-    fix: "{fix}",
+    fix: on("nvidia-smi -L; lsmod | grep ^nvidia; lspci -d 10de:", "which of the three is silent: no program, no module, no card"),
     who: "root",
-    verify: "ssh {host} nvidia-smi -L",
+    verify: on("nvidia-smi -L"),
     needs: [],
     isBlocking: true,
     proof: "broken",
@@ -151,9 +149,9 @@ export const GPU: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.count",
-    title: "all GPUs that the run wants are there",
+    title: "the GPUs that the run wants",
     why: "the launcher would start fewer ranks, or ranks without a GPU",
-    fix: "{fix}",
+    fix: FEWER,
     who: "root",
     verify: "nexadist diag --only gpu.count --host {host}",
     isBlocking: true,
@@ -163,11 +161,11 @@ export const GPU: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.recovery_action",
-    title: "no GPU asks for a reset",
+    title: "a recovery that a GPU asks for",
     why: "kernels on it fail or hang, and with them all other ranks",
-    fix: "{fix}",
+    fix: RESET,
     who: "root",
-    verify: "ssh {host} nvidia-smi --query-gpu=index,gpu_recovery_action --format=csv",
+    verify: on("nvidia-smi --query-gpu=index,gpu_recovery_action --format=csv"),
     isBlocking: true,
     proof: "sample",
     judge: judgeState,

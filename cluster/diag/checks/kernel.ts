@@ -1,6 +1,7 @@
 /** What the kernel log of a host tells: kills for want of memory, hangs, errors of disks and file systems. */
 
 import type { DiagContext, HostCheck, HostProbe, Judgement } from "../check.ts";
+import { on } from "../cure.ts";
 import { ageOf, ago, messageOf } from "../kernel-age.ts";
 import { filesOf, kernelLog, numberIn, pass, warn } from "../read.ts";
 
@@ -31,22 +32,22 @@ export const KERNEL: readonly HostCheck[] = [
     ...base,
     id: "sys.oom",
     group: "system",
-    title: "nothing was ended for want of memory",
+    title: "processes ended for want of memory",
     why: "the next run may end the same way",
     fix: "fewer data loader workers or a smaller batch per host; in a container a higher --memory",
     who: "you",
-    verify: "ssh {host} journalctl -k --since -1h -q | grep -i 'out of memory'",
+    verify: on("journalctl -k --since -1h -q | grep -i 'out of memory'"),
     judge: (probe, _, context) => judge(probe, context, /Out of memory: Killed process|Memory cgroup out of memory: Killed|oom-kill:constraint=/i),
   },
   {
     ...base,
     id: "sys.hung",
     group: "system",
-    title: "the kernel reports no hang and no machine check",
+    title: "hangs and machine checks in the kernel log",
     why: "the hardware or a driver is about to take the host away",
-    fix: "ssh {host} journalctl -k -q | grep -iE 'lockup|blocked for more|mce:'  # then the vendor's hardware test, and a newer kernel or driver",
+    fix: on("journalctl -k -q | grep -iE 'lockup|blocked for more|mce:'", "then the vendor's hardware test, and a newer kernel or driver"),
     who: "root",
-    verify: "ssh {host} journalctl -k --since -1h -q | grep -ciE 'lockup|blocked for more'",
+    verify: on("journalctl -k --since -1h -q | grep -ciE 'lockup|blocked for more'"),
     judge: (probe, _, context) =>
       judge(probe, context, /soft lockup|hard LOCKUP|blocked for more than \d+ seconds|mce: .*Hardware Error|Machine check events logged/i),
   },
@@ -54,11 +55,11 @@ export const KERNEL: readonly HostCheck[] = [
     ...base,
     id: "disk.fs_errors",
     group: "disk",
-    title: "disks and file systems report no error",
+    title: "errors of disks in the kernel log",
     why: "checkpoints are lost or hang on a disk or server that fails",
-    fix: "sudo smartctl -a /dev/nvme0n1  # on {host}, the disk that the lines name; a server of NFS: see to the server",
+    fix: on('sudo smartctl -a "$(findmnt -n -o SOURCE -T ~)"', "or the disk that the lines name; a server of NFS: see to the server"),
     who: "root",
-    verify: "ssh {host} journalctl -k --since -1h -q | grep -ciE 'i/o error|read-only'",
+    verify: on("journalctl -k --since -1h -q | grep -ciE 'i/o error|read-only'"),
     judge: (probe, _, context) =>
       judge(
         probe,

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck, HostProbe } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { ranksOn, wantsGpus } from "../ranks.ts";
 import { cannotSay, failed, jsonOf, numberIn, pass, skip, warn } from "../read.ts";
 
@@ -43,17 +44,21 @@ const base = { group: "system", tier: "quick", scope: "host", needs: [], isBlock
 const IN_CONTAINER = "in a container: start it with";
 
 const LIMITS_LINE = (what: string, value: string): string =>
-  `echo '* - ${what} ${value}' | sudo tee -a /etc/security/limits.d/90-train.conf  # on {host}, then log in anew; ${IN_CONTAINER} --ulimit ${what}=${value === "unlimited" ? "-1" : value}`;
+  steps(
+    // "*" is everybody but root.
+    on(`printf '%s\\n' '* - ${what} ${value}' 'root - ${what} ${value}' | sudo tee /etc/security/limits.d/90-${what}.conf`, "holds for logins from then on"),
+    `# ${IN_CONTAINER} --ulimit ${what}=${value === "unlimited" ? "-1" : value}`,
+  );
 
 export const LIMITS: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.nofile",
-    title: "files that a process may open",
+    title: "the limit of open files",
     why: "data loaders and sockets of every peer need many; torch ends with Too many open files",
     fix: LIMITS_LINE("nofile", "1048576"),
     who: "root",
-    verify: "ssh {host} 'ulimit -n'",
+    verify: on("ulimit -n"),
     isBlocking: true,
     proof: "broken",
     judge: (probe) => {
@@ -70,11 +75,11 @@ export const LIMITS: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.nproc",
-    title: "processes that the user may have",
+    title: "the limit of processes",
     why: "threads of OpenMP and data loaders count: Resource temporarily unavailable",
     fix: LIMITS_LINE("nproc", "unlimited"),
     who: "root",
-    verify: "ssh {host} 'ulimit -u'",
+    verify: on("ulimit -u"),
     proof: "broken",
     judge: (probe) => {
       const { nproc, files } = jsonOf(probe, "limits", limits);
@@ -90,11 +95,11 @@ export const LIMITS: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.memlock",
-    title: "memory that a process may pin",
+    title: "the limit of pinned memory",
     why: "RDMA registers memory; over TCP it does not matter",
     fix: LIMITS_LINE("memlock", "unlimited"),
     who: "root",
-    verify: "ssh {host} 'ulimit -l'",
+    verify: on("ulimit -l"),
     proof: "unproven",
     judge: (probe, host) => {
       const { memlock } = jsonOf(probe, "limits", limits);
@@ -112,7 +117,7 @@ export const LIMITS: readonly HostCheck[] = [
     why: "with less than one, ranks, data loading and communication wait for one another",
     fix: "give the container or the unit more: docker --cpus=N, or systemctl edit and CPUQuota=; else fewer ranks here (gpus or slots in the file)",
     who: "admin",
-    verify: "ssh {host} nproc",
+    verify: on("nproc"),
     proof: "unproven",
     judge: (probe, host) => {
       const { cpus } = jsonOf(probe, "cgroup", cgroup);
@@ -126,11 +131,11 @@ export const LIMITS: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.memory_limit",
-    title: "memory that the control group allows",
+    title: "the memory limit of the control group",
     why: "the kernel ends ranks that pass it",
     fix: "give the container or the unit more: docker --memory, or systemctl edit and MemoryMax=",
     who: "admin",
-    verify: "ssh {host} cat /sys/fs/cgroup/memory.max",
+    verify: on("cat /sys/fs/cgroup/memory.max"),
     proof: "unproven",
     judge: (probe) => {
       const values = [least(probe, "memory.max"), least(probe, "memory.limit_in_bytes")].filter((value) => value !== null);

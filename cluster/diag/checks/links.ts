@@ -1,7 +1,9 @@
 /** The links between hosts: does anything get through, to which ports, how soon, how large, by which interface, how much. */
 
+import { quote } from "../../launch/quote.ts";
 import type { DiagContext, PairCheck, PairProbe } from "../check.ts";
 import { names } from "../compare.ts";
+import { on, steps } from "../cure.ts";
 import { slowOf } from "../pairs/bandwidth.ts";
 import { between, judgeWays, type PairJudgement } from "../pairs/blame.ts";
 
@@ -39,10 +41,23 @@ function callers(pairs: readonly PairProbe[], bad: readonly PairProbe[]): readon
 const allow = (addresses: readonly string[], port = ""): string =>
   addresses
     .slice(0, 8)
-    .map((address) => `sudo ufw allow proto tcp from ${address} to any${port === "" ? "" : ` port ${port}`}`)
-    .join("; ");
+    .map((address) => `sudo ufw allow proto tcp from ${quote(address)} to any${port === "" ? "" : ` port ${port}`}`)
+    .join(" && ");
 
-const doors = (bad: readonly PairProbe[]): string => names([...new Set(bad.map(({ to }) => to))]);
+/** At each door those who knocked there in vain. */
+const letIn = (pairs: readonly PairProbe[], bad: readonly PairProbe[]): readonly string[] =>
+  [...new Set(bad.map(({ to }) => to))].map((host) =>
+    on(
+      allow(
+        callers(
+          pairs,
+          bad.filter(({ to }) => to === host),
+        ),
+      ),
+      "",
+      { host },
+    ),
+  );
 
 function judgeRendezvous(pairs: readonly PairProbe[], { spec }: DiagContext): readonly PairJudgement[] {
   const own = pairs.flatMap(({ from, to, ports }) => (from === to ? ports.filter(({ kind }) => kind === "rdzv").map((port) => ({ host: from, ...port })) : []));
@@ -56,7 +71,7 @@ function judgeRendezvous(pairs: readonly PairProbe[], { spec }: DiagContext): re
       host,
       status: "fail",
       observed: outcome === "busy" ? `port ${port} is in use by ${detail}` : `port ${port} cannot be listened on: ${detail}`,
-      words: { fix: `end what holds it (sudo ss -ltnp 'sport = :${port}'), name another port in \`rdzv\`, or drop \`rdzv\`: then a free one is taken` },
+      words: { port: String(port), fix: on("sudo ss -ltnp 'sport = :{port}'", "end what holds it, or drop `rdzv`: then a free port is taken") },
     }));
   }
   const [at] = own.filter(({ outcome }) => outcome === "open");
@@ -78,7 +93,7 @@ function judgeRendezvous(pairs: readonly PairProbe[], { spec }: DiagContext): re
       ...(shut.length === 1 && open.length > 0 ? { peer: shut[0]?.from ?? "" } : {}),
       status: "fail",
       observed: `${what}; ${open.length === 0 ? "from no other host" : `reached from ${names(open)}`}${spec.rdzv?.port ? "" : range}`,
-      words: { fix: `${allow(callers(pairs, shut), String(at.port))}  # on ${at.host}, or name a port in \`rdzv\` that is open` },
+      words: { fix: on(allow(callers(pairs, shut), String(at.port)), "or name a port in `rdzv` that is open", { host: at.host }) },
     },
   ];
 }
@@ -87,9 +102,9 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "net.reach",
-    title: "the hosts reach each other",
+    title: "the ways between hosts",
     why: "ranks talk to each other directly, whatever the controller reaches",
-    fix: "look from one to the other: ip route get {address}; ping -c 3 {address}. A firewall, NAT or a tailnet's policy between them?",
+    fix: on("ip route get {address}; ping -c 3 {address}", "a firewall, NAT or a tailnet's policy between them?", { host: "{from}" }),
     who: "admin",
     verify: "nexadist diag --only net.reach",
     isBlocking: true,
@@ -101,7 +116,7 @@ export const LINKS: readonly PairCheck[] = [
           status: "fail",
           observed: (bad) =>
             `nothing answers, neither SSH nor any other port (${[...new Set([outcomes(bad, "ephemeral"), outcomes(bad, "rdzv")])].filter(Boolean).join(", ")})`,
-          words: (bad) => ({ address: bad[0]?.address ?? "" }),
+          words: (bad) => ({ address: bad[0]?.address ?? "", from: bad[0]?.from ?? "" }),
         },
         (good) => `${good.length} ways`,
       ),
@@ -109,9 +124,12 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "port.rdzv",
-    title: "the rendezvous port is free and reached",
+    title: "the rendezvous port",
     why: "hosts meet there: without it every rank waits until it gives up",
-    fix: "{fix}",
+    fix: steps(
+      on("sudo ss -ltnp 'sport = :{port}'", "who holds it: end that, or drop `rdzv`: then a free one is taken"),
+      "# not reached: let it in, there: sudo ufw allow proto tcp from ADDRESS to any port PORT",
+    ),
     verify: "nexadist diag --only port.rdzv",
     isBlocking: true,
     judge: judgeRendezvous,
@@ -119,9 +137,9 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "port.ephemeral",
-    title: "any port of a host is reached",
+    title: "fresh ports of the hosts",
     why: "NCCL and Gloo listen on ports that the kernel picks: they would hang after the rendezvous",
-    fix: "{fix}",
+    fix: on("sudo ufw allow proto tcp from {address} to any", "for each of the others; in a cloud: a rule of the security group for itself"),
     verify: "nexadist diag --only port.ephemeral",
     isBlocking: true,
     judge: (pairs) =>
@@ -135,7 +153,7 @@ export const LINKS: readonly PairCheck[] = [
             return `${open === 0 ? "no" : `${open} of ${openOf(bad[0] ?? NONE, "ephemeral").all}`} fresh ports reached (${outcomes(bad, "ephemeral")})`;
           },
           expected: "every TCP port open between the hosts",
-          words: (bad) => ({ fix: `${allow(callers(pairs, bad))}  # on ${doors(bad)}; in a cloud: a rule of the security group for itself` }),
+          words: (bad) => ({ fix: steps(...letIn(pairs, bad), "# in a cloud: a rule of the security group for itself") }),
         },
         (good) => `${good.length} ways, ${openOf(good[0] ?? NONE, "ephemeral").all} ports each`,
       ),
@@ -143,9 +161,12 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "net.latency",
-    title: "messages between hosts are quick",
+    title: "the latency between hosts",
     why: "every collective waits for several of them",
-    fix: "see where they go: ip route get {address}  # on {from}; Wi-Fi, VPN or relay? use the hosts' LAN addresses. Far apart: fewer, larger syncs (gradient accumulation)",
+    fix: steps(
+      on("ip route get {address}", "Wi-Fi, VPN or relay? use the hosts' LAN addresses", { host: "{from}" }),
+      "# far apart: fewer, larger syncs (gradient accumulation)",
+    ),
     who: "admin",
     proof: "unproven",
     verify: "nexadist diag --only net.latency",
@@ -164,9 +185,9 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "net.mtu",
-    title: "large packets pass",
+    title: "large packets between hosts",
     why: "SSH and the rendezvous work, and the first large tensor hangs",
-    fix: "sudo ip link set {interface} mtu {mtu}  # on every host; or let ICMP pass on what lies between: PMTU discovery needs it",
+    fix: on("sudo ip link set {interface} mtu {mtu}", "on every host; or let ICMP pass on what lies between: PMTU discovery needs it", { host: "{from}" }),
     verify: "nexadist diag --only net.mtu",
     isBlocking: true,
     judge: judgeMtu,
@@ -174,11 +195,11 @@ export const LINKS: readonly PairCheck[] = [
   {
     ...base,
     id: "net.route",
-    title: "traffic takes the interface of the ranks",
+    title: "the interface that traffic takes",
     why: "one way by one network and back by another is slow, or is dropped",
     fix: "name the interface that the route takes for {host} in the file (interface: {interface}), or give its address on {wanted} as `address` of the peers",
     who: "you",
-    verify: "ssh {host} ip route get {address}",
+    verify: on("ip route get {address}"),
     isBlocking: false,
     proof: "broken",
     judge: (pairs) => {
@@ -203,9 +224,9 @@ export const LINKS: readonly PairCheck[] = [
     ...base,
     id: "net.bandwidth",
     tier: "full",
-    title: "no way is much slower than the others",
+    title: "the bandwidth between hosts",
     why: "a ring goes at the pace of its slowest way",
-    fix: "look at the link: ethtool {interface}; ethtool -S {interface} | grep -i err; cable, switch port, a limit (tc qdisc show dev {interface})?",
+    fix: steps(on("ethtool {interface}; ethtool -S {interface} | grep -i err", "cable, switch port?"), on("tc qdisc show dev {interface}", "a limit?")),
     verify: "nexadist diag --full --only net.bandwidth",
     isBlocking: false,
     judge: (pairs) => {
@@ -246,7 +267,16 @@ function latencies(good: readonly PairProbe[]): string {
 function judgeMtu(pairs: readonly PairProbe[]): readonly PairJudgement[] {
   const isHole = (pair: PairProbe): boolean | null => (pair.bigWrites === undefined || pair.bigWrites === null ? null : pair.bigWrites === "stalled");
   const sizes = (bad: readonly PairProbe[]): readonly number[] => bad.flatMap(({ mtu }) => (mtu === null ? [] : [mtu.path]));
-  const words = (bad: readonly PairProbe[]) => ({ interface: bad[0]?.route?.interface ?? "", mtu: String(Math.min(1280, ...sizes(bad))) });
+  const words = (bad: readonly PairProbe[]): Readonly<Record<string, string>> => {
+    const mtu = Math.min(1280, ...sizes(bad));
+    // At both ends of a way: what comes back must fit as well.
+    const isMine = ({ from }: PairProbe): boolean => bad.some((pair) => pair.from === from || pair.to === from);
+    const ends = new Map(
+      pairs.flatMap((pair) => (pair.route && pair.route.interface !== "" && isMine(pair) ? [[pair.from, pair.route.interface] as const] : [])),
+    );
+    const lines = [...ends].map(([host, name]) => on(`sudo ip link set ${quote(name)} mtu ${mtu}`, "", { host }));
+    return lines.length === 0 ? {} : { fix: steps(...lines, "# until the next boot; or let ICMP pass on what lies between: PMTU discovery needs it") };
+  };
   const observed = (bad: readonly PairProbe[]): string => {
     const [path] = sizes(bad);
     return `64 KiB never arrive, small messages do${path === undefined ? "" : `; packets of up to ${path} bytes pass, the interface sends ${bad[0]?.mtu?.interface}`}`;

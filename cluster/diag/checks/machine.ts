@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck } from "../check.ts";
+import { on } from "../cure.ts";
 import { ranksOn, wantsGpus } from "../ranks.ts";
 import { cannotSay, ended, failed, filesOf, jsonOf, notLooked, numberIn, pass, said, skip, warn } from "../read.ts";
 
@@ -12,11 +13,11 @@ export const MACHINE: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.reboot_required",
-    title: "no reboot is waited for",
+    title: "a reboot that is due",
     why: "the next driver call may meet another library than the module that is loaded",
-    fix: "sudo reboot  # on {host}, at a quiet time",
+    fix: on("sudo reboot", "at a quiet time"),
     who: "root",
-    verify: "ssh {host} ls /run/reboot-required",
+    verify: on("ls /run/reboot-required"),
     proof: "broken",
     judge: (probe) => {
       const files = filesOf(probe, "reboot");
@@ -28,11 +29,11 @@ export const MACHINE: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.autoupdate",
-    title: "no update takes the driver away under a run",
+    title: "unattended updates of the driver",
     why: "unattended upgrades replace the driver's library: Driver/library version mismatch",
-    fix: "sudo apt-mark hold $(dpkg-query -W -f '${Package}\\n' '*nvidia*')  # on {host}",
+    fix: on("sudo apt-mark hold $(dpkg-query -W -f '${Package}\\n' '*nvidia*')"),
     who: "root",
-    verify: "ssh {host} apt-mark showhold",
+    verify: on("apt-mark showhold"),
     needs: [],
     proof: "unproven",
     judge: (probe, host) => {
@@ -50,11 +51,11 @@ export const MACHINE: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.sleep",
-    title: "the machine does not go to sleep",
+    title: "suspending",
     why: "a host that suspends is a host that is lost",
-    fix: "sudo systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target  # on {host}",
+    fix: on("sudo systemctl mask sleep.target suspend.target hibernate.target hybrid-sleep.target"),
     who: "root",
-    verify: "ssh {host} systemctl is-enabled suspend.target",
+    verify: on("systemctl is-enabled suspend.target"),
     proof: "unproven",
     judge: (probe) => {
       const power = filesOf(probe, "power");
@@ -73,11 +74,11 @@ export const MACHINE: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.governor",
-    title: "CPUs run at full speed",
+    title: "the frequency governor of the CPUs",
     why: "launching small kernels and loading data slow down with the clock",
-    fix: "sudo cpupower frequency-set -g performance  # on {host}",
+    fix: on("sudo cpupower frequency-set -g performance"),
     who: "root",
-    verify: "ssh {host} cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor",
+    verify: on("cat /sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
     proof: "unproven",
     judge: (probe) => {
       const files = filesOf(probe, "governor");
@@ -98,9 +99,9 @@ export const MACHINE: readonly HostCheck[] = [
     id: "sys.shm",
     title: "shared memory (/dev/shm)",
     why: "NCCL between GPUs of a host and data loaders use it: Bus error, unhandled system error",
-    fix: "sudo mount -o remount,size=50% /dev/shm  # on {host}; a container: start it with --shm-size=16g or --ipc=host",
+    fix: on("sudo mount -o remount,size=50% /dev/shm", "a container: start it with --shm-size=16g or --ipc=host"),
     who: "root",
-    verify: "ssh {host} df -h /dev/shm",
+    verify: on("df -h /dev/shm"),
     isBlocking: true,
     proof: "broken",
     judge: (probe, host) => {
@@ -153,11 +154,11 @@ export const MACHINE: readonly HostCheck[] = [
     ...base,
     id: "sys.numa_balancing",
     tier: "full",
-    title: "the kernel does not move memory about",
+    title: "NUMA balancing by the kernel",
     why: "moving pages between sockets makes steps uneven",
-    fix: "sudo sysctl -w kernel.numa_balancing=0  # on {host}",
+    fix: on("sudo sysctl -w kernel.numa_balancing=0"),
     who: "root",
-    verify: "ssh {host} cat /proc/sys/kernel/numa_balancing",
+    verify: on("cat /proc/sys/kernel/numa_balancing"),
     proof: "unproven",
     judge: (probe) => {
       const files = filesOf(probe, "numa");

@@ -5,6 +5,7 @@ import { chooseInterface } from "../../launch/interface.ts";
 import type { HostSpec } from "../../spec.ts";
 import type { Check, ClusterCheck, DiagContext, HostCheck, HostProbe } from "../check.ts";
 import { compare } from "../compare.ts";
+import { on, steps } from "../cure.ts";
 import { failed, filesOf, notLooked, pass, warn } from "../read.ts";
 
 const base = { group: "network", tier: "quick", needs: [] } as const;
@@ -12,17 +13,17 @@ const base = { group: "network", tier: "quick", needs: [] } as const;
 const chosenFor = (probe: HostProbe, host: HostSpec, { addresses }: DiagContext) =>
   chooseInterface(host, probe.facts, addresses?.[host.name] ?? [host.address]);
 
-const listOf = ({ facts }: HostProbe): string => facts.interfaces.map(({ name }) => name).join(", ") || "none";
+const listOf = ({ facts }: HostProbe): string => facts.interfaces.flatMap(({ name }) => (name === "lo" ? [] : [name])).join(", ") || "none";
 
 const iface: HostCheck = {
   ...base,
   scope: "host",
   id: "net.iface",
-  title: "the interface of the ranks is there and up",
+  title: "the interface of the ranks",
   why: "NCCL and Gloo talk by this interface only",
-  fix: "{fix}",
+  fix: on("ip -br addr", "name the one that holds the address of {host} as `interface` in the file; it is down: sudo ip link set NAME up"),
   who: "you",
-  verify: "ssh {host} ip -br addr",
+  verify: on("ip -br addr"),
   isBlocking: true,
   proof: "broken",
   judge: (probe, host, context) => {
@@ -38,10 +39,10 @@ const iface: HostCheck = {
       return failed(`there is no interface ${choice.name}: ${listOf(probe)}`, {
         words: { fix: `name one of these as \`interface\` of ${host.name}: ${listOf(probe)}` },
       });
-    if (!found.up) return failed(`${found.name} is down`, { expected: "up", words: { fix: `sudo ip link set ${found.name} up  # on ${host.name}` } });
+    if (!found.up) return failed(`${found.name} is down`, { expected: "up", words: { interface: found.name, fix: on("sudo ip link set {interface} up") } });
     if (found.addresses.length === 0)
       return failed(`${found.name} has no address`, {
-        words: { fix: `name another \`interface\` for ${host.name}, or give ${found.name} an address: ip -br addr` },
+        words: { fix: on("ip -br addr", `name another \`interface\` for ${host.name}, or give ${found.name} an address`) },
       });
     return pass(`${choice.name}: ${choice.why}`);
   },
@@ -68,9 +69,9 @@ const ifaceVariables: HostCheck = {
   ...base,
   scope: "host",
   id: "net.iface_env",
-  title: "variables name interfaces that are there",
+  title: "interfaces that variables name",
   why: "a name that is not on the host ends every rank there, or leaves it on its loopback",
-  fix: "take {variable} out of `env`: ranks are told the interface that holds the host's address; or name one that is there: {there}",
+  fix: steps("grep -n {variable} {file}  # take it out: ranks are told the interface that holds the host's address", "# or name one of {host}: {there}"),
   who: "you",
   verify: "nexadist up --dry-run",
   isBlocking: true,
@@ -112,11 +113,11 @@ const linkSpeed: ClusterCheck = {
   ...base,
   scope: "cluster",
   id: "net.linkspeed",
-  title: "links run at the speed of their kind",
+  title: "the speed of links",
   why: "a link that fell to a lower speed slows all hosts",
-  fix: "ethtool {interface}  # on {host}: Speed and Duplex; change the cable or the switch's port",
+  fix: on("sudo ethtool {interface}", "Speed and Duplex; change the cable or the switch's port"),
   who: "admin",
-  verify: "ssh {host} cat /sys/class/net/{interface}/speed",
+  verify: on("cat /sys/class/net/{interface}/speed"),
   isBlocking: false,
   proof: "unproven",
   judge: (probes, context) => {
@@ -155,11 +156,11 @@ const errors: HostCheck = {
   scope: "host",
   tier: "full",
   id: "net.errors",
-  title: "the interface counts no errors",
+  title: "errors of the interface",
   why: "each lost packet stalls a collective for a retransmission",
-  fix: "ethtool -S {interface} | grep -iE 'err|drop|crc'  # on {host}: crc means cable or port; drops: sudo ethtool -G {interface} rx 4096",
+  fix: steps(on("ethtool -S {interface} | grep -iE 'err|drop|crc'", "crc means cable or port"), on("sudo ethtool -G {interface} rx 4096", "where it is drops")),
   who: "root",
-  verify: "ssh {host} ip -s link show dev {interface}",
+  verify: on("ip -s link show dev {interface}"),
   isBlocking: false,
   proof: "unproven",
   judge: (probe, host, context) => {

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck } from "../check.ts";
+import { on, steps } from "../cure.ts";
 import { cannotSay, failed, filesOf, jsonOf, numberIn, pass, skip, warn } from "../read.ts";
 
 const base = { group: "system", tier: "quick", scope: "host", needs: [], isBlocking: false } as const;
@@ -49,11 +50,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "host.os",
-    title: "Linux on x86-64 or arm64",
+    title: "the operating system and the architecture",
     why: "the agent and torch's builds are for these",
     fix: "take another host: remove {host} from the cluster file",
     who: "you",
-    verify: "ssh {host} uname -sm",
+    verify: on("uname -sm"),
     isBlocking: true,
     proof: "unproven",
     judge: ({ facts: { os, arch, kernel } }) =>
@@ -66,9 +67,12 @@ export const SYSTEM: readonly HostCheck[] = [
     id: "host.state",
     title: "a place for the agent's files",
     why: "nothing can be started without one",
-    fix: "sudo mount -o remount,rw,exec $(findmnt -n -o TARGET -T {home})  # on {host}; {home} must be {user}'s and allow programs; or the same for /var/tmp",
+    fix: steps(
+      on('sudo mount -o remount,rw,exec "$(findmnt -n -o TARGET -T {home})"'),
+      "# {home} must be {user}'s and allow programs; or the same for /var/tmp",
+    ),
     who: "root",
-    verify: "ssh {host} 'touch ~/.x && rm ~/.x'",
+    verify: on("touch ~/.x && rm ~/.x"),
     isBlocking: true,
     proof: "broken",
     judge: ({ facts: { stateDir, stateNote, home, user } }) => {
@@ -79,11 +83,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.linger",
-    title: "processes outlive the last login",
+    title: "processes after the last logout",
     why: "logind would end the training with the session that started it",
-    fix: "sudo loginctl enable-linger {user}  # on {host}",
+    fix: on("sudo loginctl enable-linger {user}"),
     who: "root",
-    verify: "ssh {host} loginctl show-user {user} -p Linger",
+    verify: on("loginctl show-user {user} -p Linger"),
     mend: { what: "loginctl enable-linger", script: "loginctl enable-linger", undo: "loginctl disable-linger" },
     isBlocking: true,
     proof: "unproven",
@@ -98,9 +102,9 @@ export const SYSTEM: readonly HostCheck[] = [
     id: "sys.memory",
     title: "free memory",
     why: "ranks that find none are ended by the kernel",
-    fix: "ssh {host} 'ps -eo pid,user,rss,args --sort=-rss | head'  # and end what is not needed",
+    fix: on("ps -eo pid,user,rss,args --sort=-rss | head", "and end what is not needed"),
     who: "you",
-    verify: "ssh {host} free -h",
+    verify: on("free -h"),
     proof: "unproven",
     judge: (probe) => {
       const text = filesOf(probe, "memory").get("/proc/meminfo");
@@ -113,11 +117,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.swap",
-    title: "nothing is swapped now",
+    title: "swapping",
     why: "a rank whose pages come back from disk holds up every other",
-    fix: "ssh {host} 'vmstat 1 5'  # then end what takes the memory, or: sudo sysctl vm.swappiness=1",
+    fix: on("vmstat 1 5", "then end what takes the memory, or there: sudo sysctl vm.swappiness=1"),
     who: "root",
-    verify: "ssh {host} vmstat 1 5  # si and so are 0",
+    verify: on("vmstat 1 5", "si and so are 0"),
     proof: "unproven",
     judge: (probe) => {
       const found = jsonOf(probe, "activity", activity);
@@ -129,11 +133,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.load",
-    title: "CPUs are free",
+    title: "the load of the CPUs",
     why: "others' work holds up data loaders, and the slowest rank holds up all",
-    fix: "ssh {host} top -b -n 1 -o %CPU | head -15  # and end what is not needed",
+    fix: on("top -b -n 1 -o %CPU | head -15", "and end what is not needed"),
     who: "you",
-    verify: "ssh {host} uptime",
+    verify: on("uptime"),
     proof: "unproven",
     judge: (probe) => {
       const found = jsonOf(probe, "processes", processes);
@@ -150,11 +154,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.zombies",
-    title: "no dead processes that keep something",
+    title: "dead processes that nobody fetched",
     why: "a dead Python can hold GPU memory; many of them fill the table",
-    fix: "ssh {host} kill {parent}  # {name}, which does not fetch them",
+    fix: on("kill {parent}", "{name}, which does not fetch them"),
     who: "you",
-    verify: "ssh {host} 'ps -eo stat | grep -c ^Z'",
+    verify: on("ps -eo stat | grep -c ^Z"),
     proof: "unproven",
     judge: (probe) => {
       const dead = jsonOf(probe, "processes", processes).odd.filter(({ state, age }) => state === "Z" && age > 60);
@@ -166,11 +170,11 @@ export const SYSTEM: readonly HostCheck[] = [
   {
     ...base,
     id: "sys.dstate",
-    title: "no process stuck in the kernel",
+    title: "processes stuck in the kernel",
     why: "a driver or file system that hangs takes ranks with it, and only a reboot helps",
-    fix: "sudo nvidia-bug-report.sh --safe-mode; sudo reboot  # on {host}, at a quiet time",
+    fix: on("sudo nvidia-bug-report.sh --safe-mode; sudo reboot", "at a quiet time"),
     who: "root",
-    verify: "ssh {host} 'ps -eo stat,etimes,wchan:30,comm | grep ^D'",
+    verify: on("ps -eo stat,etimes,wchan:30,comm | grep ^D"),
     proof: "unproven",
     judge: (probe) => {
       const stuck = jsonOf(probe, "processes", processes).odd.filter(

@@ -5,6 +5,7 @@ import { isTailnetAddress } from "../../tailscale/addresses.ts";
 import { readPing } from "../../tailscale/ping.ts";
 import { readStatus, type TailscaleStatus } from "../../tailscale/status.ts";
 import type { Check, DiagContext, HostCheck, HostProbe, PairCheck, PairProbe } from "../check.ts";
+import { on } from "../cure.ts";
 import { between, judgeWays } from "../pairs/blame.ts";
 import { cannotSay, failed, notLooked, pass, said, textOf, warn } from "../read.ts";
 
@@ -26,11 +27,11 @@ const state: HostCheck = {
   ...base,
   scope: "host",
   id: "ts.state",
-  title: "the host is on its tailnet",
+  title: "the tailnet of the host",
   why: "its peers know it by an address of the tailnet",
-  fix: "sudo tailscale up  # on {host}; for servers also: Machines > {host} > Disable key expiry, in the admin console",
+  fix: on("sudo tailscale up", "for servers also: Machines > {host} > Disable key expiry, in the admin console"),
   who: "root",
-  verify: "ssh {host} tailscale status",
+  verify: on("tailscale status"),
   isBlocking: true,
   judge: (probe, host, context) => {
     const found = statusOf(probe, host, context);
@@ -48,11 +49,11 @@ const tun: HostCheck = {
   ...base,
   scope: "host",
   id: "ts.tun",
-  title: "the tailnet is an interface of the host",
+  title: "the interface of the tailnet",
   why: "in userspace networking SSH works, and NCCL and Gloo can never bind or reach such an address",
   fix: "give the host or container a device: docker run --device /dev/net/tun --cap-add NET_ADMIN, and start tailscaled without --tun=userspace-networking",
   who: "root",
-  verify: "ssh {host} ip -br addr show tailscale0",
+  verify: on("ip -br addr show tailscale0"),
   isBlocking: true,
   judge: (probe, host, context) => {
     const found = statusOf(probe, host, context);
@@ -71,11 +72,11 @@ const path: PairCheck = {
   ...base,
   scope: "pair",
   id: "ts.path",
-  title: "packets of the tailnet go straight",
+  title: "the way of packets in the tailnet",
   why: "a relay carries some ten Mbit/s, for all who use it",
   fix: HAS_RELAY,
   who: "admin",
-  verify: "ssh {host} tailscale ping {address}",
+  verify: on("tailscale ping {address}"),
   isBlocking: true,
   judge: (pairs) => {
     const asked = between(pairs).filter(({ tailscalePing }) => tailscalePing !== undefined);

@@ -2,6 +2,7 @@
 
 import * as z from "zod";
 import type { HostCheck } from "../check.ts";
+import { on } from "../cure.ts";
 import { failed, filesOf, jsonOf, notLooked, pass, warn } from "../read.ts";
 
 const base = { group: "time", scope: "host", needs: [], who: "root" } as const;
@@ -13,10 +14,10 @@ export const TIME: readonly HostCheck[] = [
     ...base,
     id: "time.skew",
     tier: "quick",
-    title: "the clock agrees with this machine's",
+    title: "the clock beside this machine's",
     why: "logs of different hosts cannot be put in order; past a minute tokens and certificates fail",
-    fix: "sudo timedatectl set-ntp true && sudo systemctl restart systemd-timesyncd  # on {host}; with chrony: sudo chronyc makestep; in a container: on its host",
-    verify: "date +%s.%N; ssh {host} date +%s.%N",
+    fix: on("sudo timedatectl set-ntp true && sudo systemctl restart systemd-timesyncd", "with chrony: sudo chronyc makestep; a container: on its host"),
+    verify: `date +%s.%N; ${on("date +%s.%N")}`,
     isBlocking: false,
     proof: "broken",
     judge: ({ clock }) => {
@@ -32,10 +33,10 @@ export const TIME: readonly HostCheck[] = [
     ...base,
     id: "time.sync",
     tier: "quick",
-    title: "the clock is kept in step",
+    title: "what keeps the clock in step",
     why: "one that is right today drifts by seconds a day",
-    fix: "sudo systemctl enable --now systemd-timesyncd  # on {host}; or install chrony",
-    verify: "ssh {host} timedatectl show -p NTPSynchronized",
+    fix: on("sudo systemctl enable --now systemd-timesyncd", "or install chrony"),
+    verify: on("timedatectl show -p NTPSynchronized"),
     isBlocking: false,
     proof: "unproven",
     judge: (probe) => {
@@ -51,10 +52,10 @@ export const TIME: readonly HostCheck[] = [
     ...base,
     id: "time.clocksource",
     tier: "quick",
-    title: "a fast clock in the kernel",
+    title: "the clock source of the kernel",
     why: "asking hpet or acpi_pm for the time costs a microsecond, and launching small kernels asks often",
-    fix: "sudo dmesg | grep -i tsc  # on {host}: why it was refused; then newer firmware, or boot with tsc=reliable",
-    verify: "ssh {host} cat /sys/devices/system/clocksource/clocksource0/current_clocksource",
+    fix: on("sudo dmesg | grep -i tsc", "why it was refused; then newer firmware, or boot with tsc=reliable"),
+    verify: on("cat /sys/devices/system/clocksource/clocksource0/current_clocksource"),
     isBlocking: false,
     proof: "unproven",
     judge: (probe) => {

@@ -2,14 +2,15 @@
 
 import type { ClusterCheck, HostCheck, HostProbe, Judgement } from "../check.ts";
 import { compare, names, type Value } from "../compare.ts";
+import { on, steps } from "../cure.ts";
 import { isTorch, wantsGpus } from "../ranks.ts";
 import { failed, filesOf, pass, skip, warn } from "../read.ts";
 import { type JobPython, jobPython, ncclOf, torchOf, torchVersion } from "./python-shape.ts";
 
 type Said = Judgement & { readonly host: string };
 
-const REBUILD =
-  "{python} -m pip install {package}=={usual}  # on {host}; better all of the environment anew from one lock file, as on {like}: uv sync --frozen";
+const REBUILD = on("{python} -m pip install {package}=={usual}", "better all of the environment anew from one lock file, as on {like}: uv sync --frozen");
+const SYNC = on("uv sync --frozen", "in the project's directory: the environment anew from one lock file, as on {like}");
 
 /** What each host has; those that the launcher needs nothing of are left out. */
 function differences(
@@ -47,8 +48,8 @@ const withoutLocal = (one: Said): Said => ({ ...one, words: { ...one.words, usua
 function fromItsIndex(one: Said): Said {
   const usual = one.words?.usual ?? "";
   const index = /^\d+\.\d+$/.test(usual) ? `cu${usual.replace(".", "")}` : usual.startsWith("none") ? "cpu" : null;
-  if (index === null) return { ...one, words: { ...one.words, fix: "make the environment of {host} anew from one lock file, as on {like}: uv sync --frozen" } };
-  const fix = `{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/${index}  # on {host}, as on {like}`;
+  if (index === null) return { ...one, words: { ...one.words, fix: SYNC } };
+  const fix = on(`{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/${index}`, "as on {like}");
   return { ...one, words: { ...one.words, fix } };
 }
 
@@ -65,7 +66,7 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
     id: "python.present",
     title: "the job's Python",
     why: "ranks run in it",
-    fix: "set python: in the cluster file to the interpreter or the virtual environment on {host}; to see which there are: ssh {host} 'ls -d ~/*/bin/python ~/.venv/bin/python'",
+    fix: steps(on("ls -d ~/*/bin/python ~/.venv/bin/python", "which there are"), "# then name it: python: in the cluster file"),
     verify: "nexadist hosts --host {host}",
     isBlocking: true,
     proof: "broken",
@@ -81,8 +82,8 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
     id: "torch.present",
     title: "torch in the job's Python",
     why: "the launcher is torch's own",
-    fix: "{python} -m pip install torch  # on {host}; or point python: in the cluster file at the environment that has it",
-    verify: "ssh {host} {python} -c 'import torch; print(torch.__version__)'",
+    fix: on("{python} -m pip install torch", "or point python: in the cluster file at the environment that has it"),
+    verify: on("{python} -c 'import torch; print(torch.__version__)'"),
     needs: ["python.present"],
     isBlocking: true,
     proof: "broken",
@@ -103,8 +104,8 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
     id: "accelerate.present",
     title: "accelerate in the job's Python",
     why: "the file asks for the launcher of accelerate",
-    fix: "{python} -m pip install accelerate  # on {host}",
-    verify: "ssh {host} {python} -m accelerate.commands.env",
+    fix: on("{python} -m pip install accelerate"),
+    verify: on("{python} -m accelerate.commands.env"),
     needs: ["python.present"],
     isBlocking: true,
     proof: "unproven",
@@ -129,10 +130,10 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
   {
     ...cluster,
     id: "ver.python",
-    title: "one Python on all hosts",
+    title: "the Python version across hosts",
     why: "objects that ranks send one another are pickled, and packages differ by Python",
-    fix: "make the environment of {host} anew with Python {usual}: uv venv --python {usual}",
-    verify: "nexadist exec --host {host} -- {python} --version",
+    fix: on("uv venv --python {usual}", "make the environment of {host} anew, and install what was in it"),
+    verify: on("{python} --version"),
     isBlocking: false,
     proof: "unproven",
     judge: (probes, { spec }) => {
@@ -143,7 +144,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
   {
     ...cluster,
     id: "ver.torch",
-    title: "one torch on all hosts",
+    title: "the torch version across hosts",
     why: "ranks of different versions fail at the rendezvous or in the first collective",
     fix: REBUILD,
     verify: "nexadist hosts",
@@ -159,10 +160,10 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
   {
     ...cluster,
     id: "ver.cuda",
-    title: "torch for one CUDA on all hosts",
+    title: "the CUDA of torch across hosts",
     why: "ranks of different builds bring different NCCL",
-    fix: "make the environment of {host} anew from one lock file, as on {like}: uv sync --frozen",
-    verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.version.cuda)'",
+    fix: SYNC,
+    verify: on("{python} -c 'import torch; print(torch.version.cuda)'"),
     isBlocking: true,
     proof: "broken",
     judge: (probes, { spec }) => {
@@ -178,10 +179,10 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
   {
     ...cluster,
     id: "ver.nccl",
-    title: "one NCCL on all hosts",
+    title: "the NCCL version across hosts",
     why: "ranks refuse one another: Mismatched NCCL version detected",
-    fix: "{python} -m pip install {usual}  # on {host}; better torch anew, as on {like}",
-    verify: "nexadist exec --host {host} -- {python} -c 'import torch; print(torch.cuda.nccl.version())'",
+    fix: on("{python} -m pip install {usual}", "better torch anew, as on {like}"),
+    verify: on("{python} -c 'import torch; print(torch.cuda.nccl.version())'"),
     isBlocking: true,
     proof: "unproven",
     judge: (probes, { spec }) => {
@@ -195,10 +196,10 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     (name): ClusterCheck => ({
       ...cluster,
       id: `ver.${name}`,
-      title: `one ${name} on all hosts`,
+      title: `the ${name} version across hosts`,
       why: "ranks that run different code wait for different collectives",
       fix: REBUILD,
-      verify: `nexadist exec --host {host} -- {python} -m pip show ${name}`,
+      verify: on(`{python} -m pip show ${name}`),
       isBlocking: false,
       proof: name === "accelerate" ? "broken" : "unproven",
       judge: (probes, { spec }) => {
@@ -219,9 +220,9 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     ...cluster,
     id: "ver.env",
     tier: "full",
-    title: "the same packages on all hosts",
+    title: "packages across hosts",
     why: "a package that differs is a rank that computes something else",
-    fix: "make the environment of {host} anew from one lock file, as on {like}: uv sync --frozen",
+    fix: SYNC,
     verify: "nexadist diag --full --only ver.env",
     isBlocking: false,
     proof: "unproven",
@@ -247,7 +248,7 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     id: "ver.os",
     tier: "full",
     needs: [],
-    title: "one system on all hosts",
+    title: "the system across hosts",
     why: "a difference in the C library or the kernel shows where nobody looks for it",
     fix: "nothing needs to be done while all else is alike; else bring {host} to {usual}, or use one container image everywhere",
     who: "root",

@@ -235,7 +235,7 @@ test("torch: built without CUDA, for another CUDA, without kernels, with a drive
 
 test("every word in braces of a fix is given", () => {
   for (const { id, fix, verify } of GPU_CHECKS) {
-    for (const [, word = ""] of `${fix} ${verify}`.matchAll(/\{(\w+)\}/g))
-      assert.ok(["host", "fix", "index", "python", "watts", "branch"].includes(word), `${id}: ${word}`);
+    for (const [, word = ""] of `${fix} ${verify}`.matchAll(/\{([a-z]\w*)\}/g))
+      assert.ok(["host", "index", "python", "wheel", "watts", "branch", "file"].includes(word), `${id}: ${word}`);
   }
 });

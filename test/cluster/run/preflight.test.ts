@@ -50,7 +50,7 @@ test("a blocker ends the run with exit 5, its cure and what was seen where; what
     state = reduce(state, { at: 60, type: "host-drained", host, attempt: 1 });
   }
   const text = summaryLines(state).join("\n");
-  assert.match(text, /failed after .*: diag keeps it back \(1 finding\):\n +a, b: files that a process may open: 256 \[sys.nofile\]\n +fix: ulimit -n 65536\n/);
+  assert.match(text, /failed after .*: diag keeps it back \(1 finding\):\n +a, b: files that a process may open: 256 \[sys.nofile\]\n +fix:\n +ulimit -n 65536\n/);
   assert.match(text, /try: nexadist diag FILE shows all that was looked at; --force starts in spite of it/);
 });
 

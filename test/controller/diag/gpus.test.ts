@@ -139,7 +139,7 @@ test("an old driver with other names is asked by those; what it does not know is
 });
 
 const DRIVER: readonly (readonly [FakeGpus | null, RegExp, RegExp])[] = [
-  [null, /there is no nvidia-smi/, /install the driver/],
+  [null, /there is no nvidia-smi/, /apt install nvidia-driver/],
   [{ mode: "driver-error", gpus: [{}] }, /couldn't communicate/, /modprobe nvidia/],
   [{ mode: "mismatch", gpus: [{}] }, /version mismatch/, /reboot/],
   [{ mode: "container", gpus: [{}] }, /Unknown Error/, /restart the container/],
