@@ -1,18 +1,21 @@
 /** Answers `logs`: what is stored, and what comes when it is followed. */
 
 import { join } from "node:path";
-import type { Request } from "../../cluster/viewer.ts";
+import type { LogPage, Request } from "../../cluster/viewer.ts";
 import { runDir } from "../paths.ts";
 import { endOfUndriven } from "./answer-watch.ts";
 import { type Asked, tellAndWait } from "./asked.ts";
 import { followRun } from "./follow-run.ts";
+import { readPage } from "./log-page.ts";
 import { type LogView, openLogView } from "./log-query.ts";
 import type { Runs } from "./runs.ts";
 
-export async function answerLogs(runs: Runs, request: Request & { ask: "logs" }, asked: Asked): Promise<null> {
+export async function answerLogs(runs: Runs, request: Request & { ask: "logs" }, asked: Asked): Promise<LogPage | null> {
   const { state } = runs.find(request.run);
   const { want } = request;
   const live = runs.live.get(request.run);
+  const { page } = want;
+  if (page !== undefined) return readPage(join(runDir(request.run), "logs"), { ...want, page, attempt: want.attempt ?? state.attempt }, live === undefined);
   const open = (isOpenEnded: boolean): LogView => openLogView(join(runDir(request.run), "logs"), want, state.attempt, isOpenEnded);
   if (want.follow && live !== undefined) {
     await followRun(live, () => open(true), asked, { next: () => undefined, notice: () => undefined });

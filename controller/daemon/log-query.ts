@@ -1,11 +1,11 @@
 /** The stored logs of a run as one stream of lines: chosen, merged by the time they arrived, then followed from the very same byte on. */
 
-import { readdirSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
 import type { LogLine, LogQuery } from "../../cluster/viewer.ts";
 import { parseStream, type StreamName } from "./line-feed.ts";
 import { type LogReader, readStream, type Source } from "./log-reader.ts";
-import { isStream } from "./log-store.ts";
+import { findSources, isWanted } from "./log-sources.ts";
 
 export type StreamKey = { readonly host: string; readonly stream: string };
 
@@ -21,11 +21,7 @@ export type LogView = {
 /** `latest`: the attempt meant by `attempt: null`; when followed, also the later ones. Sizes are those of this moment: nothing is awaited. */
 export function openLogView(dir: string, want: LogQuery, latest: number, isFollowed: boolean): LogView {
   const isAttempt = (attempt: number): boolean => (want.attempt !== null ? attempt === want.attempt : isFollowed ? attempt >= latest : attempt === latest);
-  const isChosen = (host: string, name: StreamName): boolean =>
-    isAttempt(name.attempt) &&
-    want.streams.includes(name.stream) &&
-    (want.hosts === null || want.hosts.includes(host)) &&
-    (want.ranks === null || (name.rank !== null && want.ranks.includes(name.rank)));
+  const isChosen = (host: string, name: StreamName): boolean => isAttempt(name.attempt) && isWanted(want, host, name);
   const readers = new Map<string, LogReader>();
   const pathOf = ({ host, stream }: StreamKey): string => {
     const [attempt = "", file = ""] = stream.split("/");
@@ -70,25 +66,6 @@ export function openLogView(dir: string, want: LogQuery, latest: number, isFollo
 async function* whole(reader: LogReader, size: number): AsyncGenerator<LogLine> {
   yield* reader.read(size);
   yield* reader.end();
-}
-
-function findSources(dir: string): Source[] {
-  return list(dir).flatMap((attempt) =>
-    list(join(dir, attempt)).flatMap((folder) =>
-      list(join(dir, attempt, folder))
-        .filter((file) => isStream(`${attempt}/${file}`))
-        .sort((a, b) => a.localeCompare(b, "en", { numeric: true }))
-        .map((file) => ({ host: decodeURIComponent(folder), stream: `${attempt}/${file}`, path: join(dir, attempt, folder, file) })),
-    ),
-  );
-}
-
-function list(dir: string): string[] {
-  try {
-    return readdirSync(dir);
-  } catch {
-    return []; // not there yet, or a stray file
-  }
 }
 
 /** Merges readers that are each in order of time; ties keep the order of the readers. */

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { LogPage } from "../../../cluster/viewer.ts";
 import { ALL, HOST, holds, LIMIT, MIB, RUN, RUNNING, serve } from "../../support/viewers.ts";
 
 test("logs -f: stored and new lines without a seam, also those that come while the stored ones are read", LIMIT, async (t) => {
@@ -45,6 +46,22 @@ test("what is told before a watch ends with a whole line; the watch tells the op
   one.ask({ id: 3, ask: "logs", run: RUN, want: { ...ALL, last: 1 } });
   at.write("four");
   await one.until((a) => a.id === 3 && one.isEnd(a));
+});
+
+test("a page of a run that goes on: whole lines in one answer, and where to ask on", LIMIT, async (t) => {
+  const at = await serve(t);
+  at.write("one\ntwo\nth");
+  const one = await at.open();
+  one.ask({ id: 1, ask: "logs", run: RUN, want: { ...ALL, page: { count: 1, before: null } } });
+  await one.until((a) => a.id === 1 && one.isEnd(a));
+  const [answer] = one.answers;
+  assert.equal(one.answers.length, 1, "no items");
+  const page = answer !== undefined && "end" in answer ? (answer.end as LogPage) : assert.fail();
+  assert.deepEqual([page.lines.map(({ text }) => text), page.isFirst, page.isLast], [["two"], false, true]);
+  one.ask({ id: 2, ask: "logs", run: RUN, want: { ...ALL, page: { count: 5, before: page.from } } });
+  await one.until((a) => a.id === 2 && one.isEnd(a));
+  const next = one.answers.at(-1);
+  assert.deepEqual(next !== undefined && "end" in next && (next.end as LogPage).lines.map(({ text }) => text), ["one"]);
 });
 
 test("watch with the last lines: stored and new ones without a seam, however long the stored ones take", LIMIT, async (t) => {
