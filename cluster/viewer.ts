@@ -6,7 +6,7 @@
 import type { Problem } from "./errors.ts";
 import type { Look } from "./hang/look.ts";
 import type { Act } from "./run/act.ts";
-import type { RunEvent } from "./run/events.ts";
+import type { EndElsewhere, RunEvent } from "./run/events.ts";
 import type { RecordedState, RunState } from "./run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "./spec.ts";
 import type { Point, Sample } from "./telemetry/sample.ts";
@@ -60,6 +60,8 @@ export type Request = { readonly id: number } & (
   | { readonly ask: "hang"; readonly run: string }
   /** What its hosts told of themselves: `sample` items since a time (ms since epoch; null: none), then SamplesAnswer. */
   | { readonly ask: "samples"; readonly run: string; readonly since: number | null }
+  /** The controller that leads a run in place of this one was seen to have ended it. */
+  | { readonly ask: "ended-elsewhere"; readonly run: string; readonly end: EndElsewhere }
   /** This request's earlier stream is not wanted any more. */
   | { readonly ask: "cancel"; readonly cancel: number }
   | { readonly ask: "quit" }

@@ -149,10 +149,20 @@ export type RunEvent = { readonly at: number /* ms since epoch, the controller's
     }
   /** Another controller leads it: this one does nothing for the run any more, for good. */
   | { readonly type: "fenced"; readonly controller: string; readonly machine: string; readonly epoch: number }
+  /** A viewer saw at that other controller that the run is over. */
+  | ({ readonly type: "ended-elsewhere" } & EndElsewhere)
 );
 
 /** auth: its host answers, but our credentials are not taken any more; that says nothing about the host. */
 export type UnseenKind = "silent" | "auth";
+
+/** owing: hosts that could not be asked then. */
+export type EndElsewhere = {
+  readonly phase: "succeeded" | "failed" | "stopped";
+  readonly endedAt: number;
+  readonly failure: string | null;
+  readonly owing: readonly string[];
+};
 
 /** cut-off: most hosts are silent, so that the controller doubts itself. */
 export type Witnessed = Knock | "cut-off" | "nobody";

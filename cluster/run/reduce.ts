@@ -75,7 +75,7 @@ export function reduce(state: RunState, event: RunEvent): RunState {
 }
 
 function apply(state: RunState, event: RunEvent): RunState {
-  if (isStale(state, event) || (state.fenced !== null && event.type !== "taken-over")) return state;
+  if (isStale(state, event) || (state.fenced !== null && event.type !== "taken-over" && event.type !== "ended-elsewhere")) return state;
   switch (event.type) {
     case "requested":
       return state;
@@ -84,6 +84,10 @@ function apply(state: RunState, event: RunEvent): RunState {
     case "fenced": {
       const { at, controller, machine, epoch } = event;
       return { ...state, fenced: { at, controller, machine, epoch } };
+    }
+    case "ended-elsewhere": {
+      const { phase, endedAt, failure, owing } = event;
+      return state.fenced === null ? state : { ...state, fenced: { ...state.fenced, end: { phase, endedAt, failure, owing } } };
     }
     case "controller-started": {
       const { epoch, controller, machine = "" } = event;

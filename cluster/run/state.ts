@@ -4,7 +4,7 @@ import type { Problem } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { HostFacts, RunSpec } from "../spec.ts";
 import type { Cause, CauseKind, Checkpoint } from "./cause.ts";
-import type { AgentDirs, HangVerdict, TimerKey, UnseenKind, Witnessed } from "./events.ts";
+import type { AgentDirs, EndElsewhere, HangVerdict, TimerKey, UnseenKind, Witnessed } from "./events.ts";
 import type { FoundInRun } from "./findings.ts";
 import type { NcclLevel } from "./nccl-level.ts";
 import type { PreflightFinding } from "./preflight.ts";
@@ -141,7 +141,14 @@ export type RunState = {
     readonly base: RecordKey;
   } | null;
   /** Who leads it instead of this controller, and since when that is known here. */
-  readonly fenced: { readonly at: number; readonly controller: string; readonly machine: string; readonly epoch: number } | null;
+  readonly fenced: {
+    readonly at: number;
+    readonly controller: string;
+    readonly machine: string;
+    readonly epoch: number;
+    /** How it ended there; absent: that is not known here. */
+    readonly end?: EndElsewhere;
+  } | null;
   /** It waits for GPUs; null: it does not. */
   readonly queue: { readonly since: number; readonly busy: Readonly<Record<string, string>> } | null;
   /** What the quick checks of diag found before the first attempt; null: nothing yet, or nobody looked. */

@@ -16,9 +16,10 @@ export const clockOf = (at: number): string => new Date(at).toISOString().slice(
 export function leaderLines({ fenced, takeover, spec, ...state }: RunState): readonly string[] {
   if (fenced !== null) {
     const { run, seat } = spec;
+    const { end } = fenced;
     const force = `nexadist takeover ${run} -c ${sanitiseWord(spec.file ?? "FILE")} --force`;
     return [
-      `led by ${sanitiseWord(controllerWords(fenced))} (known since ${clockOf(fenced.at)} UTC); what follows is the last that this one knew`,
+      `led by ${sanitiseWord(controllerWords(fenced))} (known since ${clockOf(fenced.at)} UTC); what follows is the last that this one knew${end === undefined ? "" : " before its end"}`,
       seat === null
         ? `         ${force} takes it back`
         : `         nexadist attach ${run} asks its seat, ${sanitiseWord(seat)}; only if that is gone for good: ${force}`,

@@ -23,8 +23,9 @@ const QUIET_MS = 10_000;
 export type Besides = { readonly wroteAt?: number | null; readonly pace?: Pace | null; readonly notes?: readonly string[] };
 
 export function statusLines(state: RunState, at: number, { wroteAt = null, pace = null, notes = [] }: Besides = {}): readonly string[] {
-  const now = state.fenced?.at ?? at; // what another controller did since is not known here
-  const phase = state.fenced === null || isOver(state) ? state.phase : `last known: ${state.phase}`;
+  const end = state.fenced?.end;
+  const now = end?.endedAt ?? state.fenced?.at ?? at; // what another controller did since is not known here
+  const phase = end?.phase ?? (state.fenced === null || isOver(state) ? state.phase : `last known: ${state.phase}`);
   const head = [
     `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),

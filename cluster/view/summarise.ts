@@ -20,6 +20,13 @@ const silent = (state: RunState): NonNullable<RunSummary["unseen"]> =>
         .filter((host) => !host.seen && host.lost === null && host.agent !== null && !needsAuth(host))
         .map((host) => ({ host: host.name, at: host.unseenAt, witness: witnessBrief(host) }));
 
+function ofLeader({ at, controller, machine, end }: NonNullable<RunState["fenced"]>): Partial<RunSummary> {
+  const ledBy = machine === "" ? controller : machine;
+  if (end === undefined) return { ledBy, knownAt: at };
+  const { owing, ...rest } = end;
+  return { ledBy, ...rest, ...(owing.length === 0 ? {} : { owing }) };
+}
+
 export const summarise = (state: RunState): RunSummary => ({
   run: state.spec.run,
   name: state.spec.name,
@@ -36,5 +43,5 @@ export const summarise = (state: RunState): RunSummary => ({
   ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
   ...(silent(state).length === 0 ? {} : { unseen: silent(state) }),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
-  ...(state.fenced === null ? {} : { ledBy: state.fenced.machine === "" ? state.fenced.controller : state.fenced.machine, knownAt: state.fenced.at }),
+  ...(state.fenced === null ? {} : ofLeader(state.fenced)),
 });

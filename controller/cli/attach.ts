@@ -41,7 +41,7 @@ async function findHere(context: Context, client: Client, wanted: unknown): Prom
   }
 }
 
-async function show(context: Context, { client, run, find }: OpenedRun): Promise<number> {
+async function show(context: Context, { client, run, find, ended }: OpenedRun): Promise<number> {
   const known = await readRun(client, run);
   const { state } = known;
   if (isOver(state)) {
@@ -52,5 +52,5 @@ async function show(context: Context, { client, run, find }: OpenedRun): Promise
   if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
   context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
   for (const line of [...standingLines(state, Date.now()), ...whyLines(state, Date.now())]) context.say(`==> ${line}`);
-  return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find });
+  return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find, ended });
 }

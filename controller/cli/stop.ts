@@ -31,7 +31,7 @@ function graceOf(options: Readonly<Record<string, unknown>>): number | null {
 export const stop: Run = async (context, [wanted], options) => {
   const graceMs = graceOf(options);
   const here = await findController(context, options);
-  const { client, run } = await whereLed(context, options, here, await findLiveRun(here, context, wanted, "stop"));
+  const { client, run, ended } = await whereLed(context, options, here, await findLiveRun(here, context, wanted, "stop"));
   const known = await readRun(client, run);
   let { state } = known;
   if (options.dryRun === true) {
@@ -61,6 +61,7 @@ export const stop: Run = async (context, [wanted], options) => {
       state = await awaitDebt(async () => (await readRun(client, run)).state, delay);
     }
   }
+  await ended(state);
   if (context.json) {
     const receipts = Object.fromEntries(Object.values(state.hosts).map((h) => [h.name, h.receipt]));
     context.printJson({ run, phase: state.phase, receipts });

@@ -12,6 +12,7 @@ import type { Client } from "./client.ts";
 import type { Options } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { readRun } from "./known-run.ts";
+import { tellOwn } from "./open-run.ts";
 import { checkSeat, openSeat, seenFrom } from "./seat.ts";
 import { watchRun, whoAsks } from "./watch-run.ts";
 
@@ -40,7 +41,7 @@ export async function handOver(context: Context, here: Client, { client, seat }:
   here.close();
   const host = state.spec.hosts.find((each) => each.name === seat);
   const find = host === undefined ? {} : { find: () => openSeat(context, options, host) };
-  if (options.detach !== true) return watchRun(context, client, run, { known: null, stopsOnSignal: true, ...find });
+  if (options.detach !== true) return watchRun(context, client, run, { known: null, stopsOnSignal: true, ended: tellOwn, ...find });
   client.close();
   if (context.json) context.printJson({ run, isDetached: true, seat });
   else {

@@ -23,6 +23,7 @@ export type WatchOptions = {
   readonly stopsOnSignal: boolean;
   /** Another one in place of a controller that is gone; absent: that of this machine. */
   readonly find?: () => Promise<Client>;
+  readonly ended?: (state: RunState) => Promise<void>;
 };
 
 export const whoAsks = (): string => `${userInfo().username} (pid ${process.pid})`;
@@ -124,6 +125,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
       }
     }
     const state = printer.state();
+    if (state !== null && isOver(state)) await options.ended?.(state);
     return printer.finish(run, isLeft, isLeft || state === null ? [] : await lastWords(client, state));
   } finally {
     screen.live([]);

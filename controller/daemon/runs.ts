@@ -7,7 +7,7 @@ import { start } from "../../cluster/run/reduce.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import { summarise } from "../../cluster/view/summarise.ts";
-import type { FoundRun, Lent, LogLine, RunSummary, TakenRun } from "../../cluster/viewer.ts";
+import type { Lent, LogLine, RunSummary, TakenRun } from "../../cluster/viewer.ts";
 import { makeDir, runDir } from "../paths.ts";
 import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
@@ -15,6 +15,7 @@ import { catchUp } from "./catch-up.ts";
 import { reachAll } from "./discover.ts";
 import { driveRun } from "./driver.ts";
 import type { Driver } from "./driver-deps.ts";
+import { noteEnd } from "./ended-elsewhere.ts";
 import { claimDir, writeEvents, writeFirst } from "./first-events.ts";
 import { type JournalLine, openJournal } from "./journal.ts";
 import { type Keeper, keepHost } from "./keeper.ts";
@@ -209,9 +210,6 @@ export function openRuns(controller: string) {
     return takeOver(wish, { controller, driven, begin, notice, cancelled });
   };
 
-  const findKept = (hosts: readonly HostSpec[], lent: Lent, notice: TakeoverDeps["notice"]): Promise<readonly FoundRun[]> =>
-    findRuns(hosts, lent, controller, notice);
-
   const get = (run: string): LiveRun => {
     const found = live.get(run);
     if (found === undefined) throw fail("NO_RUN", { run });
@@ -220,7 +218,7 @@ export function openRuns(controller: string) {
 
   const summaries = (all: boolean): RunSummary[] => {
     const ended = all ? storedRuns().filter(({ run }) => !live.has(run)) : [];
-    const recently = [...lost.values()].filter((state) => !all && Date.now() - (state.fenced?.at ?? 0) < CLEAN_MS);
+    const recently = [...lost.values()].filter((state) => !all && state.fenced?.end === undefined && Date.now() - (state.fenced?.at ?? 0) < CLEAN_MS);
     const states = [...live.values()]
       .map((r) => r.driver.state())
       .concat(
@@ -265,7 +263,7 @@ export function openRuns(controller: string) {
   return {
     start: request,
     takeOver: takeFromHosts,
-    findKept,
+    findKept: (hosts: readonly HostSpec[], lent: Lent, notice: TakeoverDeps["notice"]) => findRuns(hosts, lent, controller, notice),
     reach: (hosts: readonly HostSpec[], notice: TakeoverDeps["notice"]) => reachAll(hosts, controller, notice),
     resume,
     remind,
@@ -273,6 +271,7 @@ export function openRuns(controller: string) {
     get,
     live,
     summaries,
+    noteEnd: (request: Parameters<typeof noteEnd>[1]) => noteEnd(lost, request),
     find,
     linkTo,
     close,

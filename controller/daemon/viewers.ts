@@ -125,6 +125,8 @@ async function answer(runs: Runs, info: ServerInfo, request: Request, asked: Ask
       return execOnLink(runs.linkTo(request.host, request.reach ?? {}), request, asked.cancelled, async (fd, data) => {
         if (!tell(asked, { kind: "output", fd, data: data.toString("base64") })) await drained(asked);
       });
+    case "ended-elsewhere":
+      return runs.noteEnd(request);
     case "quit":
       setImmediate(info.quit);
       return null;

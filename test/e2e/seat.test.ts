@@ -80,7 +80,10 @@ test("seat", { skip: needsRoot }, async (t) => {
     assert.match((await seat.cli(["status", run])).out, / stopped +attempt 2 /);
     const attached = await seat.cli(["attach", run]);
     assert.equal(attached.code, 9, attached.out + attached.err);
-    assert.match((await seat.cli(["ps"])).out, /led by .* last known: running at /);
+    const ps = await seat.cli(["ps"]);
+    assert.match(ps.err, /no run is alive/, "what a forwarded stop ended is not told as alive");
+    assert.doesNotMatch(ps.out, new RegExp(run));
+    assert.match((await seat.cli(["runs"])).out, new RegExp(`${run} .* stopped, led by`));
   });
 });
 
