@@ -124,6 +124,9 @@ export const ERRORS = {
   EXEC_SLOW: entry(EXIT.runFailed, "{host}: the command was ended: it writes faster than it is read here, and the agent there is too old to make it wait", "nexadist agent upgrade --host {host}; or let it write to a file there, then: nexadist cp {host}:FILE ."),
   EXEC_UNENDED: entry(EXIT.unreachable, "the command was to be ended after {seconds} s, and the host does not say that it was: it may still run there", "nexadist exec -- ps -ef"),
   EXEC_FAILED: entry(EXIT.runFailed, "{command} cannot be started: {why}", "is it installed there, and on the PATH of a non-interactive session?"),
+  RECORDING: entry(EXIT.usage, "{file} cannot be played: {why}", "nexadist record RUN writes a recording"),
+  REPLAY_ONLY: entry(EXIT.usage, "this is a recording: nothing can be done to its run", "nexadist ps lists the runs that are alive"),
+  REPLAY_MOVED: entry(EXIT.bug, "the recording was moved back", "nothing to do: what it tells is told anew from there"),
   DRILL_BUSY: entry(EXIT.preflight, "{run} is alive, and a drill kills agents and the controller under it", "nexadist stop {run}, or drill when it is over"),
   DRILL_MISSED: entry(EXIT.runFailed, "the drill cannot go on: {what}", "nexadist ps -a lists its run; nexadist audit shows whether anything is left"),
 } as const satisfies Record<string, Entry>;

@@ -15,9 +15,10 @@ const SHAPES: readonly RegExp[] = [
 ];
 
 /** name=value, "name": "value" and --name value, where the name says that it is one. */
-const NAMED = /((?:api[_-]?key|access[_-]?key|secret|token|passw(?:or)?d|credentials?|private[_-]?key)[\w-]*["']?(?:\s*[=:]\s*|\s+)["']?)([^\s"',;&}]{6,})/gi;
+const NAMED =
+  /((?:api[_-]?key|access[_-]?key|secret|token(?!i[sz])(?!s?[\s_]*(?:per|seen|\/))|passw(?:or)?d|credentials?|private[_-]?key)[\w-]*["']?(?:\s*[=:]\s*|\s+)["']?)([^\s"',;&}]{6,})/gi;
 /** What stands there when it is no secret: its absence or a reference. */
-const IS_NO_SECRET = /^(?:true|false|null|none|absent|\$\w+|\d+|\{\{?.*)$/i;
+const IS_NO_SECRET = /^(?:true|false|null|none|absent|\$\w+|[-+]?\d[\d.,]*(?:e[-+]?\d+)?(?:%|\/s)?|\{\{?.*)$/i;
 const IN_URL = /(:\/\/[^\s/:@]+:)[^\s/@]+@/g;
 
 export const REMOVED = "[removed]";

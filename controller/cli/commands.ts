@@ -2,6 +2,7 @@
 
 import { accept, type CommandSpec, dryRun, exclude, file, host, type OptionSpec, run, set } from "./command-spec.ts";
 import { LOOKS } from "./commands-look.ts";
+import { RECORDS } from "./commands-record.ts";
 
 export type { Args, CommandSpec, OptionSpec, Options, Run } from "./command-spec.ts";
 
@@ -177,6 +178,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import("./cp.ts")).cp,
   },
   ...LOOKS,
+  ...RECORDS,
   {
     name: "agent status",
     group: "The agents on the hosts.",

@@ -1,12 +1,16 @@
 /** What holds for every command of the table: JSON with a schema number whatever happens, examples, help that fits 80 columns. */
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { gzipSync } from "node:zlib";
 import { replay } from "../../../cluster/run/reduce.ts";
 import { COMMANDS } from "../../../controller/cli/commands.ts";
 import { buildProgram } from "../../../controller/cli/main.ts";
 import { nexadist, type Place, place, type Said } from "../../support/cli.ts";
 import { type Asked, fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { recordingOf, rowsOf } from "../../support/recordings.ts";
 
 const ENDED = lifeOf(SPEC, "succeeded");
 const ROW = { run: SPEC.run, name: "demo", phase: "succeeded", hosts: 2, ranks: 2, attempt: 1, requestedAt: 1, endedAt: 2, file: null, by: "t", failure: null };
@@ -74,6 +78,14 @@ const TABLE: Readonly<Record<string, Row>> = {
     wrong: [noFile, badFile, noHost, { args: ["--only", "absent"], exit: 2, code: "USAGE" }, { args: ["--baseline", "absent"], exit: 2, code: "USAGE" }],
   },
   explain: { ok: ["cuda_oom"], wrong: [{ args: ["absent"], exit: 2, code: "USAGE" }] },
+  record: { ok: ["-y"], wrong: [noRun] },
+  replay: {
+    ok: ["demo.nexarec"],
+    wrong: [
+      { args: ["absent"], exit: 2, code: "RECORDING" },
+      { args: ["demo.nexarec", "--speed", "0"], exit: 2, code: "USAGE" },
+    ],
+  },
   "agent status": { ok: [], wrong: [noFile, badFile] },
   "agent upgrade": { ok: ["--dry-run"], wrong: [noFile] },
   "agent uninstall": { ok: ["--dry-run"], wrong: [noFile, { args: ["--purge"], exit: 2, code: "NEEDS_TERMINAL" }] },
@@ -111,6 +123,7 @@ async function setting(t: TestContext): Promise<{ at: Place; ask: (...args: stri
   const at = place(t);
   at.write("cluster.yaml", "cluster:\n  - {host: here, transport: local, gpus: 0, slots: 1}\n");
   at.write("bad.yaml", "cluster:\n  - {host: here, gpsu: 1}\n");
+  writeFileSync(join(at.dir, "demo.nexarec"), gzipSync(rowsOf(recordingOf("succeeded")).join("\n")));
   const fake = await fakeController(t, answer);
   return { at, ask: (...args) => nexadist(t, at, args, { NEXADIST_STATE_DIR: fake.stateDir }) };
 }
