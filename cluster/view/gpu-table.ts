@@ -47,7 +47,8 @@ function rowOf(reading: HostReading, { gpu, processes }: GpuLine): readonly stri
 
 const DOWN = { lost: "LOST", "reset-required": "needs a reset", unknown: "does not answer" } as const;
 
-function stateOf(gpu: GpuSample): string {
+/** What is the matter with a GPU in a few words, "ok" where nothing is. */
+export function stateOf(gpu: GpuSample): string {
   if (gpu.down !== undefined) return DOWN[gpu.down];
   const bad = reasonsIn(gpu.reasons ?? 0).filter((reason) => BAD_REASONS.includes(reason));
   const words = [

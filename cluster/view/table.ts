@@ -2,6 +2,7 @@
 
 /** Cells of a terminal that a text takes: wide scripts and emoji take two, marks none. SGR must be gone. */
 export function widthOf(text: string): number {
+  if (/^[ -~]*$/.test(text)) return text.length;
   let width = 0;
   for (const char of text) {
     if (/\p{Mn}|\p{Me}|\p{Cf}/u.test(char)) continue;

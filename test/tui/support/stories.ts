@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { Cause } from "../../../cluster/run/cause.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
-import type { HostSpec, RunSpec } from "../../../cluster/spec.ts";
+import type { HostFacts, HostSpec, RunSpec } from "../../../cluster/spec.ts";
 import type { GpuProcess, GpuSample, Point, Sample } from "../../../cluster/telemetry/sample.ts";
 import type { LogLine, RunSummary } from "../../../cluster/viewer.ts";
 import type { Model } from "../../../tui/model.ts";
@@ -36,12 +36,43 @@ export function specOf(count: number, more: Partial<RunSpec> = {}): RunSpec {
   };
 }
 
+export const factsOf = (hostname: string): HostFacts => ({
+  os: "Linux",
+  arch: "x86_64",
+  kernel: "6.8.0-60-generic",
+  libc: { kind: "glibc", version: "2.39" },
+  hostname,
+  user: "ann",
+  uid: 1000,
+  home: "/home/ann",
+  shell: "/bin/bash",
+  bootId: `boot-${hostname}`,
+  stateDir: "/home/ann/.local/state/nexadist",
+  stateNote: "",
+  helperPython: { path: "/usr/bin/python3", version: "3.12.3" },
+  node: null,
+  python: { path: "/opt/venv/bin/python", version: "3.12.3", torch: "2.9.0+cu128", accelerate: null },
+  pythonProblem: "",
+  interfaces: [
+    { name: "eth0", mtu: 1500, up: true, addresses: ["10.0.0.11"] },
+    { name: "ib0", mtu: 4092, up: true, addresses: ["192.168.4.11"] },
+  ],
+  gpus: Array.from({ length: 8 }, (_, index) => ({ index, uuid: `GPU-${hostname}-${index}`, name: "NVIDIA H100 80GB HBM3", memoryMiB: 81_559 })),
+  gpuProblem: "",
+  cpus: 96,
+  memoryBytes: 1.08e12,
+  ephemeralPorts: [32_768, 60_999],
+  linger: true,
+  killUserProcesses: false,
+});
+
 /** Eight ranks a host; each event a moment after the one before it. */
 export function eventsUpTo(spec: RunSpec, until: "connecting" | "preparing" | "running" | "succeeded"): RunEvent[] {
   const per = 8;
   const one = lifeOf(spec, until === "succeeded" ? "succeeded" : "running");
   const wide = one.flatMap((event): RunEvent[] => {
     if (event.type === "attempt-begun") return [{ ...event, world: per * spec.hosts.length, nproc: spec.hosts.map(() => per) }];
+    if (event.type === "host-connected") return [{ ...event, facts: factsOf(event.host) }];
     if (event.type !== "rank-started" && event.type !== "rank-exited") return [event];
     return Array.from({ length: per }, (_, k) => ({
       ...event,
