@@ -106,7 +106,7 @@ export const ERRORS = {
   RECORD_NEWER: entry(EXIT.unreachable, "{run} went on while it was being taken over", "nothing to do: the takeover begins again from where the run is now"),
   RUN_NOT_ADOPTED: entry(EXIT.unreachable, "the agent has no record of {run}", "nexadist status {run}"),
   ATTEMPT_UNKNOWN: entry(EXIT.unreachable, "the agent knows no attempt {attempt} of {run}, or it is over", "nexadist status {run}"),
-  ARM_FAILED: entry(EXIT.preflight, "the shim of attempt {attempt} did not start: {why}", "nexadist logs --host shows more; a python3 >= 3.9 and a writable home are needed there"),
+  ARM_FAILED: entry(EXIT.preflight, "the shim of attempt {attempt} did not start: {why}", "a python3 >= 3.9 and a writable home are needed there"),
   PORT_BUSY: entry(EXIT.preflight, "{text}", (d) => `${d.run === undefined ? "end what holds the port" : `nexadist stop ${d.run}`}, or name another port in \`rdzv\`, or drop \`rdzv\`: then free ones are taken`),
   LAUNCH_FAILED: entry(EXIT.runFailed, "attempt {attempt} could not be started: {why}", "check python, the script's path and workdir; nexadist up --dry-run prints the commands"),
   ATTEMPT_STOPPED: entry(EXIT.stopped, "attempt {attempt} was stopped before it was started", "nothing to do: stop wins"),

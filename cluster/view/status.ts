@@ -1,5 +1,6 @@
 /** One run, host by host and rank by rank, for `status`. */
 
+import { withFile } from "../diag/with-file.ts";
 import { presentFindings } from "../run/findings.ts";
 import { describeExit } from "../run/reduce.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
@@ -36,7 +37,7 @@ export function statusLines(state: RunState, at: number, { wroteAt = null, pace 
     ...(state.phase === "running" && pace !== null ? [paceWords(pace, state.world)] : []),
     ...(state.phase === "running" ? presentFindings(state).map(({ code, text }) => `! ${sanitiseWord(text)} (nexadist explain ${code})`) : []),
     ...(state.hang === null ? [] : [`hang: ${sanitiseWord(state.hang.text)}`]),
-    ...(state.failure?.problem ? [`     try: ${sanitiseWord(state.failure.problem.hint)}`] : []),
+    ...(state.failure?.problem ? [`     try: ${sanitiseWord(withFile(state.failure.problem.hint, state.spec.file))}`] : []),
   ];
   const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, nowWord(state, h)]);
   const ranks = Object.values(state.ranks)

@@ -1,5 +1,6 @@
 /** The end of a run in a few lines, and the exit status it gives the command that watched. */
 
+import { withFile } from "../diag/with-file.ts";
 import { EXIT } from "../errors.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
@@ -41,7 +42,7 @@ export function summaryLines(state: RunState, words: readonly string[] = []): re
     `==> ${state.spec.run} ${state.phase}${took}${owing.length === 0 ? "" : `, owing: ${owing.join(", ")} could not be asked`}${why}`,
     ...(why === "" ? [] : furtherLines(state.failure?.text ?? "").map(sanitiseWord)),
     ...lastWords(state, words),
-    ...[...cures(state), ...cureOfDebt(state)].map((cure) => `    try: ${sanitiseWord(cure)}`),
+    ...[...cures(state), ...cureOfDebt(state)].map((cure) => `    try: ${sanitiseWord(withFile(cure, state.spec.file))}`),
     `    nexadist logs ${state.spec.run}    nexadist status ${state.spec.run}`,
   ];
 }

@@ -28,6 +28,8 @@ export type Context = Globals & {
   readonly rest: readonly string[] | null;
   /** "up", "agent status". */
   readonly command: string;
+  /** The cluster file as the person named it; null: not at all. */
+  readonly named: string | null;
   /** How long a host is tried: `timeouts.connect` once a cluster file was read. */
   connectMs: number;
 };
@@ -42,7 +44,7 @@ export function hasColour(stream: NodeJS.WriteStream, wish: boolean | undefined,
   return stream.isTTY === true && (env.NO_COLOR ?? "") === "" && env.TERM !== "dumb";
 }
 
-export function makeContext(globals: Globals, rest: readonly string[] | null, command: string): Context {
+export function makeContext(globals: Globals, rest: readonly string[] | null, command: string, named: string | null = globals.cluster ?? null): Context {
   return {
     ...globals,
     env: process.env,
@@ -56,6 +58,7 @@ export function makeContext(globals: Globals, rest: readonly string[] | null, co
     },
     rest,
     command,
+    named,
     connectMs: CONNECT_MS,
   };
 }

@@ -1,5 +1,6 @@
 /** `exec`: one command on all hosts at once, through the controller's warm links or bare SSH. */
 
+import { withFile } from "../../cluster/diag/with-file.ts";
 import { EXIT, fail, NexaError } from "../../cluster/errors.ts";
 import { quoteAll } from "../../cluster/launch/quote.ts";
 import { sanitiseWord, withoutColour } from "../../cluster/sanitise.ts";
@@ -166,7 +167,7 @@ function tellEnd(context: Context, each: Reached<Ended>, limitMs: number | null)
   const name = sanitiseWord(each.host.name);
   if (!each.ok) {
     process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
-    if (each.problem.hint !== "") context.say(`  try: ${sanitiseWord(each.problem.hint)}`);
+    if (each.problem.hint !== "") context.say(`  try: ${sanitiseWord(withFile(each.problem.hint, context.named))}`);
     return;
   }
   const { code, signal, isTimedOut } = each.value;

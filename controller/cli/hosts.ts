@@ -1,5 +1,6 @@
 /** `hosts`: which are reached and how, and what is there. Read-only: leaves nothing behind. */
 
+import { withFile } from "../../cluster/diag/with-file.ts";
 import { EXIT } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import type { HostFacts } from "../../cluster/spec.ts";
@@ -61,7 +62,7 @@ export const hosts: Run = async (context, [file], options) => {
       if (each.ok && each.value.facts.stateNote !== "") context.print(`${sanitiseWord(each.host.name)}: ${sanitiseWord(each.value.facts.stateNote)}`);
       if (each.ok) continue;
       process.stderr.write(`${aboutHost(each.host.name, each.problem.message)}\n`);
-      if (each.problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(each.problem.hint)}\n`);
+      if (each.problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(withFile(each.problem.hint, context.named))}\n`);
     }
   }
   return missing.length > 0 ? EXIT.unreachable : EXIT.ok;

@@ -5,7 +5,7 @@ import { EXIT, fail } from "../../cluster/errors.ts";
 import { quoteAll } from "../../cluster/launch/quote.ts";
 import { COMMANDS, type CommandSpec, GLOBALS } from "./commands.ts";
 import { type Globals, makeContext } from "./context.ts";
-import { reportError } from "./report-error.ts";
+import { type ErrorStyle, reportError } from "./report-error.ts";
 import { version } from "./version.ts";
 
 type Job = {
@@ -14,13 +14,27 @@ type Job = {
   readonly options: Readonly<Record<string, unknown>>;
 };
 
+type Style = { -readonly [K in keyof ErrorStyle]: ErrorStyle[K] };
+
+/** The cluster file that the person named, as an argument or by -c. */
+function namedOf({ spec, args, options }: Job): string | null {
+  const given = args[spec.args.findIndex(([argument]) => argument === "[file]")];
+  const named = typeof given === "string" ? given : options.cluster;
+  return typeof named === "string" && !/\.(py|sh)$/.test(named) ? named : null;
+}
+
 export async function main(argv: readonly string[]): Promise<number> {
   // What follows `--` is the user's own command line: commander never sees it.
   const cut = argv.indexOf("--");
   const ours = cut < 0 ? argv : argv.slice(0, cut);
   const rest = cut < 0 ? null : argv.slice(cut + 1);
   let job: Job | undefined;
-  const style = { json: ours.includes("--json"), verbose: ours.includes("-v") || ours.includes("--verbose"), command: commandOf(ours)?.name ?? "" };
+  const style: Style = {
+    json: ours.includes("--json"),
+    verbose: ours.includes("-v") || ours.includes("--verbose"),
+    command: commandOf(ours)?.name ?? "",
+    named: null,
+  };
   try {
     const program = buildProgram((found) => {
       job = found;
@@ -30,7 +44,8 @@ export async function main(argv: readonly string[]): Promise<number> {
     style.command = job.spec.name;
     const { spec, args, options } = job;
     if (rest !== null && !spec.takesRest) throw fail("USAGE", { what: `${spec.name} takes nothing after --`, fix: `nexadist ${spec.name} --help` });
-    const context = makeContext(globalsOf(options), rest, spec.name);
+    style.named = namedOf(job);
+    const context = makeContext(globalsOf(options), rest, spec.name, style.named);
     return await (await spec.load())(context, args, options);
   } catch (thrown) {
     if (thrown instanceof CommanderError) {

@@ -1,10 +1,11 @@
 /** A failure as a person reads it: what failed, why, what to do; or as one JSON object. Gives the exit status. */
 
+import { withFile } from "../../cluster/diag/with-file.ts";
 import { EXIT, NexaError, type Problem, toProblem } from "../../cluster/errors.ts";
 import { sanitise, sanitiseWord } from "../../cluster/sanitise.ts";
 import { JSON_SCHEMA } from "./context.ts";
 
-export type ErrorStyle = { readonly json: boolean; readonly verbose: boolean; readonly command: string };
+export type ErrorStyle = { readonly json: boolean; readonly verbose: boolean; readonly command: string; readonly named: string | null };
 
 const causeOf = (thrown: unknown): string | null => {
   const cause = thrown instanceof NexaError ? thrown.cause : undefined;
@@ -24,7 +25,8 @@ export function problemLines(problem: Problem, command: string, cause: string | 
 }
 
 export function reportError(thrown: unknown, style: ErrorStyle): number {
-  const problem = toProblem(thrown);
+  const found = toProblem(thrown);
+  const problem = { ...found, hint: withFile(found.hint, style.named) };
   const isBug = problem.code === "BUG";
   const details = thrown instanceof Error && "problems" in thrown ? { problems: thrown.problems } : {};
   if (style.json) process.stdout.write(`${JSON.stringify({ schema: JSON_SCHEMA, error: { ...problem, ...details } })}\n`);

@@ -1,5 +1,6 @@
 /** Hosts that a stop cannot ask: why, what a person can do about it, and how long the stop waits for them. */
 
+import { withFile } from "../../cluster/diag/with-file.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
@@ -18,7 +19,7 @@ export function deafLines(state: RunState, graceMs: number): readonly string[] {
   return [
     ...deaf.flatMap((host) => [
       aboutHost(host.name, `cannot be asked now: ${whyUnseen(host)}`),
-      ...(host.unseenHint ? [`  try: ${sanitiseWord(host.unseenHint)}`] : []),
+      ...(host.unseenHint ? [`  try: ${sanitiseWord(withFile(host.unseenHint, state.spec.file))}`] : []),
     ]),
     `it is tried again and waited for, ${formatDuration(graceMs + BEYOND_MS)} at most; what is not ended there by then is, as soon as ${deaf.length === 1 ? "it answers" : "they answer"}`,
   ];

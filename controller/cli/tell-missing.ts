@@ -1,5 +1,6 @@
 /** How commands over several hosts tell of those that failed, to a person and as JSON. */
 
+import { withFile } from "../../cluster/diag/with-file.ts";
 import { EXIT } from "../../cluster/errors.ts";
 import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
@@ -12,7 +13,7 @@ export function tellMissing(context: Context, found: readonly Reached<unknown>[]
   if (!context.json) {
     for (const { host, problem } of missing) {
       process.stderr.write(`${aboutHost(host.name, problem.message)}\n`);
-      if (problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(problem.hint)}\n`);
+      if (problem.hint !== "") process.stderr.write(`  try: ${sanitiseWord(withFile(problem.hint, context.named))}\n`);
     }
   }
   // One kind of refusal keeps its status; where they differ, what was asked for is not known of all hosts.

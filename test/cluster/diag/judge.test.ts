@@ -196,4 +196,20 @@ test("commands of ours in a cure name the cluster file; what others run stays as
   assert.equal(withFile("nexadist exec --host a -- uv sync", "c.yaml"), "nexadist exec -c c.yaml --host a -- uv sync");
   assert.equal(withFile("nexadist stop train_1; ssh a true", "c.yaml"), "nexadist stop train_1; ssh a true");
   assert.equal(withFile("nexadist diag --full", null), "nexadist diag --full");
+  for (const [text, told] of [
+    ["look: nexadist hosts", "look: nexadist hosts -c c.yaml"],
+    ["nexadist agent upgrade --host a; or wait", "nexadist agent upgrade -c c.yaml --host a; or wait"],
+    ["nexadist config validate FILE shows all", "nexadist config validate c.yaml shows all"],
+    ["nexadist cp a:FILE .", "nexadist cp -c c.yaml a:FILE ."],
+  ] as const)
+    assert.equal(withFile(text, "c.yaml"), told);
+  for (const text of [
+    "nexadist up c.yaml -- t.py",
+    "nexadist up '/my files/d.yaml' -- t.py",
+    "nexadist diag -c FILE",
+    "nexadist diag c.yaml shows",
+    "nexadist hosts2",
+  ])
+    assert.equal(withFile(text, "c.yaml"), text);
+  assert.equal(withFile("nexadist diag cluster shows", "cluster"), "nexadist diag cluster shows");
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
+import { statusLines } from "../../../cluster/view/status.ts";
 import { summaryLines } from "../../../cluster/view/summary.ts";
 import { ANSWER_MS, awaitDebt, deafLines } from "../../../controller/cli/stop-debt.ts";
 import { lifeOf, SPEC } from "../../support/fake-controller.ts";
@@ -35,6 +36,16 @@ test("the end of the stop says the same of a host that owes its answer", () => {
   assert.match(said, new RegExp(`^${HOST}: left alive unknown: it could not be asked \\(has no space left`, "m"));
   assert.match(said, new RegExp(`try: ${HOST}: free space there; then: nexadist stop ${SPEC.run}`));
   assert.doesNotMatch(said, new RegExp(`${HOST}: ${HOST}`));
+});
+
+test("what to do about the end of a run names its file", () => {
+  const hint = "nexadist agent status --host a";
+  const problem = { code: "LINK_LOST", message: "gone", hint, exit: 4 } as const;
+  const filed = reduce(replay(lifeOf({ ...SPEC, file: "/x/c.yaml" }, "running")), { at: 2, type: "host-unseen", host: HOST, why: "gone", hint });
+  assert.equal(deafLines(filed, 1)[1], "  try: nexadist agent status -c /x/c.yaml --host a");
+  const failed = { ...replay(lifeOf({ ...SPEC, file: "/x/c.yaml" }, "failed")), failure: { at: 1, host: null, rank: null, text: "t", exit: 4, problem } };
+  for (const said of [summaryLines(failed), statusLines(failed, 9)])
+    assert.ok(said.some((line) => line.endsWith("try: nexadist agent status -c /x/c.yaml --host a")));
 });
 
 test("a debt is waited for until it is paid, or for as long as an answer can take", async () => {

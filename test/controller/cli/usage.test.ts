@@ -35,6 +35,20 @@ test("typos are answered with the nearest name and exit 2", async (t) => {
   assert.ok(!existsSync(join(at.dir, "state/controller.sock")), "no controller was started for a typo");
 });
 
+test("a cure names the cluster file that was named, as it was; and none where none was", async (t) => {
+  const at = place(t);
+  const text = "cluster: [{host: a, gpus: 0, slots: 1}]\n";
+  for (const file of ["cluster.yaml", "other.yaml"]) at.write(file, text);
+  for (const [args, cure] of [
+    [["hosts", "other.yaml", "--host", "b"], /try: nexadist config show -c other\.yaml lists/],
+    [["hosts", "-c", "other.yaml", "--host", "b"], /try: nexadist config show -c other\.yaml lists/],
+    [["hosts", "--host", "b"], /try: nexadist config show lists/],
+  ] as const)
+    assert.match((await nexadist(t, at, args)).err, cure);
+  const json = await nexadist(t, at, ["exec", "other.yaml", "--host", "b", "--json", "--", "true"]);
+  assert.match((JSON.parse(json.out) as { error: { hint: string } }).error.hint, /config show -c other\.yaml/);
+});
+
 test("errors: what, what to do; as JSON one object on stdout", async (t) => {
   const at = place(t);
   const none = await nexadist(t, at, ["up"]);
