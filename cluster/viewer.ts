@@ -167,6 +167,8 @@ export type RunSummary = {
   readonly needsAuth?: readonly string[];
   /** Hosts that are out of sight while it goes on: since when, and what the others see of them ("": nothing yet). Absent: none. */
   readonly unseen?: readonly { readonly host: string; readonly at: number | null; readonly witness: string }[];
+  /** What was found while it runs, and is not over; absent: nothing. */
+  readonly findings?: readonly string[];
   /** Of how many hosts those that its ranks are on are left; absent: of all. */
   readonly of?: number;
   /** Hosts that could not be asked when it ended; absent: none. */

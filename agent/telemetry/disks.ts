@@ -13,12 +13,12 @@ const GRAIN = 4096;
 /** File systems that hold no files of anybody's, or are always full. */
 const NO_DISK = /^(?:devtmpfs|ramfs|squashfs|iso9660|proc|sysfs|cgroup2?|efivarfs|autofs|fuse\.(?:lxcfs|snapfuse))$/;
 
-/** Mount points that can be written to and are disks; of memory only where torch puts its shared tensors, and /tmp. */
-export function readMounts(text: string): ReadonlySet<string> {
+/** Mount points that can be written to and are disks; of memory only where torch puts its shared tensors, /tmp, and where `own` lies. */
+export function readMounts(text: string, own: string): ReadonlySet<string> {
   const mounts = new Set<string>();
   for (const line of text.split("\n")) {
     const [, mount = "", type = "", flags = ""] = line.split(" ");
-    const isMemory = type === "tmpfs" && mount !== "/dev/shm" && mount !== "/tmp";
+    const isMemory = type === "tmpfs" && mount !== "/dev/shm" && mount !== "/tmp" && !own.startsWith(`${mount}/`);
     if (mount !== "" && !NO_DISK.test(type) && !isMemory && !flags.split(",").includes("ro")) mounts.add(mount.replaceAll("\\040", " "));
     else mounts.delete(mount); // what is mounted over it counts
   }
@@ -42,7 +42,8 @@ export function readDf(out: string, mounts: ReadonlySet<string>): Record<string,
 
 export type DiskWatch = { readonly now: () => Record<string, DiskSample>; readonly close: () => void };
 
-export function watchDisks(everyMs: number, log: (text: string) => void): DiskWatch {
+/** `own`: where the agent keeps what it has of runs. */
+export function watchDisks(everyMs: number, own: string, log: (text: string) => void): DiskWatch {
   const closing = new AbortController();
   const { signal } = closing;
   let found: Record<string, DiskSample> = {};
@@ -52,7 +53,7 @@ export function watchDisks(everyMs: number, log: (text: string) => void): DiskWa
     if (df === null) return everyMs;
     const { out, cut, gone } = await askProgram(df, ["-kP"], ASK_MS, signal);
     // With exit code 1 one mount could not be looked at; the others are there.
-    if (cut === null) [found, foundAt] = [readDf(out, readMounts(readFileSync("/proc/self/mounts", "utf8"))), performance.now()];
+    if (cut === null) [found, foundAt] = [readDf(out, readMounts(readFileSync("/proc/self/mounts", "utf8"), own)), performance.now()];
     await gone;
     return everyMs;
   };

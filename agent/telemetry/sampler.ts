@@ -47,7 +47,7 @@ export function openSampler({ dir, owners, isBusy, log, paces = PACES }: Sampler
     const amd = pollAmd(log);
     const xids = watchXids();
     const host = readHost();
-    const disks = watchDisks(paces.slowMs, log);
+    const disks = watchDisks(paces.slowMs, dir, log);
     const answering = (): string | null => (smi.tool().state === "ok" ? program() : null);
     const processes = watchProcesses(answering, owners, PROCESSES_MS, log);
     const links = watchNvlinks(answering, paces.slowMs, log);

@@ -120,4 +120,13 @@ export const TELEMETRY = inFamily("telemetry", "gpu", [
     cause: "Checkpoints, logs or caches grow faster than there is room: the save that does not fit ends the run.",
     remedy: "du -xh --max-depth=2 MOUNT | sort -h | tail on that host; keep fewer checkpoints (save_total_limit), or put paths.checkpoints elsewhere.",
   },
+  {
+    code: "HOST_DISK_FULL",
+    title: "a disk that the run writes to is full",
+    role: "watch",
+    patterns: [],
+    cause:
+      "Ranks go on, for their logs have room that was kept for them: beyond it the oldest log lines are given up and told as a gap. A checkpoint does not fit, so that a restart goes further back.",
+    remedy: "du -xh --max-depth=2 MOUNT | sort -h | tail on that host, and make room; the run notices by itself.",
+  },
 ]);

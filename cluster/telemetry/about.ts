@@ -32,6 +32,8 @@ type OnHost = {
   readonly gpus: readonly string[];
   readonly rankOf: ReadonlyMap<string, number>;
   readonly ranks: readonly number[];
+  /** Directories that the run writes to there; those from the file may begin with "~". */
+  readonly writes: readonly string[];
 };
 
 export type AboutHost = OnHost &
@@ -78,7 +80,9 @@ function onHost(state: RunState, host: string, sample: Sample | undefined): OnHo
     const rank = byPid.get(pid);
     if (rank !== undefined) rankOf.set(gpu, rank);
   }
-  return { gpus, rankOf, ranks: sorted };
+  const { dirs = null, dir = null, scratch = null } = state.hosts[host] ?? {};
+  const writes = [dirs?.state, dir, scratch, ...Object.values(state.spec.paths)].filter((path) => path != null);
+  return { gpus, rankOf, ranks: sorted, writes };
 }
 
 function besideOthers(times: ReadonlyMap<number, number>): AboutRun["busy"] {

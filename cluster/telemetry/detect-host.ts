@@ -21,6 +21,10 @@ const KEPT = 64;
 
 const VIRTUAL = /^(?:lo|docker|veth|br-|virbr|dummy|ifb|cni|flannel|cali)/;
 
+/** Less is no room for a checkpoint, nor for logs; the agent tells it in steps of 4 MiB. */
+const FULL_BYTES = 32 * 2 ** 20;
+const ROOM_BYTES = 256 * 2 ** 20;
+
 type Point = { readonly at: number; readonly value: number };
 
 export type HostHistory = {
@@ -36,7 +40,7 @@ export function detectHost(sample: Sample, about: AboutHost, history: HostHistor
   const say = (code: string, what: string, isBad: boolean | null, text: string): Reading => ({
     ...{ code, what, isBad, text: `${about.host}: ${text}`, host: about.host, rank: null, gpu: null },
   });
-  return [...memory(sample, say), ...nets(sample, history, at, say), ...disks(sample, about, history, at, say)];
+  return [...memory(sample, say), ...nets(sample, history, at, say), ...disks(sample, about, history, at, say), ...fullDisks(sample, about, say)];
 }
 
 type Say = (code: string, what: string, isBad: boolean | null, text: string) => Reading;
@@ -84,6 +88,22 @@ function disks(sample: Sample, { leftMs }: AboutHost, { free }: HostHistory, at:
       ),
     ];
   });
+}
+
+/** Of those that the run writes to: a small disk that is always full is nobody's trouble. */
+function fullDisks({ disks: all }: Sample, { writes }: AboutHost, say: Say): Reading[] {
+  const mounts = new Set(writes.map((path) => mountOf(path, Object.keys(all))));
+  return [...mounts].flatMap((mount) => {
+    const free = mount === null ? undefined : all[mount]?.freeBytes;
+    if (mount === null || free === undefined) return [];
+    const isFull = free < FULL_BYTES ? true : free > ROOM_BYTES ? false : null;
+    return [say("HOST_DISK_FULL", mount, isFull, `${mount} is full: saves fail there, and log lines beyond what was kept for them are lost; training goes on`)];
+  });
+}
+
+function mountOf(path: string, mounts: readonly string[]): string | null {
+  const over = mounts.filter((mount) => path === mount || path.startsWith(mount.endsWith("/") ? mount : `${mount}/`));
+  return over.sort((a, b) => b.length - a.length)[0] ?? null;
 }
 
 /** The points of the last `spanMs`; more often than that is not needed. */

@@ -22,6 +22,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
   GPU_TAKEN: { forMs: 10 * S, clearMs: 30 * S },
   NIC_ERRORS: { forMs: 0, clearMs: 60 * S },
   NIC_SLOWER: { forMs: 10 * S, clearMs: 60 * S },
+  HOST_DISK_FULL: { forMs: 0, clearMs: 30 * S },
   DISK_FILLS: { forMs: 60 * S, clearMs: 300 * S },
 };
 

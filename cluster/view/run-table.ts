@@ -17,7 +17,7 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? r.knownAt ?? now) - r.requestedAt),
-    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), owes(r)]
+    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), finds(r), owes(r)]
       .filter((text) => text !== "")
       .map((text) => sanitiseWord(text))
       .join("; "),
@@ -48,5 +48,9 @@ const unseen = ({ unseen: silent = [] }: RunSummary, now: number): string =>
   silent
     .map(({ host, at, witness }) => `${host}: unseen${at === null ? "" : ` for ${formatDuration(now - at)}`}${witness === "" ? "" : `, ${witness}`}`)
     .join("; ");
+
+/** The last begun; status has all. */
+const finds = ({ findings = [] }: RunSummary): string =>
+  findings.length === 0 ? "" : `${findings.at(-1)}${findings.length === 1 ? "" : ` (and ${findings.length - 1} more: status)`}`;
 
 const owes = ({ owing = [] }: RunSummary): string => (owing.length === 0 ? "" : `owing: ${owing.join(", ")} could not be asked`);

@@ -1,6 +1,7 @@
 /** One run as a row of `ps` and `runs`. */
 
 import { hostShare } from "../host-count.ts";
+import { presentFindings } from "../run/findings.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
 import type { RunSummary } from "../viewer.ts";
 import { witnessBrief } from "./host-why.ts";
@@ -19,6 +20,11 @@ const silent = (state: RunState): NonNullable<RunSummary["unseen"]> =>
     : hostsOf(state)
         .filter((host) => !host.seen && host.lost === null && host.agent !== null && !needsAuth(host))
         .map((host) => ({ host: host.name, at: host.unseenAt, witness: witnessBrief(host) }));
+
+const found = (state: RunState): readonly string[] =>
+  state.phase === "running" && state.fenced === null
+    ? [...presentFindings(state).map(({ text }) => text), ...(state.hang === null ? [] : [state.hang.text])]
+    : [];
 
 function ofLeader({ at, controller, machine, end }: NonNullable<RunState["fenced"]>): Partial<RunSummary> {
   const ledBy = machine === "" ? controller : machine;
@@ -42,6 +48,7 @@ export const summarise = (state: RunState): RunSummary => ({
   ...(state.queue === null || state.verdict !== null ? {} : { waitsFor: state.queue.busy }),
   ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
   ...(silent(state).length === 0 ? {} : { unseen: silent(state) }),
+  ...(found(state).length === 0 ? {} : { findings: found(state) }),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
   ...(state.fenced === null ? {} : ofLeader(state.fenced)),
 });

@@ -52,7 +52,9 @@ test("disks that can be written to, each device once; what df cannot look at cos
       "/dev/sda1 /var/lib/docker ext4 rw 0 0",
       "nas:/vol /home nfs4 rw 0 0",
       "/dev/sdc /ro ext4 ro,relatime 0 0",
+      "tmpfs /root tmpfs rw 0 0",
     ].join("\n"),
+    "/root/.local/state/nexadist",
   );
   const disks = readDf(
     [
@@ -65,10 +67,11 @@ test("disks that can be written to, each device once; what df cannot look at cos
       "/dev/sdb         100000000         0 100000000       0% /data set",
       "df: /home: Stale file handle",
       "/dev/sdc           1000000   1000000         0     100% /ro",
+      "tmpfs               300000    300000         0     100% /root",
     ].join("\n"),
     mounts,
   );
-  assert.deepEqual(Object.keys(disks).sort(), ["/", "/data set", "/dev/shm"]);
+  assert.deepEqual(Object.keys(disks).sort(), ["/", "/data set", "/dev/shm", "/root"]);
   assert.deepEqual(disks["/"], { totalBytes: 102400000000, freeBytes: 40960000 * 1024 });
 });
 

@@ -236,6 +236,26 @@ test("a disk that is full before the run ends, by its pace and the run's own", (
   );
 });
 
+test("a full disk is told at once when the run writes there, and its end; another one is nobody's trouble", () => {
+  const state = running({ a: ["U0"] });
+  const a = state.hosts.a ?? assert.fail();
+  const dirs = { bundle: "/b", state: "/data/home/.local/state/nexadist", runtime: "/run/n" };
+  const own: RunState = { ...state, hosts: { ...state.hosts, a: { ...a, dirs } } };
+  const full =
+    (mount: string) =>
+    (s: number): Made => ({
+      disks: { "/": { freeBytes: 500 * GIB }, "/data": { freeBytes: 500 * GIB }, [mount]: { freeBytes: s >= 5 && s < 50 ? 0 : 5 * GIB } },
+    });
+  const told = watch(200, full("/data"), { state: own });
+  assert.deepEqual(brief(told), [
+    ["HOST_DISK_FULL", 5, "begins"],
+    ["HOST_DISK_FULL", 80, "ends"],
+  ]);
+  assert.match(told[0]?.text ?? "", /^a: \/data is full: saves fail there/);
+  for (const elsewhere of ["/boot/efi", "/dat", "/data/home/.local/state/nexadist2"])
+    assert.deepEqual(watch(60, full(elsewhere), { state: own }), [], elsewhere);
+});
+
 test("every code is known to explain, and has a rule", () => {
   for (const code of Object.keys(RULES)) assert.equal(findingOf(code)?.role, "watch", code);
 });

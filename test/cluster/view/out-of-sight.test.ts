@@ -51,3 +51,15 @@ test("how long ranks have been quiet is counted from their own attempt, never fr
   assert.deepEqual(quiet(before, now + 20_000), ["no rank has written anything since all were started 20 s ago"]);
   assert.deepEqual(quiet(now + 1000, now + 21_000), ["ranks last wrote 20 s ago"]);
 });
+
+test("what is found while a run goes on stands in ps until it is over", () => {
+  const run = play({});
+  const row = (): string => runTable([summarise(run.state())], 1000)[1] ?? "";
+  const finding = { code: "HOST_DISK_FULL", key: "k", text: "a: /data is full", host: "a", rank: null, gpu: null, since: 1, until: null };
+  run.tell({ type: "finding", attempt: 1, finding });
+  assert.match(row(), / running .* a: \/data is full$/);
+  run.tell({ type: "finding", attempt: 1, finding: { ...finding, code: "NIC_ERRORS", key: "l", text: "b: eth0 counted 12 errors" } });
+  assert.match(row(), / b: eth0 counted 12 errors \(and 1 more: status\)$/);
+  for (const key of ["k", "l"]) run.tell({ type: "finding", attempt: 1, finding: { ...finding, key, until: 5 } });
+  assert.doesNotMatch(row(), /full|more/);
+});
