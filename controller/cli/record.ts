@@ -59,8 +59,8 @@ export const record: Run = async (context, [wanted], options) => {
   else {
     context.say(`wrote ${name} (${formatBytes(bytes.length)}): ${events} events, ${lines.length} log lines, ${points.length} samples of its hosts`);
     for (const what of cut) context.say(`  left out: ${what}`);
-    const known = secrets === null ? "" : "the values of its secrets and ";
-    context.say(`  ${known}what looks like a secret was removed; look it through before you send it: zcat < ${name}`);
+    const values = secrets === null ? "" : "values known as secrets and ";
+    context.say(`  ${values}what looks like a secret is removed; look it through before you send it: zcat < ${name}`);
     context.say(`  see it anywhere: nexadist replay ${name}`);
   }
   return 0;
