@@ -166,7 +166,7 @@ export type RunSummary = {
   /** Hosts that refuse our credentials while it goes on; absent: none. */
   readonly needsAuth?: readonly string[];
   /** Hosts that are out of sight while it goes on: since when, and what the others see of them ("": nothing yet). Absent: none. */
-  readonly unseen?: readonly { readonly host: string; readonly at: number | null; readonly witness: string }[];
+  readonly unseen?: readonly { readonly host: string; readonly at: number | null; readonly why: string; readonly witness: string }[];
   /** What was found while it runs, and is not over; absent: nothing. */
   readonly findings?: readonly string[];
   /** Of how many hosts those that its ranks are on are left; absent: of all. */

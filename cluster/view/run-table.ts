@@ -46,7 +46,10 @@ const logIn = ({ needsAuth = [] }: RunSummary): string => (needsAuth.length === 
 
 const unseen = ({ unseen: silent = [] }: RunSummary, now: number): string =>
   silent
-    .map(({ host, at, witness }) => `${host}: unseen${at === null ? "" : ` for ${formatDuration(now - at)}`}${witness === "" ? "" : `, ${witness}`}`)
+    .map(({ host, at, why, witness }) => {
+      const known = [firstLine(why), witness].filter((text) => text !== "").join("; ");
+      return `${host}: unseen${at === null ? "" : ` for ${formatDuration(now - at)}`}${known === "" ? "" : ` (${known})`}`;
+    })
     .join("; ");
 
 /** The last begun; status has all. */

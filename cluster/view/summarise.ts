@@ -5,7 +5,7 @@ import { presentFindings } from "../run/findings.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
 import type { RunSummary } from "../viewer.ts";
 import { witnessBrief } from "./host-why.ts";
-import { needsAuth } from "./unseen.ts";
+import { needsAuth, whyUnseen } from "./unseen.ts";
 
 const refusing = (state: RunState): readonly string[] =>
   isOver(state) || state.fenced !== null
@@ -19,7 +19,7 @@ const silent = (state: RunState): NonNullable<RunSummary["unseen"]> =>
     ? []
     : hostsOf(state)
         .filter((host) => !host.seen && host.lost === null && host.agent !== null && !needsAuth(host))
-        .map((host) => ({ host: host.name, at: host.unseenAt, witness: witnessBrief(host) }));
+        .map((host) => ({ host: host.name, at: host.unseenAt, why: whyUnseen(host), witness: witnessBrief(host) }));
 
 const found = (state: RunState): readonly string[] =>
   state.phase === "running" && state.fenced === null

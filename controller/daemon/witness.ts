@@ -47,8 +47,8 @@ export function watchSilent(deps: WitnessDeps): Witness {
     const members = membersOf(state);
     const now = deps.now();
     const counts = { members: members.length, silent: members.filter((h) => !h.seen).length };
-    // The link went silent UNSEEN_MS before it was written down.
-    const silentMs = now - Math.max(host.unseenAt ?? now, state.awakeSince) + (state.awakeSince > (host.unseenAt ?? 0) ? 0 : state.spec.timeouts.suspectMs);
+    // The link went silent UNSEEN_MS before it was written down; a controller that has just started has heard nobody yet.
+    const silentMs = now - Math.max(host.unseenAt ?? now, state.awakeSince) + (state.awakeSince >= (host.unseenAt ?? 0) ? 0 : state.spec.timeouts.suspectMs);
     const { lostMs } = state.spec.timeouts;
     const verdict = lossVerdict({
       ...counts,
@@ -59,7 +59,7 @@ export function watchSilent(deps: WitnessDeps): Witness {
       quietMs: now - Math.max(deps.heardFromRanksAt(), state.awakeSince),
     });
     const isExpected = (h: HostState): boolean => h.unseenWhy === REPLACED && now - (h.unseenAt ?? 0) < REPLACE_MS;
-    if (silentMs < state.spec.timeouts.suspectMs) return; // a controller that has just started hears nobody yet
+    if (silentMs < state.spec.timeouts.suspectMs) return;
     if (verdict === null && members.some((h) => !h.seen && isExpected(h))) return;
     const sawOf = (what: Knock): string[] => knocks.filter(({ saw }) => saw === what).map(({ by }) => by);
     const what = (["alive", "mute", "dead"] as const).find((each) => sawOf(each).length > 0);

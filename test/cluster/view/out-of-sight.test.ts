@@ -21,7 +21,7 @@ test("what the other hosts see of a silent one is in status, ps and the lines of
   const says = "gpu-a reaches it: the host is alive, its agent or the link from here is gone; nothing is restarted";
   assert.deepEqual(describeEvent(before, state, witnessed), [`gpu-b: ${says}`]);
   assert.ok(statusLines(state, at + 21_000).includes(`  gpu-b: nothing heard; ${says} (the same for 20 s)`), statusLines(state, at + 21_000).join("\n"));
-  assert.match(runTable([summarise(state)], at + 21_000)[1] ?? "", / running .* gpu-b: unseen for 21 s, gpu-a reaches it$/);
+  assert.match(runTable([summarise(state)], at + 21_000)[1] ?? "", / running .* gpu-b: unseen for 21 s \(nothing heard; gpu-a reaches it\)$/);
   const again: RunEvent = { ...unseen, at: at + 2000, why: "no route" };
   assert.deepEqual(describeEvent(state, reduce(state, again), again), ["gpu-b: still no word from its agent (no route)"], "no contradiction of the witness");
   for (const by of [{ at, type: "host-seen", host: "gpu-b" } as const, { at, type: "controller-started", controller: "c", epoch: 1 } as const])

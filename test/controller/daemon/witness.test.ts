@@ -78,6 +78,30 @@ test("the others knock where sshd really listens: the file's port, else the one 
   }
 });
 
+test("a controller that has just started, and hears nobody yet, tells no cut", async (t) => {
+  const run = play({});
+  run.tell({ type: "controller-started", controller: "c", epoch: 1 });
+  const { promise: hasLooked, resolve } = Promise.withResolvers<void>();
+  let looks = 0;
+  const watching = watchSilent({
+    host: "a",
+    state: run.state,
+    linked: () => null,
+    heardFromRanksAt: () => 0,
+    isAwake: () => {
+      looks += 1;
+      setImmediate(resolve);
+      return true;
+    },
+    now: () => run.state().awakeSince + 500,
+    lost: () => assert.fail("lost"),
+    witnessed: () => assert.fail("told"),
+  });
+  t.after(watching.close);
+  await hasLooked;
+  assert.equal(looks, 1);
+});
+
 test("where nobody else gets a connection it is lost, and the reason names who tried", async (t) => {
   const { lost, told } = await watch(t, null, undefined, "dead");
   assert.deepEqual(told, ["a: b, c cannot reach it either"]);
