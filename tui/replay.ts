@@ -2,6 +2,7 @@
 
 import { fail } from "../cluster/errors.ts";
 import { makeLinesAt } from "../cluster/recording/lines-at.ts";
+import { pageOf } from "../cluster/recording/page-of.ts";
 import type { Recording } from "../cluster/recording/recording.ts";
 import { makeSamplesAt } from "../cluster/recording/samples-at.ts";
 import { makeTimeline } from "../cluster/recording/timeline.ts";
@@ -84,6 +85,7 @@ export function createReplay(recording: Recording, speed: number, now: () => num
     const at = clock.position();
     const latest = timeline.stateAt(at).attempt;
     const place = placeAt(at, recording.events.length);
+    if (want.page !== undefined) return pageOf(lines.stored({ ...want, since: null, last: null, follow: false }, at), want.page);
     for (const line of lines.stored(want, at)) yield { kind: "line", line };
     if (!want.follow) return null;
     yield { kind: "caught-up" };

@@ -36,8 +36,8 @@ export type Wish =
   | { readonly do: "ask"; readonly ask: Ask; readonly doing: string; readonly done: string }
   /** The answer opens as an overlay. */
   | { readonly do: "ask-and-show"; readonly ask: Ask; readonly doing: string; readonly show: (answer: unknown) => Wish }
-  /** Gives the terminal to another program, and comes back. */
-  | { readonly do: "hand-over"; readonly argv: readonly string[]; readonly input?: string; readonly doing: string }
+  /** Gives the terminal to another program, and comes back. "nexadist" in front is a command of our own. `waits`: what it wrote is read before. */
+  | { readonly do: "hand-over"; readonly argv: readonly string[]; readonly input?: string; readonly doing: string; readonly waits?: true }
   | { readonly do: "copy"; readonly text: string }
   | { readonly do: "say"; readonly text: string; readonly isBad?: boolean }
   /** Opens another run, here. */

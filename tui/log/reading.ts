@@ -147,7 +147,9 @@ export function createReading(pages: LogPages | null): Reading {
       const step = way === "after" ? after : before;
       let ref = count > 1 ? edge : (chosen ?? (way === "before" ? lastRef(reel) : null));
       if (ref === null) return;
-      for (let k = 0; k < count; k += 1) {
+      // The page below begins with the last row of this one.
+      const steps = count > 1 && way === "after" && after(reel, ref) !== null ? 0 : count;
+      for (let k = 0; k < steps; k += 1) {
         const next = step(reel, ref);
         if (next === null) {
           const isEnd = way === "after" && (stored === null || (stored.attempt === model.state.attempt && !stored.hasMore(way)));
@@ -186,10 +188,8 @@ export function createReading(pages: LogPages | null): Reading {
         fill();
         return true;
       }
-      if (stored === null && way === "before" && from !== null) {
-        const first = rowAt(reel, firstRef(reel) ?? from);
-        if (first !== null) open(first.line.attempt, way, placeAt(first.line.at));
-      }
+      const oldest = model.log.block(model.log.firstBlock())[0];
+      if (stored === null && way === "before" && oldest !== undefined) open(oldest.attempt, way, placeAt(oldest.at));
       const target = stored;
       if (target === null || !target.hasMore(way)) return false;
       const done = (ref: Ref | null): void => {

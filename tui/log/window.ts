@@ -42,5 +42,7 @@ function upFrom(reel: Reel, end: Ref | null, height: number, heightOf: (row: Row
     seen.unshift({ ref, row });
     left -= heightOf(row);
   }
-  return seen;
+  const first = seen[0];
+  // Where the next one above is too high, there may be room below.
+  return left === 0 || first === undefined ? seen : downFrom(reel, first.ref, height, heightOf);
 }

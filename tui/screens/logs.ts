@@ -176,11 +176,18 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
       ].slice(0, view.rows);
     },
     act: (action, { run }, view) => (run === null ? null : act(action, run, view)),
-    show: ({ host, rank }, { run }) => {
+    show: ({ host, rank, word }, { run }) => {
       if (run === null) return;
       reading.rows(run);
       reading.follow();
-      narrow(run, { ...reading.choice(), host: rank === undefined ? (host ?? null) : null, rank: rank ?? null });
+      const parsed = parseFilter(word ?? "");
+      const { filter } = reading.choice();
+      narrow(run, {
+        ...reading.choice(),
+        host: rank === undefined ? (host ?? null) : null,
+        rank: rank ?? null,
+        filter: word !== undefined && parsed.ok ? parsed.filter : filter,
+      });
     },
   };
 
