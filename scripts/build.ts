@@ -43,7 +43,13 @@ async function bundle(outdir: string, version: string): Promise<Metafile[]> {
   const bundleEntry = (name: string, entry: string, more: BuildOptions = {}) => build({ ...common, define, outdir, entryPoints: { [name]: entry }, ...more });
   const builds = [
     // Split, so that `version` loads nothing but its own chunk and the TUI only when it is shown.
-    bundleEntry("cli", "controller/cli/entry.ts", { splitting: true, chunkNames: "chunks/[name]-[hash]" }),
+    bundleEntry("cli", "controller/cli/entry.ts", {
+      splitting: true,
+      chunkNames: "chunks/[name]-[hash]",
+      // React that does not check everything twice, and without Ink's own tools for developers.
+      define: { ...define, "process.env.NODE_ENV": '"production"' },
+      external: [...(common.external ?? []), "react-devtools-core"],
+    }),
     // One file each: a daemon or an agent outlives the files it was started from.
     bundleEntry("daemon", "controller/daemon/main.ts"),
     bundleEntry("agent", "agent/main.ts"),

@@ -8,14 +8,14 @@ import { standingLines } from "../../cluster/view/standing.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
-import type { Run } from "./commands.ts";
+import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findController } from "./find-controller.ts";
 import { fileHere, findRun, readRun } from "./known-run.ts";
 import { lastWords } from "./last-words.ts";
 import { type OpenedRun, whereLed } from "./open-run.ts";
+import { showRun } from "./show-run.ts";
 import { takeRun, watchTaken } from "./takeover.ts";
-import { watchRun } from "./watch-run.ts";
 
 /** Lines of before that give the newcomer a picture. */
 const BEFORE = 20;
@@ -23,10 +23,10 @@ const BEFORE = 20;
 export const attach: Run = async (context, [wanted], options) => {
   const client = await findController(context, options);
   const known = await findHere(context, client, wanted);
-  if (known !== null) return show(context, await whereLed(context, options, client, known));
+  if (known !== null) return show(context, options, await whereLed(context, options, client, known));
   context.say("no such run is known on this machine; asking the hosts of the file");
   const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
-  return watchTaken(context, client, taken, false);
+  return watchTaken(context, client, taken, false, options);
 };
 
 /** null: the hosts of the file that was named may know it. Errors: NO_RUN, USAGE. */
@@ -41,10 +41,10 @@ async function findHere(context: Context, client: Client, wanted: unknown): Prom
   }
 }
 
-async function show(context: Context, { client, run, find, ended }: OpenedRun): Promise<number> {
+async function show(context: Context, options: Options, { client, run, find, ended }: OpenedRun): Promise<number> {
   const known = await readRun(client, run);
   const { state } = known;
-  if (isOver(state)) {
+  if (isOver(state) && options.ui !== "tui") {
     if (context.json) context.printJson({ kind: "end", run, phase: state.phase, isLeft: false, exit: exitOf(state), failure: state.failure });
     else for (const line of summaryLines(state, await lastWords(client, state))) context.print(line);
     return exitOf(state);
@@ -52,5 +52,5 @@ async function show(context: Context, { client, run, find, ended }: OpenedRun): 
   if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
   context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
   for (const line of [...standingLines(state, Date.now()), ...whyLines(state, Date.now())]) context.say(`==> ${line}`);
-  return watchRun(context, client, run, { known, last: BEFORE, stopsOnSignal: false, find, ended });
+  return showRun(context, client, run, options, { known, last: BEFORE, stopsOnSignal: false, find, ...(ended === undefined ? {} : { ended }) });
 }

@@ -28,3 +28,9 @@ export const exclude: OptionSpec = ["--exclude <host>", "all but this host (agai
 export const set: OptionSpec = ["--set <key=value>", "set a key of the cluster file, such as timeouts.connect=10s (again for more)", "many"];
 export const dryRun: OptionSpec = ["--dry-run", "only say what would be done on every host"];
 export const accept: OptionSpec = ["--accept-new-host-keys", "take unknown host keys into known_hosts, printing their fingerprints"];
+/** How a run is shown. */
+export const screenOptions: readonly OptionSpec[] = [
+  ["--ui <how>", "auto: a screen on a terminal of at least 60x16, else lines; tui, plain, or none: only the end is told"],
+  ["--readonly", "on the screen, no key acts on the run"],
+  ["--ascii", "on the screen, no character outside ASCII"],
+];

@@ -1,6 +1,6 @@
 /** The command table: parsing, help, docs and the frozen-flags test come from here. Each command's code is loaded only when it is asked for. */
 
-import { accept, type CommandSpec, dryRun, exclude, file, host, type OptionSpec, run, set } from "./command-spec.ts";
+import { accept, type CommandSpec, dryRun, exclude, file, host, type OptionSpec, run, screenOptions, set } from "./command-spec.ts";
 import { LOOKS } from "./commands-look.ts";
 import { RECORDS } from "./commands-record.ts";
 
@@ -32,6 +32,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       ["--no-sync", "send no code: the hosts share a file system; only the script is compared, not what it imports"],
       ["--wait", "where its GPUs are not free: wait for them, first come, first served"],
       ["--force", "start in spite of findings, and beside other processes on its GPUs; it is recorded"],
+      ...screenOptions,
       accept,
     ],
     examples: [
@@ -49,10 +50,19 @@ export const COMMANDS: readonly CommandSpec[] = [
     about:
       "Watch a run from another terminal. Leaving never touches the run. One that was left to a seat is watched there. With -c, also one whose controller is gone: it is taken over.",
     args: [run],
-    options: [accept],
+    options: [...screenOptions, accept],
     examples: ["nexadist attach", "nexadist attach train_20251101_143200", "nexadist attach -c cluster.yaml"],
     takesRest: false,
     load: async () => (await import("./attach.ts")).attach,
+  },
+  {
+    name: "tui",
+    about: "The screen of up and attach: of a run, also one that has ended; without one, all runs to choose from.",
+    args: [["[run]", "id, unique beginning of it, name, or latest; absent: the list of runs"]],
+    options: [...screenOptions.slice(1), accept],
+    examples: ["nexadist tui", "nexadist tui latest --readonly"],
+    takesRest: false,
+    load: async () => (await import("./tui.ts")).tui,
   },
   {
     name: "ps",

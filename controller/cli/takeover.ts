@@ -12,7 +12,8 @@ import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { readRun } from "./known-run.ts";
 import { loadHosts } from "./load-cluster.ts";
-import { watchRun, whoAsks } from "./watch-run.ts";
+import { showRun } from "./show-run.ts";
+import { whoAsks } from "./watch-run.ts";
 
 const HEARD_MS = 3000;
 /** Lines of before that give the newcomer a picture. */
@@ -43,14 +44,14 @@ export async function takeRun(context: Context, client: Client, wanted: string |
 }
 
 /** After a takeover: what was said, and the run as it goes on. */
-export async function watchTaken(context: Context, client: Client, taken: TakenRun, isDetached: boolean): Promise<number> {
+export async function watchTaken(context: Context, client: Client, taken: TakenRun, isDetached: boolean, options: Options): Promise<number> {
   const { run, from, epoch, isMajority, won, hosts } = taken;
   const words =
     from === null ? `${run} is led from here already` : `${run} was led by ${from}; this controller leads it now (${won} of ${hosts} hosts, epoch ${epoch})`;
   context.say(`==> ${sanitiseWord(words)}`);
   if (!isMajority) context.say("    without a majority of the hosts it is only watched, and can be stopped there: nothing is started");
   if (!isDetached && from !== null) await untilHeard(client, run);
-  if (!isDetached) return watchRun(context, client, run, { known: null, last: BEFORE, stopsOnSignal: false });
+  if (!isDetached) return showRun(context, client, run, options, { known: null, last: BEFORE, stopsOnSignal: false });
   client.close();
   if (context.json) context.printJson({ ...taken, isDetached: true });
   else context.print(run);
@@ -74,5 +75,5 @@ async function untilHeard(client: Client, run: string): Promise<void> {
 export const takeover: Run = async (context, [wanted], options) => {
   const client = await findOrStartDaemon();
   const taken = await takeRun(context, client, typeof wanted === "string" ? wanted : null, options);
-  return watchTaken(context, client, taken, options.detach === true);
+  return watchTaken(context, client, taken, options.detach === true, options);
 };

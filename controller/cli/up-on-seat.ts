@@ -14,7 +14,8 @@ import type { Context } from "./context.ts";
 import { readRun } from "./known-run.ts";
 import { tellOwn } from "./open-run.ts";
 import { checkSeat, openSeat, seenFrom } from "./seat.ts";
-import { watchRun, whoAsks } from "./watch-run.ts";
+import { showRun } from "./show-run.ts";
+import { whoAsks } from "./watch-run.ts";
 
 const LEFT_MS = 5000;
 
@@ -33,7 +34,7 @@ export async function takeSeat(context: Context, options: Options, { seat, hosts
 /** Watches the run here until its ranks have started, then leaves it to the seat and watches it there. */
 export async function handOver(context: Context, here: Client, { client, seat }: Seated, run: string, options: Options): Promise<number> {
   const state = await untilStarted(context, here, run);
-  if (isOver(state)) return watchRun(context, here, run, { known: null, stopsOnSignal: false });
+  if (isOver(state)) return showRun(context, here, run, options, { known: null, stopsOnSignal: false });
   const hosts = seenFrom(seat, state.spec.hosts);
   const taken = (await client.ask({ ask: "take-over", hosts, run, force: true, file: state.spec.file, lent: null, by: whoAsks() })) as TakenRun;
   await untilLeft(here, run);
@@ -41,7 +42,7 @@ export async function handOver(context: Context, here: Client, { client, seat }:
   here.close();
   const host = state.spec.hosts.find((each) => each.name === seat);
   const find = host === undefined ? {} : { find: () => openSeat(context, options, host) };
-  if (options.detach !== true) return watchRun(context, client, run, { known: null, stopsOnSignal: true, ended: tellOwn, ...find });
+  if (options.detach !== true) return showRun(context, client, run, options, { known: null, stopsOnSignal: true, ended: tellOwn, ...find });
   client.close();
   if (context.json) context.printJson({ run, isDetached: true, seat });
   else {

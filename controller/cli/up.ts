@@ -9,14 +9,15 @@ import { liveLines } from "../../cluster/view/summary.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import { askKey } from "./ask.ts";
 import type { Client } from "./client.ts";
-import type { Run } from "./commands.ts";
+import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { listRuns, readRun } from "./known-run.ts";
 import { loadRun } from "./load-cluster.ts";
+import { showRun } from "./show-run.ts";
 import { sleepWords } from "./sleepy.ts";
 import { lentOf } from "./takeover.ts";
-import { watchRun, whoAsks } from "./watch-run.ts";
+import { whoAsks } from "./watch-run.ts";
 
 export const up: Run = async (context, [file], options) => {
   const { spec: asked, secrets } = loadRun(context, file, options, new Date());
@@ -36,7 +37,7 @@ export const up: Run = async (context, [file], options) => {
   const same = (await listRuns(client, false)).find(
     (run) => run.name === spec.name && run.ledBy === undefined && !["succeeded", "failed", "stopped"].includes(run.phase),
   );
-  if (same !== undefined && context.isInteractive) return offerAttach(context, client, same);
+  if (same !== undefined && context.isInteractive) return offerAttach(context, client, same, options);
   const { run } = (await client.ask({ ask: "up", spec, secrets, lent: lentOf(context, options), by: whoAsks() })) as { run: string };
   if (seating !== null && seated !== null) return seating.handOver(context, client, seated, run, options);
   if (options.detach === true) {
@@ -48,7 +49,7 @@ export const up: Run = async (context, [file], options) => {
     }
     return EXIT.ok;
   }
-  const exit = await watchRun(context, client, run, { known: null, stopsOnSignal: true });
+  const exit = await showRun(context, client, run, options, { known: null, stopsOnSignal: true });
   if (exit === EXIT.runFailed && !context.json && !context.quiet) await (await import("./diag-after.ts")).lookAfter(context, options, spec);
   return exit;
 };
@@ -67,12 +68,12 @@ function jobWords({ job }: RunSpec): string {
 }
 
 /** Same name, still running: nothing is started twice. */
-async function offerAttach(context: Context, client: Client, same: RunSummary): Promise<number> {
+async function offerAttach(context: Context, client: Client, same: RunSummary, options: Options): Promise<number> {
   const known = await readRun(client, same.run);
   if (isOver(known.state)) throw new NexaError("NO_RUN", { run: same.run });
   context.say(`${sanitiseWord(same.name)} is running already as ${same.run} (${same.phase}); nothing was started`);
   const key = await askKey(process.stdin, (text) => void process.stderr.write(text), "attach to it? [Y/n] ");
-  if (key === "y" || key === "\r" || key === "\n") return watchRun(context, client, same.run, { known, stopsOnSignal: false });
+  if (key === "y" || key === "\r" || key === "\n") return showRun(context, client, same.run, options, { known, stopsOnSignal: false });
   context.say(`  nexadist attach ${same.run}    nexadist stop ${same.run}    or give another --name`);
   return EXIT.usage;
 }

@@ -24,6 +24,8 @@ export type WatchOptions = {
   /** Another one in place of a controller that is gone; absent: that of this machine. */
   readonly find?: () => Promise<Client>;
   readonly ended?: (state: RunState) => Promise<void>;
+  /** No log lines. */
+  readonly isSilent?: true;
 };
 
 export const whoAsks = (): string => `${userInfo().username} (pid ${process.pid})`;
@@ -100,7 +102,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
           ask: "watch" as const,
           run,
           from: printer.next(),
-          logs: true,
+          logs: options.isSilent !== true,
           ...(last === undefined ? {} : { last }),
           ...(isTerminal ? {} : { whole: true as const }),
         };

@@ -57,7 +57,7 @@ test("up shows a live line for each host; its log lines keep colours and nothing
     asked.item({ kind: "notice", host: "gpu-b", text: "uploading node, 12 of 45 MB" });
     asked.item({ kind: "line", line: { host: "gpu-a", rank: 0, stream: "out", attempt: 1, at: 0, text: "\x1b[32mgreen\x1b[2J" } });
   });
-  const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  const screen = terminal(t, at, ["up", "--ui=plain"], { NEXADIST_STATE_DIR: fake.stateDir });
   await screen.shows(/ {2}gpu-a {2}connecting\r\n {2}gpu-b {2}connecting\r\n/);
   await screen.shows(/ {2}gpu-b {2}uploading node, 12 of 45 MB\r\n/);
   await screen.shows(/gpu-a r0 \| .\[32mgreen␛\[2J.\[0m\r\n/);
@@ -82,7 +82,7 @@ test("64 hosts on 80 columns and 24 rows: only those that are not ready, folded"
     asked.item({ kind: "event", index: 0, event: events[0] as RunEvent });
     asked.item({ kind: "notice", host: "node02", text: `uploading node, ${"very ".repeat(20)}slowly` });
   });
-  const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir, COLUMNS_WANTED: "80" });
+  const screen = terminal(t, at, ["up", "--ui=plain"], { NEXADIST_STATE_DIR: fake.stateDir, COLUMNS_WANTED: "80" });
   await screen.shows(
     / {2}node01 {2}connecting\r\n {2}node02 {2}uploading node, (very )+[a-z ]*…\r\n(?: {2}node\d\d {2}connecting\r\n){16} {2}… and 46 more\r\n/,
   );
@@ -106,7 +106,7 @@ for (const [keys, stops, words] of [
   test(`Ctrl-C asks; ${words}: ${stops === null ? "the run is left alone" : `stopped (${stops})`}, the terminal is as before`, async (t) => {
     const at = withFile(t);
     const fake = await runningController(t);
-    const screen = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+    const screen = terminal(t, at, ["up", "--ui=plain"], { NEXADIST_STATE_DIR: fake.stateDir });
     await screen.shows(/==> running/);
     screen.type(CTRL_C);
     await screen.shows(/leave\?/);
@@ -143,12 +143,12 @@ test("a run of the same name is running: up offers to attach and starts nothing"
     if (request.ask === "runs") asked.end([row]);
     if (request.ask === "run") asked.end({ state: replay(RUNNING), events: RUNNING.length, dir: "/d" });
   });
-  const no = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  const no = terminal(t, at, ["up", "--ui=plain"], { NEXADIST_STATE_DIR: fake.stateDir });
   await no.shows(/attach to it\?/);
   no.type("n");
   assert.equal((await no.done).code, 2);
   assert.ok(!fake.asked.some((request) => request.ask === "up" || request.ask === "watch"));
-  const yes = terminal(t, at, ["up"], { NEXADIST_STATE_DIR: fake.stateDir });
+  const yes = terminal(t, at, ["up", "--ui=plain"], { NEXADIST_STATE_DIR: fake.stateDir });
   await yes.shows(/attach to it\?/);
   const watched = fake.next("watch");
   yes.type("y");
