@@ -2,7 +2,6 @@
 
 import { withFile } from "../diag/with-file.ts";
 import { presentFindings } from "../run/findings.ts";
-import { describeExit } from "../run/reduce.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { Pace } from "../steps/pace.ts";
@@ -12,6 +11,7 @@ import { whyLines } from "./host-why.ts";
 import { leaderLines } from "./leader.ts";
 import { paceWords } from "./pace-words.ts";
 import { firstLine, furtherLines } from "./paragraph.ts";
+import { rankWord } from "./rank-word.ts";
 import { receiptLines } from "./receipt.ts";
 import { standingLines } from "./standing.ts";
 import { formatTable } from "./table.ts";
@@ -42,7 +42,7 @@ export function statusLines(state: RunState, at: number, { wroteAt = null, pace 
   const hosts = hostsOf(state).map((h) => [sanitiseWord(h.name), stageWord(state, h), linkWord(state, h, now), h.driver, nowWord(state, h)]);
   const ranks = Object.values(state.ranks)
     .sort((a, b) => a.rank - b.rank)
-    .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, r.exit === null ? withoutExit(state, r.host) : describeExit(r.exit)]);
+    .map((r) => [`r${r.rank}`, sanitiseWord(r.host), `${r.pid}`, rankWord(state, r)]);
   const receipts = isOver(state) ? receiptLines(state) : [];
   return [
     ...head,
@@ -75,12 +75,4 @@ const nowWord = (state: RunState, host: HostState): string => (!isOver(state) &&
 function linkWord(state: RunState, host: HostState, now: number): string {
   if (isOver(state) || host.stage === "waiting" || host.stage === "refused") return "";
   return host.seen ? "up" : needsAuth(host) ? NEEDS_AUTH : unseenSince(host, now);
-}
-
-/** A rank whose end nobody told: what is not known is not called ended. */
-function withoutExit(state: RunState, name: string): string {
-  const host = state.hosts[name];
-  if (host?.receipt === "unknown") return "unknown, its host could not be asked";
-  if (isOver(state) || (host?.receipt ?? null) !== null) return "ended";
-  return host?.seen === false ? "unknown, no word from its host" : "running";
 }

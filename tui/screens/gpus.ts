@@ -109,6 +109,7 @@ export function createGpusScreen(): Screen {
           return { do: "nothing" };
         case "sort":
           sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? "host";
+          hosts.reset();
           return { do: "say", text: `sorted: ${sort}` };
         case "open":
           return row === undefined ? null : hostDetail(row.reading.host);

@@ -6,6 +6,8 @@ export type Picker = {
   /** Where the chosen one is now; -1: the list is empty. */
   readonly at: (keys: readonly string[]) => number;
   readonly choose: (key: string) => void;
+  /** As at the beginning: the first. */
+  readonly reset: () => void;
   /** The first row that is seen when `rows` fit. */
   readonly top: (keys: readonly string[], rows: number) => number;
   /** false: it is no way to move. */
@@ -35,6 +37,10 @@ export function createPicker(): Picker {
     at,
     choose: (key) => {
       chosen = key;
+    },
+    reset: () => {
+      chosen = null;
+      index = 0;
     },
     top: (keys, rows) => {
       const now = Math.max(0, at(keys));
