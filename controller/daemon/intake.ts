@@ -84,6 +84,8 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     const { link } = found;
     const record = deps.record();
     const fence = { run, epoch: record.epoch, controller: record.controller };
+    const before = deps.agent();
+    const isOtherBoot = before !== null && before.key !== found.agent.key;
     let sessionNames: readonly string[] | undefined;
     try {
       const { events, sessionNames: names, rebuilt: lost } = adoptReply.parse(await link.command({ do: "adopt", ...fence, record }));
@@ -92,7 +94,8 @@ export function takeHost(deps: IntakeDeps): HostIntake {
         [rebuilt, next, acknowledged] = [lost.count, 0, 0];
       }
       if (events < next) {
-        deps.notice("the agent has lost its record of this run; what it says from now on is taken as new");
+        // Where it was started again, what it had is gone with the boot before, and that is told as such.
+        if (!isOtherBoot) deps.notice("the agent has lost its record of this run; what it says from now on is taken as new");
         next = events;
         acknowledged = events;
       }
@@ -105,10 +108,7 @@ export function takeHost(deps: IntakeDeps): HostIntake {
     linked = found;
     unseenWhy = "";
     const stage = deps.stage();
-    const before = deps.agent();
-    if (before !== null && before.key !== found.agent.key) {
-      deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
-    }
+    if (isOtherBoot) deps.apply({ event: { at: Date.now(), type: "host-rebooted", host: host.name, attempt: deps.attempt(), agent: found.agent } });
     if (deps.needsFacts()) {
       const { facts, agent, transport } = found;
       deps.apply({

@@ -17,7 +17,8 @@ export const RUN = "train_20260102_030405";
 const HOST: HostSpec = { name: "h", transport: "ssh", address: "h", env: {}, gpus: { kind: "none", slots: 2 } };
 export const OWN = [2, 3];
 
-export type Agent = { events: number; refuses?: boolean; onSubscribe?: () => void };
+/** `key`: names its boot. */
+export type Agent = { events: number; key?: string; refuses?: boolean; onSubscribe?: () => void };
 
 /** takeHost between a keeper that a test drives and a journal that it reads. */
 export function rig(dir: string, journal: JournalLine[] = []) {
@@ -72,7 +73,10 @@ export function rig(dir: string, journal: JournalLine[] = []) {
     stage: () => stage,
     takenAgain: () => Promise.resolve(null),
     needsFacts: () => stage === "waiting",
-    agent: () => null,
+    agent: () => {
+      const last = journal.findLast(({ event }) => event.type === "host-connected" || event.type === "host-rebooted")?.event;
+      return last !== undefined && "agent" in last ? last.agent : null;
+    },
     bootOfDebt: () => null,
     attempt: () => 1,
     owns: (rank) => OWN.includes(rank),
@@ -98,7 +102,7 @@ export function rig(dir: string, journal: JournalLine[] = []) {
         close: drop,
       },
       facts: {},
-      agent: { key: "k", bundle: "b", pid: 1 },
+      agent: { key: agent.key ?? "k", bundle: "b", pid: 1 },
     } as unknown as Linked;
     heard().linked(linked);
     await new Promise((resolve) => setImmediate(resolve));

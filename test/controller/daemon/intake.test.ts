@@ -217,12 +217,26 @@ test("an agent that lost its record begins anew, also when the controller starts
     for (let k = 0; k < 5; k += 1) first.heard().event(RUN, exited(k, 2));
     await first.link({ events: 0 });
     assert.equal(first.subscribed.at(-1)?.eventsFrom, 0);
+    assert.match(first.notices.join("\n"), /lost its record/);
     first.heard().event(RUN, exited(0, 3));
     first.close();
     const second = rig(dir, journal);
     await second.link({ events: 7 });
     assert.equal(second.subscribed.at(-1)?.eventsFrom, 1);
     second.close();
+  });
+});
+
+test("a host that was started again is told as that alone, though its agent has no record of the run", async () => {
+  await inDir(async (dir) => {
+    const on = rig(dir);
+    await on.link({ events: 0 });
+    for (let k = 0; k < 5; k += 1) on.heard().event(RUN, exited(k, 2));
+    await on.link({ events: 0, key: "another boot" });
+    assert.equal(on.journal.filter(({ event }) => event.type === "host-rebooted").length, 1);
+    assert.deepEqual(on.notices, [], "no word of a record that is lost");
+    assert.equal(on.subscribed.at(-1)?.eventsFrom, 0);
+    on.close();
   });
 });
 
