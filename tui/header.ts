@@ -31,7 +31,7 @@ export function headerLine({ run, runs, link, now, isReadonly }: Model, columns:
       part(0, run.id, "title"),
       part(0, word, tone),
       ...(attempt === 0 ? [] : [part(3, `attempt ${attempt}`)]),
-      ...(state.spent === 0 ? [] : [part(6, `restarts ${state.spent}/${spec.restart.max}`)]),
+      ...(state.spent === 0 || spec.restart.max === 0 ? [] : [part(6, `restarts ${state.spent}/${spec.restart.max}`)]),
       part(4, `${isOver(state) ? "took" : "up"} ${clockSpan((state.endedAt ?? now) - state.requestedAt)}`),
       ...(isOver(state)
         ? []

@@ -11,6 +11,7 @@ import { type Answered, answerConfirming, answerOverlay, answerTyping, type Moda
 import type { Model } from "./model.ts";
 import { complete, parseCommand } from "./palette.ts";
 import type { Screen, ScreenId, Wish } from "./screen.ts";
+import { hangWish } from "./screens/hang-wish.ts";
 import type { Ask } from "./source.ts";
 import { actWish, killWish, stopWish } from "./wishes.ts";
 
@@ -181,6 +182,8 @@ export function createShell({ model, size, isAscii, screens, first, world, by }:
         return run === null ? noRun() : killWish(run);
       case "restart":
         return run === null ? noRun() : actWish(run, { do: "restart", attempt: run.state.attempt }, `restart ${run.id}?`);
+      case "hang":
+        return run === null ? noRun() : hangWish(run);
       case "diag":
         return diagWish();
       default:

@@ -38,7 +38,7 @@ function columnsFor(rows: readonly HostRow[], isBars: boolean, isAscii: boolean)
     drop: 9,
     cell: (row) => text(row.address, "dim"),
   };
-  if (rows.some((row) => row.doing !== "")) return [name, address, state];
+  if (rows.some((row) => row.doing !== "")) return [name, { ...address, drop: 1 }];
   const ranks: Column = {
     title: "RANKS",
     columns: Math.min(9, Math.max(5, widest(rows.map((row) => row.ranks)))),
@@ -137,7 +137,7 @@ export function hostTable(rows: readonly HostRow[], all: readonly HostRow[], cho
       const isChosen = row.name === chosen;
       const mark = span(isChosen ? `${glyphsOf(view.isAscii).chosen} ` : " ".repeat(MARK), "accent");
       const named = isChosen ? cells.map((each, k) => (k === 0 ? { ...each, tone: "title" as const } : each)) : cells;
-      return fitLine([mark, ...named, ...(row.doing === "" ? [] : [span(`  ${row.doing}`)])], view.columns);
+      return fitLine([mark, ...named, ...(row.doing === "" ? [] : [span(`  ${row.doing}`, row.tone)])], view.columns);
     }),
   };
 }

@@ -1,7 +1,8 @@
 /** How the training gets on: the step of all steps, loss, rate, what is left, and how they went. While it does not run: why, and what comes next. */
 
-import { isOver } from "../../cluster/run/state.ts";
+import { isOver, type RunState } from "../../cluster/run/state.ts";
 import type { Pace } from "../../cluster/steps/pace.ts";
+import { isAllGone } from "../../cluster/view/receipt.ts";
 import { standingLines } from "../../cluster/view/standing.ts";
 import { summaryLines } from "../../cluster/view/summary.ts";
 import { brief, clockSpan, grouped, shortSpan } from "../format.ts";
@@ -24,13 +25,20 @@ const stepRate = ({ stepMs }: Pace): string =>
 /** Rows for a column of its own; as many as there is something to say. */
 export function progressLines(run: RunModel, view: View, now: number, isTall: boolean): readonly Line[] {
   const { state, pace } = run;
-  const standing = isOver(state) ? summaryLines(state) : standingLines(state, now);
+  const standing = isOver(state) ? endLines(state) : standingLines(state, now);
   const words = standing
     .flatMap((each) => wrapped(each, view.columns - 2, 4))
     .map((each): Line => line(` ${each}`, each.startsWith("next") ? "accent" : "plain"));
   const isPacing = pace !== null && (state.phase === "running" || isOver(state));
   if (!isPacing) return words.length > 0 ? words : [line(` ${waitWords(run)}`, "dim")];
   return [...(isTall ? tallPace(run, pace, view, now) : widePace(run, pace, view, now)), ...words];
+}
+
+/** Without the receipts of hosts where nothing is left, and without the commands: they stay in the terminal afterwards. */
+function endLines(state: RunState): readonly string[] {
+  const lines = summaryLines(state);
+  const from = isAllGone(state) ? lines.findIndex((each) => each.startsWith("==>")) : 0;
+  return lines.slice(Math.max(0, from), -1).map((each) => each.replace(/^==> /, ""));
 }
 
 function waitWords({ state }: RunModel): string {
@@ -56,7 +64,7 @@ function widePace(run: RunModel, pace: Pace, { columns, isAscii }: View, now: nu
   const rest: Span[] = [
     span(lossWords(pace), pace.isLossFinite ? "plain" : "bad"),
     span(rate === null ? stepRate(pace) : `${brief(rate.value)} ${rate.unit}`),
-    span(pace.leftMs === null ? "" : `ETA ${clockSpan(pace.leftMs)}`),
+    span(pace.leftMs === null || isOver(run.state) ? "" : `ETA ${clockSpan(pace.leftMs)}`),
     span(quiet, "warn"),
   ].filter(({ text }) => text !== "");
   const tail = rest.flatMap((each) => [span("  "), each]);
@@ -108,7 +116,7 @@ function tallPace(run: RunModel, pace: Pace, { columns, isAscii }: View, now: nu
     ...row("epoch", pace.epoch === null ? "" : brief(pace.epoch)),
     ...row("loss", pace.isLossFinite ? (pace.loss === null ? "" : pace.loss.toPrecision(5)) : "not a number", pace.isLossFinite ? "plain" : "bad"),
     ...row("rate", [rate === null ? "" : `${brief(rate.value)} ${rate.unit}`, stepRate(pace)].filter((each) => each !== "").join(", ")),
-    ...row("ETA", pace.leftMs === null ? "" : `${clockSpan(pace.leftMs)}${pace.isInEpoch ? " of the epoch" : ""}`),
+    ...row("ETA", pace.leftMs === null || isOver(run.state) ? "" : `${clockSpan(pace.leftMs)}${pace.isInEpoch ? " of the epoch" : ""}`),
     ...row("quiet", quiet, "warn"),
     ...row(
       "taken",

@@ -12,6 +12,9 @@ import { tailLines } from "../overview/tail.ts";
 import { beside, framed, ruled, wrapped } from "../panes.ts";
 import type { Screen, View, Wish } from "../screen.ts";
 import { actWish } from "../wishes.ts";
+import { findingWish, ofConcern } from "./finding.ts";
+import { hostDetail } from "./host-detail.ts";
+import { shellOn } from "./parts/host-wishes.ts";
 
 const WIDE = 120;
 const SORTS = ["rank", "trouble", "use"] as const;
@@ -159,8 +162,11 @@ export function createOverviewScreen(): Screen {
         case "sort":
           sort = SORTS[(SORTS.indexOf(sort) + 1) % SORTS.length] ?? "rank";
           return { do: "say", text: `hosts by ${sort}` };
-        case "open":
-          return { do: "nothing" };
+        case "open": {
+          const concern = concerns[chosenConcern ?? -1];
+          if (concern !== undefined) return findingWish(ofConcern(concern));
+          return chosen === null ? null : hostDetail(chosen);
+        }
         case "copy":
           return chosen === null ? null : { do: "copy", text: concerns[chosenConcern ?? -1]?.text ?? chosen };
         case "exclude":
@@ -169,11 +175,8 @@ export function createOverviewScreen(): Screen {
           const title = action === "exclude" ? `exclude ${chosen} from ${run.id}?` : `take a spare in place of ${chosen}?`;
           return actWish(run, { do: action === "exclude" ? "exclude" : "take-spare", host: chosen }, title);
         }
-        case "shell": {
-          const { file } = run.state.spec;
-          if (chosen === null) return null;
-          return { do: "hand-over", argv: ["nexadist", "shell", chosen, ...(file === null ? [] : ["-c", file])], doing: `a shell on ${chosen}` };
-        }
+        case "shell":
+          return chosen === null ? null : shellOn(run, chosen);
         default:
           return null;
       }
