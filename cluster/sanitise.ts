@@ -11,17 +11,25 @@ const SGR = new RegExp(`^${ESC}\\[[0-9;:]{0,${SGR_MAX}}m`);
 const SGR_PREFIX = new RegExp(`^${ESC}(\\[[0-9;:]{0,${SGR_MAX}})?$`);
 const ANY_SGR = new RegExp(`${ESC}\\[[0-9;:]{0,${SGR_MAX}}m`, "g");
 
-/** Direction marks and overrides, invisible separators, the byte order mark, interlinear and tag characters: text that looks like other text. */
+/** Direction marks and overrides, invisible letters and separators, the byte order mark, interlinear, tag and supplementary selector characters: text that looks like other text, or carries some unseen. */
 const isDeceptive = (c: number): boolean =>
+  c === 0x00ad ||
+  c === 0x034f ||
   c === 0x061c ||
+  c === 0x115f ||
+  c === 0x1160 ||
+  (c >= 0x180b && c <= 0x180e) ||
   c === 0x200b ||
   c === 0x200e ||
   c === 0x200f ||
   (c >= 0x2028 && c <= 0x202e) ||
   (c >= 0x2060 && c <= 0x206f) ||
+  c === 0x3164 ||
   c === 0xfeff ||
+  c === 0xffa0 ||
   (c >= 0xfff9 && c <= 0xfffb) ||
-  (c >= 0xe0000 && c <= 0xe007f);
+  (c >= 0x1d173 && c <= 0x1d17a) ||
+  (c >= 0xe0000 && c <= 0xe01ef);
 
 function standIn(c: number): string | null {
   if (c === 0x09 || c === 0x0a) return null;
@@ -33,8 +41,12 @@ function standIn(c: number): string | null {
   return null;
 }
 
+/** Nearly all text is this, and stays as it is. */
+const PLAIN = /^[\t\n\x20-\x7e]*$/;
+
 /** Whole texts. */
 export function sanitise(text: string): string {
+  if (PLAIN.test(text)) return text;
   let out = "";
   for (let i = 0; i < text.length; ) {
     const c = text.codePointAt(i) ?? 0;
@@ -53,11 +65,15 @@ export function sanitise(text: string): string {
   return out;
 }
 
+/** More marks on one letter than any script needs reach into the lines above. */
+const PILE = /(\p{M}{8})\p{M}+/gu;
+
 /** As `sanitise`, on one line: for names, reasons and other text inside a line of ours. */
 export const sanitiseWord = (text: string): string =>
   sanitise(text)
     .replace(ANY_SGR, "")
-    .replace(/[\n\t]/g, " ");
+    .replace(/[\n\t]/g, " ")
+    .replace(PILE, "$1");
 
 /** Without colours, for a terminal or file that wants none. */
 export const withoutColour = (text: string): string => text.replace(ANY_SGR, "");

@@ -24,10 +24,14 @@ export type Layout = {
   readonly left: number;
   readonly pattern: RegExp | null;
   readonly isAscii: boolean;
+  /** What rows were cut into, for this layout. */
+  readonly pieces: Map<Row, readonly string[]>;
 };
 
 const TONES: Readonly<Record<Level, Tone>> = { debug: "dim", info: "plain", warning: "warn", error: "bad" };
 const MARKS: Readonly<Record<Level, string>> = { debug: " ", info: " ", warning: "W", error: "E" };
+/** UTF-16 units of a line for each column, with room for colours. */
+const UNITS = 4;
 /** Looked at for matches to light up. */
 const LIT = 1000;
 
@@ -42,10 +46,19 @@ function withoutOwnRank(row: Row, text: string): string {
 }
 
 function piecesOf(row: Row, layout: Layout): readonly string[] {
+  const known = layout.pieces.get(row);
+  if (known !== undefined) return known;
+  const pieces = cutUp(row, layout);
+  layout.pieces.set(row, pieces);
+  return pieces;
+}
+
+function cutUp(row: Row, layout: Layout): readonly string[] {
+  const { isWrapped, limit, left, isAscii } = layout;
   const room = Math.max(2, layout.columns - indentOf(layout));
-  const text = withoutOwnRank(row, shownText(row.line));
-  if (layout.isWrapped) return wrapText(text, room, Math.max(1, layout.limit - (row.beginsAttempt ? 1 : 0)), glyphsOf(layout.isAscii).more);
-  return [fitTo(fromColumn(text, layout.left).slice(0, 4 * room), room)];
+  const lines = isWrapped ? Math.max(1, limit - (row.beginsAttempt ? 1 : 0)) : 1;
+  const text = withoutOwnRank(row, shownText(row.line, left + UNITS * room * (lines + 1)));
+  return isWrapped ? wrapText(text, room, lines, glyphsOf(isAscii).more) : [fitTo(fromColumn(text, left), room)];
 }
 
 export const heightOf = (row: Row, layout: Layout): number => (layout.isWrapped ? piecesOf(row, layout).length : 1) + (row.beginsAttempt ? 1 : 0);

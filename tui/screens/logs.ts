@@ -48,12 +48,11 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
       left,
       pattern: filter.pattern,
       isAscii: view.isAscii,
+      pieces: new Map(),
     };
   };
-  const seenIn = (run: RunModel, view: View): readonly Seen[] => {
-    const layout = layoutOf(run, view);
-    return reading.window(run, Math.max(1, view.rows - 1), (row) => heightOf(row, layout));
-  };
+  const seenIn = (run: RunModel, view: View, layout = layoutOf(run, view)): readonly Seen[] =>
+    reading.window(run, Math.max(1, view.rows - 1), (row) => heightOf(row, layout));
 
   const narrow = (run: RunModel, choice: Choice): Wish => {
     left = 0;
@@ -162,8 +161,8 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
     actions: ["filter", "next", "follow", "level", "error", "attempt", "stream", "wrap", "time", "copy", "pager"],
     draw: ({ run }, view): readonly Line[] => {
       if (run === null) return [lineOf(" no run is watched", "dim")];
-      const seen = seenIn(run, view);
       const layout = layoutOf(run, view);
+      const seen = seenIn(run, view, layout);
       const times = time === "local" ? "" : `  times ${time}`;
       const from = left === 0 ? "" : `  from column ${left + 1}`;
       const chosen = reading.chosen();
