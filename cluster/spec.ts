@@ -1,5 +1,7 @@
 /** A run as it was asked for: the cluster file after defaults, ranges, --set and flags; plain data, journaled, no secret values in it. */
 
+import type { NotifySpec } from "./notify/spec.ts";
+
 /** Which GPUs of a host a run wants. `none` means CPU ranks: `slots` of them. */
 export type GpuRequest =
   | { readonly kind: "count"; readonly count: number }
@@ -111,6 +113,8 @@ export type RunSpec = {
   readonly seat: string | null;
   /** On 127.0.0.1 of the controller's machine; absent: nothing listens. */
   readonly metricsPort?: number;
+  /** Who is told of the run's turns; absent: nobody. */
+  readonly notify?: NotifySpec;
   readonly logs: { readonly quotaBytes: number };
   readonly paths: { readonly scratch?: string; readonly durable?: string; readonly shared?: string; readonly checkpoints?: string };
   readonly tags: readonly string[];
@@ -121,7 +125,7 @@ export type RunSpec = {
     | { readonly kind: "none" };
 };
 
-/** scope ("*" or host name) → variable → value. Never journaled, never in an argv. */
+/** scope ("*", a host's name, or WEBHOOKS) → variable → value. Never journaled, never in an argv. */
 export type SecretValues = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /** What a look at a host found; made on the host by python/host.py (`facts`), read-only. */

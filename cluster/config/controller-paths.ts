@@ -49,15 +49,13 @@ export function anchorPaths(located: Located, anchor: Anchor): Located {
     if (changed !== null && where !== undefined) result = { value: assign(result, path, { value: changed, at: new Map() })?.value ?? result.value, at: where };
   };
   const absolute = (path: string): string => resolvePath(anchor.dir, path, anchor.home);
+  const fileAt = (text: string): string | null => {
+    const file = fileReference(text);
+    return file === null ? null : `file:${absolute(file)}`;
+  };
   const env = (path: Path): void => {
     const variables = valueAt(result.value, path);
-    if (!isMap(variables)) return;
-    for (const name of Object.keys(variables)) {
-      each([...path, name], (text) => {
-        const file = fileReference(text);
-        return file === null ? null : `file:${absolute(file)}`;
-      });
-    }
+    if (isMap(variables)) for (const name of Object.keys(variables)) each([...path, name], fileAt);
   };
   const hostKeys = (path: Path): void => {
     each([...path, "identity"], absolute);
@@ -66,6 +64,11 @@ export function anchorPaths(located: Located, anchor: Anchor): Located {
     env([...path, "env"]);
   };
   each(["env_file"], absolute);
+  const webhook = ["notify", "webhook"] as const;
+  const urls = valueAt(result.value, webhook);
+  for (const path of Array.isArray(urls) ? urls.map((_, k) => [...webhook, k]) : [webhook]) each(path, fileAt);
+  each(["notify", "command"], (line) => line.replace(/^\s*[^\s'"\\]*\/[^\s'"\\]*/, (word) => absolute(word.trim())));
+  each(["notify", "command", 0], (word) => (word.includes("/") ? absolute(word) : null));
   each(["job", "accelerate_config"], absolute);
   env(["env"]);
   hostKeys(["defaults"]);

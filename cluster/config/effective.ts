@@ -1,6 +1,7 @@
 /** The configuration that acts, as a person may see it: every key with its value and where that came from, secrets as `$NAME`. */
 
 import { isMap, type Located, type Plain, whereIs } from "./located.ts";
+import { shownWebhook } from "./notify.ts";
 import { formatPath, locate, type Path } from "./problem.ts";
 import { isSecret } from "./secrets.ts";
 
@@ -20,8 +21,15 @@ export function effective(located: Located, computed: { readonly [key: string]: 
   const show = (value: Plain, path: Path): Plain => {
     if (isMap(value)) return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, show(inner, [...path, key])]));
     if (Array.isArray(value) && value.some((item) => isMap(item))) return value.map((item: Plain, i) => show(item, [...path, i]));
+    const isWebhook = path[0] === "notify" && path[1] === "webhook";
+    if (isWebhook && Array.isArray(value)) return value.map((item: Plain, i) => show(item, [...path, i]));
     const name = path.at(-1);
-    const shown = path.at(-2) === "env" && typeof name === "string" && typeof value === "string" && isSecret(name, value) ? `$${name}` : value;
+    const shown =
+      path.at(-2) === "env" && typeof name === "string" && typeof value === "string" && isSecret(name, value)
+        ? `$${name}`
+        : isWebhook
+          ? shownWebhook(String(value))
+          : value;
     rows.push({ key: formatPath(path), value: shown, origin: origin(located, path) });
     return shown;
   };

@@ -66,7 +66,6 @@ const LATER: Readonly<Record<string, string>> = {
   elastic: "elastic runs",
   allow_relay: "collectives over a relay",
   agent: "settings of the agent",
-  notify: "notifications",
   artifacts: "artifacts in S3",
   sync: "settings of the code sync",
   diag: "diagnosis",

@@ -31,7 +31,10 @@ export const inert = (text: string): string =>
 /** Names of variables whose values are kept out of every output, wherever they are written. */
 export const SECRET_NAME = /(^|_)(api_?key|access_?key|secret|token|password|passwd|credentials?|private_?key)(_|$)|_key$/i;
 
-const SECRET_IN_LINE = /((?:api_?key|access_?key|secret|token|password|passwd|credentials?|private_?key|_key)\w*["']?\s*[:=]\s*)\S.*/i;
+const SECRET_IN_LINE = /((?:webhook|api_?key|access_?key|secret|token|password|passwd|credentials?|private_?key|_key)\w*["']?\s*[:=]\s*)\S.*/i;
+
+/** Beyond its host a URL may hold a token. */
+const IN_URL = /([a-z]+:\/\/)[^/\s"']+(\/[^\s"']*)?/gi;
 
 const WIDTH = 120;
 
@@ -54,7 +57,7 @@ export function problemAt(source: Source, offset: number, path: Path, message: s
   const cut = column - 1 > WIDTH - 20 ? column - 1 - Math.floor(WIDTH / 2) : 0;
   const shown = whole.slice(cut, cut + WIDTH);
   const before = inert(whole.slice(cut, column - 1));
-  const text = inert(shown).replace(SECRET_IN_LINE, "$1***");
+  const text = inert(shown).replace(SECRET_IN_LINE, "$1***").replace(IN_URL, "$1***");
   return {
     file: source.name,
     line,

@@ -1,5 +1,6 @@
 /** A cluster file and everything laid over it to the run that was asked for. */
 
+import { WEBHOOKS } from "../notify/spec.ts";
 import type { RunSpec, SecretValues } from "../spec.ts";
 import { foldLauncher } from "./backends.ts";
 import { parseDotenv } from "./dotenv.ts";
@@ -10,6 +11,7 @@ import { readAccelerateConfig, resolveJob } from "./job.ts";
 import { layer } from "./layers.ts";
 import { loadClusterFile, loadUserFile, type SourceFile } from "./load.ts";
 import { type Located, type Positions, problemIn } from "./located.ts";
+import { notifyOf } from "./notify.ts";
 import { checkCluster } from "./parse.ts";
 import { privateFiles } from "./private-files.ts";
 import type { ConfigProblem } from "./problem.ts";
@@ -30,6 +32,8 @@ export type RunInputs = {
   readonly hosts: readonly string[];
   readonly exclude: readonly string[];
   readonly noSync: boolean;
+  /** Nothing is started: backend command needs no command. */
+  readonly mayLackJob?: boolean;
   /** Of the command: NEXADIST_* keys and `env:` references come from here. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** $XDG_CONFIG_HOME/nexadist/config.yaml, where there is one. */
@@ -92,7 +96,8 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
   const [workdir] = workdirs;
   const job = resolveJob({ ...inputs, file, at, fileName: source.name, launcher, workdir });
   const accelerate = readAccelerateConfig(file, at, inputs.files);
-  problems.push(...chosen.problems, ...hosts.problems, ...global.problems, ...job.problems, ...accelerate.problems);
+  const notify = notifyOf(file, at, surroundings);
+  problems.push(...chosen.problems, ...hosts.problems, ...global.problems, ...job.problems, ...accelerate.problems, ...notify.problems);
 
   const spares = chosen.entries.filter(({ list }) => list === "spares").map(({ name }) => name);
   const inCluster = hosts.hosts.length - spares.length;
@@ -148,6 +153,7 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
     resumeArgs: file.job?.resume_args ?? [],
     ...(file.job?.step_pattern === undefined ? {} : { stepPattern: file.job.step_pattern }),
     seat,
+    ...(notify.spec === null ? {} : { notify: notify.spec }),
     ...(file.controller?.metrics === undefined ? {} : { metricsPort: file.controller.metrics }),
     logs: { quotaBytes: sizeBytes(file.logs?.quota ?? "2GiB") ?? 0 },
     paths: definedPaths(file.paths ?? {}),
@@ -156,8 +162,12 @@ export function resolveRun(source: SourceFile, inputs: RunInputs): Resolved {
   };
   const restart = { ...DEFAULTS.restart, max: spec.restart.max };
   const timeouts = { ...DEFAULTS.timeouts, lost: `${spec.timeouts.lostMs / 1000}s` };
-  return { ok: true, spec, secrets, effective: effective(located, { name, launcher, min_hosts: minHosts, restart, timeouts }) };
+  return { ok: true, spec, secrets: withUrls(secrets, notify.urls), effective: effective(located, { name, launcher, min_hosts: minHosts, restart, timeouts }) };
 }
+
+/** They are no rank's, so that no name of them is in the spec. */
+const withUrls = (secrets: SecretValues, urls: Readonly<Record<string, string>>): SecretValues =>
+  Object.keys(urls).length === 0 ? secrets : { ...secrets, [WEBHOOKS]: urls };
 
 /** env_file below env: a name in both has the value of env. */
 function globalVariables(file: ClusterFile, at: Positions, surroundings: Surroundings): ReturnType<typeof sortVariables> {

@@ -1,6 +1,7 @@
 /** The cluster file. One strict schema: what it does not name is an error. The editors' JSON schema and `config schema` are made from it. */
 
 import * as z from "zod";
+import { NOTICE_KINDS } from "../notify/spec.ts";
 import { BACKENDS, LAUNCHERS } from "./backends.ts";
 import * as f from "./fields.ts";
 import { MAX_HOSTS } from "./host-range.ts";
@@ -143,6 +144,32 @@ const settings = {
       },
       map("a map of paths"),
     )
+    .optional(),
+  notify: z
+    .strictObject(
+      {
+        on: z
+          .array(f.choice(NOTICE_KINDS), `expected a list of ${NOTICE_KINDS.join(", ")}`)
+          .min(1, "expected at least one")
+          .describe("failed: the run has failed, or stands still; recovered: another attempt trains; hang; ended: in whatever way; default: all")
+          .optional(),
+        webhook: z
+          .union([f.text("a URL"), z.array(f.text("a URL")).min(1, "expected at least one URL").max(8, "more than 8 webhooks")], {
+            error: "expected a URL, or a list of them",
+          })
+          .describe("URLs that JSON is sent to; env:NAME or file:PATH is read on this machine; secret in any case")
+          .optional(),
+        command: z
+          .union([f.text("a command"), z.array(f.word).min(1, "expected at least one word")], { error: "expected a command: one line, or a list of words" })
+          .describe(
+            "run on the controller's machine with the same JSON on stdin: a line without shell syntax, or a list of words; a path is relative to this file",
+          )
+          .optional(),
+        bell: z.boolean("expected true or false").describe("terminals that show the run ring, and show a notice where they can; default true").optional(),
+      },
+      map("a map with on, webhook, command or bell"),
+    )
+    .describe("who is told when a run fails, recovers, hangs or ends, whether or not somebody watches it")
     .optional(),
   tags: z.array(f.text("a word"), "expected a list of words").max(64).describe("words for the run's manifest").optional(),
 };

@@ -1,5 +1,7 @@
 /** Shows a run as it happens: one live line a host while it comes up on a terminal, plain lines everywhere else, JSON lines with --json. */
 
+import { bellOf } from "../../cluster/notify/bell.ts";
+import { isWanted, noticeOf } from "../../cluster/notify/notice.ts";
 import type { RunEvent } from "../../cluster/run/events.ts";
 import { isFirst, reduce, start } from "../../cluster/run/reduce.ts";
 import { hostsOf, isOver, type RunState } from "../../cluster/run/state.ts";
@@ -47,6 +49,12 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     say(aboutHost(host, text));
   };
 
+  const ring = (before: RunState, after: RunState, event: RunEvent): void => {
+    const { notify } = after.spec;
+    const notice = notify?.isBell === true ? noticeOf(before, after, event) : null;
+    if (notice !== null && isWanted(notify?.on ?? [], notice)) screen.ring(bellOf(notice, context.env));
+  };
+
   const onEvent = (index: number, event: RunEvent): void => {
     if (index < next) return; // told twice after a reconnect
     next = index + 1;
@@ -55,6 +63,7 @@ export function createRunPrinter(context: Context, screen: Screen, known: { stat
     state = before === null ? (isFirst(event) ? start(event) : null) : reduce(before, event);
     if (state === null || context.json) return;
     for (const line of describeEvent(before, state, event)) say(line);
+    if (before !== null) ring(before, state, event);
     const host = "host" in event && typeof event.host === "string" ? state.hosts[event.host] : undefined;
     if (host !== undefined && isComingUp(state) && host.problem === null) {
       if (event.type === "host-prepared" || event.type === "host-connected") steps.delete(host.name);

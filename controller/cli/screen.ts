@@ -12,6 +12,8 @@ export type Screen = {
   readonly live: (lines: readonly LiveLine[]) => void;
   /** While held, finished lines wait: a question stands there. */
   readonly hold: (isHeld: boolean) => void;
+  /** What rings the terminal and takes no room on it. Only where something live may stand. */
+  readonly ring: (sequence: string) => void;
   readonly hasLive: boolean;
 };
 
@@ -58,6 +60,9 @@ export function createScreen(stdout: Stream, stderr: Stream, wantsLive: boolean)
       if (held !== null) return;
       erase();
       draw();
+    },
+    ring: (sequence) => {
+      if (hasLive) stderr.write(sequence);
     },
     hold: (isHeld) => {
       if (isHeld === (held !== null)) return;

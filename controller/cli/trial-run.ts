@@ -10,7 +10,8 @@ import type { Client } from "./client.ts";
 import { whoAsks } from "./watch-run.ts";
 
 /** Errors: those of `up`. A signal stops the run. */
-export async function runTrial(client: Client, spec: RunSpec, lent: Lent): Promise<TrialRun> {
+export async function runTrial(client: Client, asked: RunSpec, lent: Lent): Promise<TrialRun> {
+  const { notify: _, ...spec } = asked;
   const begun = Date.now();
   const lines: { text: string; atMs: number }[] = [];
   const events: RunEvent[] = [];

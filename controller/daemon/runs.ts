@@ -3,13 +3,15 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { fail } from "../../cluster/errors.ts";
+import { WEBHOOKS } from "../../cluster/notify/spec.ts";
+import type { RunEvent } from "../../cluster/run/events.ts";
 import { start } from "../../cluster/run/reduce.ts";
-import { hostsOf, isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
+import { isOver, owingHosts, type RunState } from "../../cluster/run/state.ts";
 import type { HostSpec, RunSpec, SecretValues } from "../../cluster/spec.ts";
 import { summarise } from "../../cluster/view/summarise.ts";
 import type { Lent, LogLine, RunSummary, TakenRun } from "../../cluster/viewer.ts";
 import { makeDir, runDir } from "../paths.ts";
-import { type ReachEnv, reachKey } from "../reach/reach-env.ts";
+import type { ReachEnv } from "../reach/reach-env.ts";
 import type { Snapshot } from "../sync/snapshot.ts";
 import { catchUp } from "./catch-up.ts";
 import { reachAll } from "./discover.ts";
@@ -22,13 +24,16 @@ import { type Keeper, keepHost } from "./keeper.ts";
 import { keepReach, withReach } from "./kept-reach.ts";
 import { mayWrite } from "./layout.ts";
 import { feedLines, type LineFeed } from "./line-feed.ts";
+import { linkKey } from "./link-key.ts";
 import { openLogStore } from "./log-store.ts";
 import { journalLost, lostRun } from "./lost-journals.ts";
 import { mend } from "./mend.ts";
+import { openTellers } from "./notify/tellers.ts";
+import { keepWebhooks } from "./notify/webhooks.ts";
 import { codeTaken, sameSnapshot, snapshotOf } from "./run-code.ts";
 import { findInSamples } from "./run-findings.ts";
 import { keepSecrets } from "./secrets.ts";
-import { fold, readStored, runNames, storedRuns } from "./stored-runs.ts";
+import { CLEAN_MS, fold, isUnfinished, readStored, runNames, storedRuns } from "./stored-runs.ts";
 import { findRuns, type TakeoverDeps, takeOver, type Wish } from "./takeover.ts";
 import { openRunTelemetry, type RunTelemetry, telemetryDir } from "./telemetry/run-telemetry.ts";
 import { serveMetrics } from "./telemetry/serve-metrics.ts";
@@ -71,12 +76,13 @@ export function openRuns(controller: string) {
   const keepers = new Map<string, Keeper>();
   const drivers = (): Driver[] => [...[...live.values()].map((run) => run.driver), ...owing.values()];
   const metrics = serveMetrics(live);
+  const tellers = openTellers();
   const wakefulness = watchWakefulness((sleptMs) => {
     for (const driver of drivers()) driver.apply({ at: Date.now(), type: "controller-woke", sleptMs });
   });
 
   const keeper = (host: HostSpec, env: ReachEnv): Keeper => {
-    const key = keyOf(host, env);
+    const key = linkKey(host, env);
     const known = keepers.get(key) ?? keepHost(host, controller, () => keepers.delete(key));
     keepers.set(key, known);
     return known;
@@ -106,6 +112,7 @@ export function openRuns(controller: string) {
       snapshot,
       onLine: (line, state) => {
         if ("host" in line.event) doing.delete(line.event.host);
+        teller?.line(line.event, state);
         each((w) => w.line(line, state));
       },
       onBytes: (host, stream, data, at) => {
@@ -123,12 +130,14 @@ export function openRuns(controller: string) {
         notice(host, text);
       },
       onSettled: () => {
+        teller?.finish();
         feed?.flush(Date.now());
         live.delete(run);
         owing.set(run, driver);
         each((w) => w.done());
       },
       onDone: () => {
+        teller?.finish();
         if (driver.state().fenced !== null) lost.set(run, driver.state());
         owing.delete(run);
         feed?.flush(Date.now());
@@ -139,6 +148,7 @@ export function openRuns(controller: string) {
         telemetry.close();
       },
     });
+    const teller = tellers.begin(run, eventsOf(journal.lines), driver.state(), (text) => notice(null, text));
     const made = { driver, watchers, lines: journal.lines, logs: join(dir, "logs"), doing, telemetry, wroteAt: () => wroteAt };
     live.set(run, made);
     metrics.want(driver.state().spec.metricsPort, (text) => each((w) => w.notice(null, text)));
@@ -151,10 +161,12 @@ export function openRuns(controller: string) {
     if (taken !== undefined) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: taken.spec.run });
     if (starting.has(spec.name)) throw fail("RUN_NAME_TAKEN", { name: spec.name, run: spec.run });
     starting.add(spec.name);
+    const { [WEBHOOKS]: urls = {}, ...values } = secrets;
     try {
       const snapshot = await snapshotOf(spec);
       const run = claimDir(spec.run);
-      keepSecrets(run, secrets);
+      keepSecrets(run, values);
+      keepWebhooks(run, urls);
       keepReach(run, lent.env);
       const at = Date.now();
       writeFirst(run, [
@@ -181,7 +193,10 @@ export function openRuns(controller: string) {
         }
         if (state.fenced !== null && !isOver(state)) lost.set(run, state);
         if (isUnfinished(state)) goOn(run, state);
-        else tidyUp(run, state);
+        else {
+          tidyUp(run, state);
+          tellers.catchUp(run, eventsOf(readStored(run)), state);
+        }
       } catch (error) {
         const state = fold(readStored(run));
         if (state !== null && !isOver(state)) stuck.set(run, state);
@@ -242,13 +257,14 @@ export function openRuns(controller: string) {
 
   /** The keeper of this very host, when it holds a link that was made as `env` would make it. */
   const linkTo = (host: HostSpec, env: ReachEnv): Keeper | null => {
-    const found = keepers.get(keyOf(host, env));
+    const found = keepers.get(linkKey(host, env));
     return found?.current() == null ? null : found;
   };
 
   const close = (): void => {
     wakefulness.close();
     metrics.close();
+    tellers.close();
     for (const driver of drivers()) driver.dispose();
     for (const k of [...keepers.values()]) k.close();
   };
@@ -267,7 +283,7 @@ export function openRuns(controller: string) {
     reach: (hosts: readonly HostSpec[], notice: TakeoverDeps["notice"]) => reachAll(hosts, controller, notice),
     resume,
     remind,
-    isBusy: () => live.size + owing.size > 0,
+    isBusy: () => live.size + owing.size > 0 || tellers.isBusy(),
     get,
     live,
     summaries,
@@ -278,22 +294,7 @@ export function openRuns(controller: string) {
   };
 }
 
-/** Entries that are reached alike share a link. */
-const keyOf = (host: HostSpec, env: ReachEnv): string =>
-  JSON.stringify([
-    ...[host.transport, host.name, host.sshHost, host.user, host.port, host.identity, host.python],
-    host.transport === "local" ? "" : reachKey(env),
-  ]);
-
-/** Ended runs are cleaned up after on hosts for this long after a crash. */
-const CLEAN_MS = 24 * 3600_000;
-
-function isUnfinished(state: RunState): boolean {
-  if (state.fenced !== null) return false;
-  if (!isOver(state)) return true;
-  const isRecent = Date.now() - (state.endedAt ?? 0) < CLEAN_MS;
-  return isRecent && hostsOf(state).some((host) => host.agent !== null && host.stage !== "forgot");
-}
+const eventsOf = (lines: readonly JournalLine[]): readonly RunEvent[] => lines.map(({ event }) => event);
 
 export const definedEnv = (): Record<string, string> =>
   Object.fromEntries(Object.entries(process.env).filter((pair): pair is [string, string] => pair[1] !== undefined));

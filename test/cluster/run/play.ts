@@ -20,9 +20,13 @@ export function play({ spares = [], minHosts = 3, ...restart }: Wish = {}) {
   const hosts = ["a", "b", "c", ...spares].map((name) => ({ ...(one.hosts[0] as RunSpec["hosts"][number]), name, address: name }));
   const spec: RunSpec = { ...one, hosts, spares, restart: { ...one.restart, ...restart } };
   let now = 1000;
-  let state: RunState = start({ at: now, type: "requested", spec, by: "test" });
+  const first = { at: now, type: "requested", spec, by: "test" } as const;
+  const told: RunEvent[] = [first];
+  let state: RunState = start(first);
   const tell = (event: Untimed): void => {
-    state = reduce(state, { ...event, at: now } as RunEvent);
+    const timed = { ...event, at: now } as RunEvent;
+    told.push(timed);
+    state = reduce(state, timed);
   };
   const link = (host: string): void =>
     tell({
@@ -73,6 +77,7 @@ export function play({ spares = [], minHosts = 3, ...restart }: Wish = {}) {
   begin(1, state.members);
   const run = {
     state: () => state,
+    events: (): readonly RunEvent[] => told,
     tell,
     prepare,
     end,
