@@ -25,6 +25,8 @@ export const PROBE_PARTS = [
   "host_net",
   "host_session",
   "host_facts",
+  "claims",
+  "probe_claims",
   "probe_disk",
   "probe_gpu",
   "probe_gpu_work",

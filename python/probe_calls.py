@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from host_facts import facts
 from host_wire import read_text
+from probe_claims import gpu_claims
 from probe_disk import disk, write
 from probe_gpu import acs, gpus, iommu, pci, torch_cuda, version
 from probe_gpu import processes as gpu_processes
@@ -201,6 +202,7 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "gpus": gpus,
     "gpu_processes": gpu_processes,
     "gpu_version": version,
+    "gpu_claims": gpu_claims,
     "gpu_pci": pci,
     "iommu": iommu,
     "acs": acs,

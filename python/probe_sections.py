@@ -48,6 +48,7 @@ ASKS: dict[str, Ask] = {
     "smi_version": Ask(call="gpu_version", seconds=10.0),
     "smi_gpus": Ask(call="gpus", seconds=10.0),
     "smi_apps": Ask(call="gpu_processes", seconds=10.0),
+    "gpu_claims": Ask(call="gpu_claims"),
     "smi_topo": Ask(argv=("nvidia-smi", "topo", "-m"), seconds=10.0),
     "smi_nvlink": Ask(argv=("nvidia-smi", "nvlink", "-s"), seconds=10.0),
     "smi_p2p": Ask(argv=("nvidia-smi", "topo", "-p2p", "r"), seconds=10.0, tier="full"),

@@ -1,5 +1,7 @@
 /** Who keeps the GPUs of a host, in words for a person. */
 
+import { commandOn } from "../diag/cure.ts";
+import type { HostSpec } from "../spec.ts";
 import type { Keeper } from "./claim.ts";
 
 const MANY = 6;
@@ -40,12 +42,12 @@ const askerOf = ({ by = "" }: { readonly by?: string | undefined }): string => b
 const askerWords = (one: { readonly by?: string | undefined; readonly user?: string | null | undefined }): string =>
   askerOf(one) === "" || askerOf(one) === one.user ? "" : `, asked for by ${askerOf(one)}`;
 
-/** What ends it, for the first of them that a person can do something about. `there`: the run's user on the host; `here`: who asks. */
-export function keeperCure(busy: readonly Keeper[], host: string, there: string, here: string): string {
+/** What ends it, for the first of them that a person can do something about. `there`: the run's user on the host; `here`: who asks; `at`: how the host is reached. */
+export function keeperCure(busy: readonly Keeper[], host: string, there: string, here: string, at: HostSpec | null = null): string {
   const process = busy.find((one) => one.kind === "process");
   const run = busy.find((one) => one.kind === "run");
   const isOwn = run !== undefined && run.user === there && askerOf(run) === askerOf({ by: here });
-  const ends = isOwn ? [`nexadist stop ${run.run}`] : process?.pid != null && process.user === there ? [`ssh ${host} kill ${process.pid}`] : [];
+  const ends = isOwn ? [`nexadist stop ${run.run}`] : process?.pid != null && process.user === there ? [commandOn(at, host, `kill ${process.pid}`)] : [];
   return [...ends, "nexadist up --wait starts it when they are free", ...(process === undefined ? [] : ["--force uses them beside that process"])].join(
     "; or ",
   );

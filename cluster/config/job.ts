@@ -24,6 +24,7 @@ export type JobInputs = {
   /** The one workdir of all chosen hosts, absolute unless `noSync`. */
   readonly workdir: string | undefined;
   readonly noSync: boolean;
+  readonly mayLackJob?: boolean;
   readonly cwd: string;
   readonly home: string;
   readonly files: Files;
@@ -45,7 +46,7 @@ export function resolveJob(inputs: JobInputs): ResolvedJob {
         : problemIn(at, path, message, hint === undefined ? {} : { hint }),
     );
   };
-  if (launcher === "command" && job.kind === "smoke") {
+  if (launcher === "command" && job.kind === "smoke" && inputs.mayLackJob !== true) {
     problems.push(
       problemIn(at, [file.launcher === undefined ? "backend" : "launcher"], "backend command has nothing to run", {
         hint: "name it under `job: {command: …}` or after `--`",

@@ -26,7 +26,7 @@ const listOf = (value: unknown): readonly string[] =>
 const wordOf = (value: unknown): string | null => (typeof value === "string" ? value : null);
 
 export const diag: Run = async (context, [file], options) => {
-  const loaded = loadRun(context, file, options, new Date());
+  const loaded = loadRun(context, file, options, new Date(), { mayLackJob: true });
   const wrong = unknownWords([...listOf(options.only), ...listOf(options.skip)]);
   if (wrong.length > 0) throw fail("USAGE", { what: `${wrong.join(", ")}: no check or group is named so`, fix: "nexadist explain --list shows the checks" });
   const before = wordOf(options.baseline) === null ? null : readBaseline(context, String(options.baseline));

@@ -42,8 +42,8 @@ function inputsOf(context: Context, options: Options) {
 export type Loaded = { readonly spec: RunSpec; readonly secrets: SecretValues };
 
 /** Errors: CLUSTER_FILE, CONFIG, USAGE, PASTED_LAUNCHER. */
-export function loadRun(context: Context, named: unknown, options: Options, now: Date): Loaded {
-  const resolved = resolveRun(sourceOf(context, named), { ...inputsOf(context, options), runFor: () => runId("train", now) });
+export function loadRun(context: Context, named: unknown, options: Options, now: Date, more: { readonly mayLackJob?: boolean } = {}): Loaded {
+  const resolved = resolveRun(sourceOf(context, named), { ...inputsOf(context, options), ...more, runFor: () => runId("train", now) });
   if (!resolved.ok) throw invalid(resolved.problems);
   context.connectMs = resolved.spec.timeouts.connectMs;
   return resolved;

@@ -8,6 +8,7 @@ import type { RunSpec } from "../../cluster/spec.ts";
 import { liveLines } from "../../cluster/view/summary.ts";
 import type { RunSummary } from "../../cluster/viewer.ts";
 import { askKey } from "./ask.ts";
+import { awaitGpus } from "./await-gpus.ts";
 import type { Client } from "./client.ts";
 import type { Options, Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -41,6 +42,11 @@ export const up: Run = async (context, [file], options) => {
   const { run } = (await client.ask({ ask: "up", spec, secrets, lent: lentOf(context, options), by: whoAsks() })) as { run: string };
   if (seating !== null && seated !== null) return seating.handOver(context, client, seated, run, options);
   if (options.detach === true) {
+    const refused = await awaitGpus(context, client, run, spec);
+    if (refused !== null) {
+      client.close();
+      return refused;
+    }
     client.close();
     if (context.json) context.printJson({ run, isDetached: true });
     else {

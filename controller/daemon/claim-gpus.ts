@@ -48,7 +48,14 @@ export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): P
 }
 
 const busyProblem = ({ state }: RecoveryDeps, { host, busy }: Extract<Outcome, { is: "busy" }>): Problem =>
-  toProblem(fail("GPUS_BUSY", { host, who: keeperWords(busy), cure: keeperCure(busy, host, state.hosts[host]?.facts?.user ?? "", state.by) }), host);
+  toProblem(
+    fail("GPUS_BUSY", {
+      host,
+      who: keeperWords(busy),
+      cure: keeperCure(busy, host, state.hosts[host]?.facts?.user ?? "", state.by, state.spec.hosts.find(({ name }) => name === host) ?? null),
+    }),
+    host,
+  );
 
 async function claimOn(deps: RecoveryDeps, host: string, mayQueue: boolean): Promise<Outcome> {
   const { spec, hosts, requestedAt, by } = deps.state;

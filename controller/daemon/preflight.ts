@@ -11,8 +11,8 @@ import type { RecoveryDeps } from "./recovery.ts";
 
 const MANY = 60;
 const WORDS_MAX = 600;
-/** How much a run is going to write nobody knows before it does. */
-const UNSURE: ReadonlySet<string> = new Set(["disk.space"]);
+/** How much a run is going to write nobody knows before it does; of GPUs claims decide, which may be waited for. */
+const UNSURE: ReadonlySet<string> = new Set(["disk.space", "gpu.busy"]);
 
 /** Errors: LINK_LOST while a host has no link: it is tried again. */
 export async function lookFirst({ state, linked, now, conceal }: RecoveryDeps, names: readonly string[]): Promise<RunEvent> {

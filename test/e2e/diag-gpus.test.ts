@@ -48,7 +48,7 @@ test("GPUs of two hosts, well and not", { skip: needsRoot }, async (t) => {
     assert.deepEqual(found.bad.map((line) => line.replace(/\(pid.*/, "…")), [
       "gpu-a gpu.ecc_volatile: GPU 1: 2 uncorrectable ECC errors",
       "gpu-a gpu.throttle: GPU 2: the power supply brakes it",
-      "gpu-b gpu.busy: GPU 3 is used by init …",
+      "gpu-b gpu.busy: 3 of 4 free; GPU 3: init …",
       "gpu-b gpu.count: GPU 0 is lost",
     ]); // biome-ignore format: a list
   });
@@ -62,6 +62,7 @@ test("GPUs of two hosts, well and not", { skip: needsRoot }, async (t) => {
     await set(lab, "gpu-a", [{ "remapped_rows.pending": "Yes" }]);
     const found = await look();
     assert.deepEqual(found.bad, [
+      `gpu-a gpu.busy: 0 of 4 free; GPU 0, 1, 2, 3: run ${run} (c) of root`,
       "gpu-a gpu.remap: GPU 0: a bad row waits to be replaced",
       "gpu-b gpu.driver: nvidia-smi gave no answer within 10 s: the driver hangs",
     ]);

@@ -100,7 +100,7 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
       mend: UNFILTER,
       found: "fail port.rdzv gpu-a",
       says: /port 29500 is not reached from gpu-b, gpu-c, gpu-d \(no answer\); from no other host/,
-      fix: /^sudo ufw allow proto tcp from 100\.66\.164\.19 to any port 29500; .*# on gpu-a/,
+      fix: /^ssh -t .*gpu-a 'sudo ufw allow proto tcp from 100\.66\.164\.19 to any port 29500 && .*'/,
     },
     {
       what: "a firewall lets in SSH alone",
@@ -109,7 +109,7 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
       mend: UNFILTER,
       found: "fail port.ephemeral gpu-c",
       says: /to gpu-c from gpu-a, gpu-b, gpu-d alike: no fresh ports reached \(refused\)/,
-      fix: /^sudo ufw allow proto tcp from 100\.66\.164\.18 to any; .*# on gpu-c/,
+      fix: /^ssh -t .*gpu-c 'sudo ufw allow proto tcp from 100\.66\.164\.18 to any && .*'/,
     },
     {
       what: "large packets from its peers vanish, and no ICMP tells",
@@ -118,7 +118,7 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
       mend: UNFILTER,
       found: "fail net.mtu gpu-d",
       says: /64 KiB never arrive, small messages do; packets of up to 1[34]\d\d bytes pass, the interface sends 1500/,
-      fix: /^sudo ip link set eth0 mtu 1280/,
+      fix: /^ssh -t .*gpu-\w 'sudo ip link set eth0 mtu 1280'\n/,
     },
     {
       what: "an interface with a smaller MTU than its peers",
@@ -127,7 +127,7 @@ test("links broken for real", { skip: needsRoot }, async (t) => {
       mend: "ip link set eth0 mtu 1500",
       found: "warn net.mtu gpu-b",
       says: /packets of more than 130\d bytes are lost, TCP makes do/,
-      fix: /^sudo ip link set eth0 mtu 1280/,
+      fix: /^ssh -t .*gpu-\w 'sudo ip link set eth0 mtu 1280'\n/,
     },
   ];
   for (const fault of faults) {

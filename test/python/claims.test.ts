@@ -37,6 +37,39 @@ test("of three that race for all GPUs exactly one gets them, fifty times, and no
   await race(at, [await at.hold(), await at.hold(), await at.hold()], 50);
 });
 
+test("a look names who has GPUs and who waits, and keeps nobody from any", async (t) => {
+  const at = claimsPlace(t);
+  const look = (): {
+    readonly cards: readonly { readonly run: string; readonly gpus: readonly string[]; readonly isWaiting: boolean }[];
+    readonly locked: object;
+  } =>
+    JSON.parse(
+      execFileSync(PYTHON, ["-c", `import claims, probe_claims; claims.DIRECTORY = ${JSON.stringify(at.directory)}; print(probe_claims.gpu_claims({}))`], {
+        cwd: PYTHON_DIR,
+        encoding: "utf8",
+      }),
+    );
+  assert.deepEqual(look(), { cards: [], locked: {} });
+  assert.ok(!existsSync(at.directory), "nothing is made by looking");
+  const [one, other] = [await at.hold(), await at.hold()];
+  assert.equal((await one.claim({ run: "first", want: { kind: "list", ids: UUIDS.slice(0, 1) } })).ok, true);
+  await other.claim({ run: "second", want: all, mayQueue: true });
+  assert.deepEqual(
+    look()
+      .cards.map(({ run, gpus, isWaiting }) => ({ run, gpus, isWaiting }))
+      .toSorted((a, b) => a.run.localeCompare(b.run)),
+    [
+      { run: "first", gpus: UUIDS.slice(0, 1), isWaiting: false },
+      { run: "second", gpus: [], isWaiting: true },
+    ],
+  );
+  for (const holder of [one, other]) {
+    const ended = once(holder.child, "exit");
+    await holder.ask({ do: "end" });
+    await ended;
+  }
+});
+
 test("across users too", { skip: needsRoot }, async (t) => {
   const at = claimsPlace(t);
   const [a, b] = [await at.hold({ uid: 65534 }), await at.hold()];

@@ -47,6 +47,7 @@ export const healthySections = (): Record<string, Section> => ({
     online: 32,
   }),
   activity: json({ before: { "/proc/stat": stat(100), "/proc/vmstat": vmstat }, after: { "/proc/stat": stat(200), "/proc/vmstat": vmstat }, seconds: 0.5 }),
+  gpu_claims: json({ cards: [], locked: {} }),
   processes: json({ count: 300, ours: 0, odd: [] }),
   environment: json({ variables: {}, has: { HF_TOKEN: true, hf_file: false } }),
   memory: json({

@@ -1,6 +1,9 @@
 /** Who uses the GPUs now: processes of others, and memory that nobody admits to. */
 
 import * as z from "zod";
+import type { Keeper } from "../../claims/claim.ts";
+import { keeperWords } from "../../claims/words.ts";
+import { quote } from "../../launch/quote.ts";
 import { numberOf, textOf } from "../../nvidia/gpu-row.ts";
 import { smiTrouble } from "../../nvidia/problem.ts";
 import { type GpuProcess, readProcesses } from "../../nvidia/processes.ts";
@@ -31,14 +34,11 @@ function processesOn(probe: HostProbe): readonly Used[] {
   return processes.map((process) => ({ ...process, owner: owners[String(process.pid)] ?? null }));
 }
 
-const duration = (s: number): string => (s < 120 ? `${s} s` : s < 7200 ? `${Math.round(s / 60)} min` : `${Math.round(s / 3600)} h`);
-
-function words({ pid, name, memory, owner: who }: Used): string {
-  const what = who?.command || ("v" in name ? name.v.split("/").at(-1) : undefined) || "a process";
-  const parts = [`pid ${pid}`, who === null ? "not visible from here" : `user ${who.user}`, ...("v" in memory ? [`${memory.v} MiB`] : [])];
-  const age = who === null || who.age === null ? "" : `, for ${duration(who.age)}`;
-  return `${what} (${parts.join(", ")}${age})`;
-}
+const card = z.object({ run: z.string(), name: z.string(), user: z.string(), by: z.string(), gpus: z.array(z.string()), isWaiting: z.boolean() });
+const claimsShape = z.object({
+  cards: z.array(card),
+  locked: z.record(z.string(), z.object({ pid: z.number().optional(), user: z.string().optional() })),
+});
 
 /** GPUs that the run may get there, by UUID. */
 function wanted(probe: HostProbe, host: HostSpec): { readonly uuids: readonly string[]; readonly needed: number } {
@@ -49,34 +49,59 @@ function wanted(probe: HostProbe, host: HostSpec): { readonly uuids: readonly st
   return { uuids: listed, needed: listed.length };
 }
 
-function judgeBusy(probe: HostProbe, host: HostSpec): readonly Judgement[] {
-  const { rows } = gpusOf(probe);
-  const used = processesOn(probe);
-  const { uuids, needed } = wanted(probe, host);
-  const busy = Map.groupBy(
-    used.filter(({ gpu }) => uuids.includes(gpu)),
-    ({ gpu }) => gpu,
+/** Without a card of its own, a process of a run is that run all the same. */
+function ofProcess({ pid, name, memory, owner: who }: Used, gpu: number): Keeper {
+  const user = who?.user ?? null;
+  if (who?.run) return { kind: "run", gpu, run: who.run, name: "", user };
+  const process = who?.command || ("v" in name ? name.v.split("/").at(-1) : undefined) || "a process";
+  return { kind: "process", gpu, pid, process, user, memoryMiB: "v" in memory ? memory.v : null };
+}
+
+type Card = z.infer<typeof card>;
+const runOf = (kind: "run" | "queue", { run, name, user, by }: Card) => ({ kind, run, name, user, by });
+
+/** What ends it: for whoever has it, and for whoever waits. */
+function cureOf(keepers: readonly Keeper[], user: string): string {
+  const [run] = keepers.flatMap((one) => (one.kind === "run" || one.kind === "queue" ? [one] : []));
+  const [foreign] = keepers.flatMap((one) => (one.kind === "process" ? [one] : []));
+  return steps(
+    "nexadist up {file} --wait  # starts it when they are free",
+    ...(run === undefined ? [] : [`nexadist stop ${quote(run.run)}  # ends that run${run.user === user ? "" : `: ask ${run.user ?? "its owner"}`}`]),
+    ...(foreign === undefined
+      ? []
+      : [
+          foreign.pid !== null && foreign.user === user
+            ? on(`kill ${foreign.pid}`, "it is of your user")
+            : `# or ask ${foreign.user ?? "who runs it"} to end it, or leave the GPU out (gpus: in the file)`,
+        ]),
   );
-  if (busy.size === 0) return [pass(`no process on ${uuids.length} GPU${uuids.length === 1 ? "" : "s"}`)];
-  const free = uuids.length - busy.size;
-  return [...busy].map(([gpu, processes]) => {
-    const index = rows.map((row) => identityOf(row)).find(({ uuid }) => uuid === gpu)?.index ?? gpu;
-    const runs = [...new Set(processes.map((process) => process.owner?.run ?? null))];
-    const [run] = runs;
-    const isOurs = runs.length === 1 && run !== null;
-    const first = processes[0];
-    const others = processes.length > 1 ? ` and ${processes.length - 1} more` : "";
-    const fix = isOurs
-      ? `nexadist up --wait FILE  # starts when run ${run} is over; to end that: nexadist stop ${run}`
-      : `ask ${first?.owner === null ? "who runs it" : first?.owner?.user} to end it, or leave the GPU out (gpus: in the file); nothing of others is ever killed`;
-    const observed = `GPU ${index} is used by ${isOurs ? `run ${run}: ` : ""}${first === undefined ? "" : words(first)}${others}`;
-    const more = { gpu, words: { index, fix }, ...(processes.length > 1 ? { evidence: processes.slice(0, 4).map(words) } : {}) };
-    // `up` waits for a run of ours, or refuses and names it: no fault of the host.
-    if (isOurs) return warn(observed, more);
-    return free >= needed
-      ? warn(`${observed}; ${free} other${free === 1 ? " is" : "s are"} free`, more)
-      : failed(observed, { expected: "no process", ...more });
-  });
+}
+
+function judgeBusy(probe: HostProbe, host: HostSpec, mine: string): Judgement {
+  const { uuids, needed } = wanted(probe, host);
+  const indices = new Map(gpusOf(probe).rows.map((row) => [identityOf(row).uuid, Number(identityOf(row).index)]));
+  const used = processesOn(probe);
+  const { cards, locked } = jsonOf(probe, "gpu_claims", claimsShape);
+  const others = cards.filter(({ run }) => run !== mine);
+  const keepersOf = (uuid: string): readonly Keeper[] => {
+    const gpu = indices.get(uuid) ?? 0;
+    const claim = cards.find(({ gpus }) => gpus.includes(uuid));
+    if (claim !== undefined) return claim.run === mine ? [] : [{ ...runOf("run", claim), gpu }];
+    const running = used.filter((process) => process.gpu === uuid).map((process) => ofProcess(process, gpu));
+    const holder = locked[uuid.replace(/[^A-Za-z0-9-]/g, "_").slice(0, 100)];
+    const isOurs = running.some((one) => one.kind === "run" && one.run === mine);
+    if (running.length > 0 || holder === undefined) return isOurs ? [] : running;
+    return [{ kind: "lock", gpu, ...(holder.pid === undefined ? {} : { pid: holder.pid }), user: holder.user ?? null }];
+  };
+  const busy = uuids.map(keepersOf).filter((keepers) => keepers.length > 0);
+  // Whoever asks now comes after everybody who waits.
+  const ahead = others.filter(({ isWaiting }) => isWaiting).map((one): Keeper => runOf("queue", one));
+  const keepers = [...busy.flat(), ...ahead];
+  if (keepers.length === 0) return pass(`${uuids.length} GPU${uuids.length === 1 ? "" : "s"}, nobody has any`);
+  const free = uuids.length - busy.length;
+  const observed = `${free} of ${uuids.length} free; ${keeperWords(keepers)}`;
+  const more = { words: { fix: cureOf(keepers, probe.facts.user) } };
+  return free >= needed && ahead.length === 0 ? warn(observed, more) : failed(observed, { expected: `${needed} free`, ...more });
 }
 
 function judgeLeaked(probe: HostProbe): readonly Judgement[] {
@@ -100,15 +125,14 @@ export const GPU_USE: readonly HostCheck[] = [
   {
     ...base,
     id: "gpu.busy",
-    title: "other programs on the GPUs",
+    title: "who uses the GPUs",
     why: "two on one GPU run out of memory, and slow all ranks",
     fix: steps("nexadist up {file} --wait  # starts when they are free", on("nvidia-smi", "who uses them")),
     who: "you",
     verify: on("nvidia-smi"),
-    // `up` decides by claims, which see who waits as well.
-    isBlocking: false,
-    proof: "unproven",
-    judge: judgeBusy,
+    isBlocking: true,
+    proof: "broken",
+    judge: (probe, host, { spec }) => judgeBusy(probe, host, spec.run),
   },
   {
     ...base,

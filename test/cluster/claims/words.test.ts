@@ -40,7 +40,7 @@ test("GPUs of one keeper are one phrase; a process has PID, user and memory; wha
 test("the cure is one's own to use: another user's run is not to be stopped", () => {
   assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "eve (pid 7)"), /^nexadist stop train_1; or nexadist up --wait/);
   assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "bob (pid 7)"), /^nexadist up --wait/);
-  assert.match(keeperCure([{ kind: "process", gpu: 0, pid: 5, process: "p", user: "bob" }], "a", "bob", "eve"), /^ssh a kill 5; or .*--force/);
+  assert.match(keeperCure([{ kind: "process", gpu: 0, pid: 5, process: "p", user: "bob" }], "a", "bob", "eve"), /^ssh a 'kill 5'; or .*--force/);
 });
 
 test("an agent's answer has a shape and a bound", () => {

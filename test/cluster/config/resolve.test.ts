@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { DETECTION, RECOVERY } from "../../../cluster/config/recovery.ts";
-import { refused, type resolve, resolved } from "./resolving.ts";
+import { refused, resolve, resolved } from "./resolving.ts";
 
 const USERS_OWN = `cluster:
   - host: 100.66.164.18
@@ -232,6 +232,8 @@ test("a job that cannot run is refused before anything is reached", () => {
   assert.match(refused(`${AB}job: {script: ../x.py}\n`, { disk: { "/x.py": "" } }), /lies outside of \/proj/);
   assert.match(refused(AB, { argv: ["nope.py"] }), /^after --:1:1: no such file/);
   assert.match(refused(`${AB}backend: command\n`), /nothing to run/);
+  const looked = resolve(`${AB}backend: command\n`, { mayLackJob: true });
+  assert.ok(looked.ok && looked.spec.launcher === "command", "diag starts nothing, and looks at such hosts all the same");
   const disk = { "/proj/notes.txt": "x", "/proj/bin/go": "x", "/proj/ok.sh": "#!/bin/sh" };
   for (const program of ["notes.txt", "./notes.txt", "bin/go"]) {
     const said = refused(AB, { disk, argv: [program] });

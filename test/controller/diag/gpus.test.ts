@@ -6,8 +6,10 @@ import { readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Result } from "../../../cluster/diag/check.ts";
+import { readListing } from "../../../cluster/nvidia/listing.ts";
 import type { FakeGpus } from "../../support/fake-gpus.ts";
 import { gpuHost, judgeGpus, lookAtGpus } from "../../support/gpu-probe.ts";
+import { diagContext, json, withSection } from "../../support/probes.ts";
 
 /** In the environment of all that these tests start. */
 const MARK = `NEXADIST_TEST_MARK=${process.pid}-${Date.now()}`;
@@ -109,23 +111,22 @@ test("links, memory that nobody holds, processes with their owners, clocks under
     8,
   );
   assert.deepEqual(findings(results), [
-    "fail gpu.busy 7",
+    "fail gpu.busy",
     "fail gpu.clocks 4",
     "fail gpu.leaked_mem 5",
     "fail gpu.nvlink 0",
     "fail gpu.nvlink_err 1",
     "fail gpu.pcie 3",
-    "warn gpu.busy 6",
     "warn gpu.pcie_replay",
   ]);
-  assert.match(said(results, "gpu.busy"), /GPU 6 is used by run llama_1: sleep \(pid \d+, user \S+, 700 MiB/);
-  assert.match(said(results, "gpu.busy"), /GPU 7 is used by blender \(pid 4194303, not visible from here, 300 MiB\)/);
+  assert.match(said(results, "gpu.busy"), /^6 of 8 free; GPU 6: run llama_1 of \S+; GPU 7: blender/);
+  assert.match(said(results, "gpu.busy"), /blender \(pid 4194303, of a user that is not shown there, 300 MiB\)$/);
 });
 
 test("GPUs that are busy only warn where enough others are free", async (t) => {
   const apps = [{ gpu: 0, pid: 2 ** 22 - 1, process_name: "blender", used_gpu_memory: 300 }];
   const results = await look(t, { gpus: [{}, {}], apps }, 1, "quick");
-  assert.deepEqual(findings(results), ["warn gpu.busy 0"]);
+  assert.deepEqual(findings(results), ["warn gpu.busy"]);
 });
 
 test("an old driver with other names is asked by those; what it does not know is skipped", async (t) => {
@@ -208,4 +209,22 @@ test("hosts beside each other: the minority is named", async (t) => {
     .map(({ status, id, host }) => `${status} ${id} ${host}`)
     .sort();
   assert.deepEqual(told, ["fail ver.driver gpu-b", "warn gpu.model gpu-c", "warn gpu.power_limit gpu-b", "warn ver.driver gpu-d"]);
+});
+
+test("GPUs that runs have or wait for keep READY away, as they keep `up`; the run that asks does not stand in its own way", async (t) => {
+  const probe = await lookAtGpus(t, gpuHost("gpu-a", { kind: "auto" }), { gpus: [{}, {}] }, "quick");
+  const [a = "", b = ""] = readListing(probe.sections.smi_list?.out ?? "").gpus.map(({ uuid }) => uuid);
+  const card = { run: "train_1", name: "llama", user: "ann", by: "ann (pid 3)", gpus: [a], isWaiting: false };
+  const busy = (cards: readonly object[], ids: readonly string[] | "auto", locked: object = {}): string => {
+    const host = gpuHost("gpu-a", ids === "auto" ? { kind: "auto" } : { kind: "list", ids });
+    const results = judgeGpus([{ host, probe: withSection(probe, "gpu_claims", json({ cards, locked })) }]);
+    const result = results.find(({ id }) => id === "gpu.busy");
+    return `${result?.status} ${result?.observed}`;
+  };
+  assert.match(busy([card], [a, b]), /^fail 1 of 2 free; GPU 0: run train_1 \(llama\) of ann$/);
+  assert.match(busy([card], [b]), /^pass/);
+  assert.match(busy([card], "auto"), /^warn /);
+  assert.match(busy([{ ...card, run: diagContext().spec.run }], [a, b]), /^pass/, "it is its own");
+  assert.match(busy([{ ...card, gpus: [], isWaiting: true }], [a, b]), /^fail 2 of 2 free; run train_1 \(llama\) of ann waits/);
+  assert.match(busy([], [a, b], { [b]: { pid: 7, user: "bob" } }), /^fail .*GPU 1: pid 7 of bob holds its lock/);
 });
