@@ -14,6 +14,7 @@ import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
 import { findDaemon } from "./daemon-start.ts";
 import { limitedScript, startLimit, timeoutMs } from "./exec-limit.ts";
+import { mayBeRaw, rawOutput } from "./exec-raw.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { onHosts, type Reached, withHost } from "./reach-host.ts";
 import { runScript } from "./remote-script.ts";
@@ -33,6 +34,7 @@ export const exec: Run = async (context, [file], options) => {
   if (argv.length === 1) refuseLine(program);
   const limitMs = timeoutMs(options.timeout);
   const { hosts } = loadHosts(context, file, options);
+  if (options.raw === true) mayBeRaw(hosts, context.json);
   const client = await findDaemon();
   const kills = new Set<() => void>();
   const onSignal = (): void => {
@@ -45,7 +47,7 @@ export const exec: Run = async (context, [file], options) => {
   const done = await onHosts(
     hosts,
     async (host) => {
-      const output = context.json ? keepOutput(budget) : printOutput(context, host.name);
+      const output = context.json ? keepOutput(budget) : options.raw === true ? rawOutput() : printOutput(context, host.name);
       outputs.set(host.name, output);
       try {
         return await execOn(host, argv, limitMs, client, context, options, output.take, (kill) => kills.add(kill));
@@ -122,7 +124,7 @@ async function execWarm(client: Client, host: HostSpec, argv: readonly string[],
 /** Who leaves an exec ends the program. */
 const STAYS = new AbortController().signal;
 
-type Output = { readonly take: Take; readonly end: () => void; readonly kept: () => object };
+export type Output = { readonly take: Take; readonly end: () => void; readonly kept: () => object };
 
 function printOutput(context: Context, name: string): Output {
   const readers = { 1: createLineReader(), 2: createLineReader() };

@@ -1,13 +1,13 @@
 /** Commands that need nothing on a host but sh and coreutils, against real sshds: exec, cp, hosts. */
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { nexadist, type Place, place } from "../../support/cli.ts";
+import { ENTRY, nexadist, type Place, place } from "../../support/cli.ts";
 import { freePort, SSHD, type Sshd, type SshdOptions, startSshd } from "../../support/sshd.ts";
 
 const skip = SSHD === undefined ? "no sshd on this machine" : false;
@@ -27,6 +27,19 @@ function remoteDir(t: TestContext): string {
   t.after(() => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
+
+test("exec --raw: a pipe gets the bytes of one host, all and nothing else; what it says on stderr stays there", { skip }, async (t) => {
+  const one = await sshd(t, NOISY);
+  const at = place(t);
+  at.write("cluster.yaml", hostsFile(one.port));
+  const bytes = randomBytes(3_000_001);
+  writeFileSync(join(at.dir, "data"), bytes);
+  const script = `echo err >&2; cat ${at.dir}/data; exit 3`;
+  const env = { PATH: process.env.PATH, HOME: at.home, LANG: "C.UTF-8", NEXADIST_STATE_DIR: join(at.dir, "state"), NEXADIST_SSH_CONFIG: one.config };
+  const said = spawnSync(process.execPath, [ENTRY, "exec", "--raw", "--", "sh", "-c", script], { cwd: at.dir, env, maxBuffer: 2 ** 26 });
+  assert.ok(bytes.equals(said.stdout), `${said.stdout.length} bytes, ${said.stderr}`);
+  assert.deepEqual([said.status, `${said.stderr}`], [1, "err\n127.0.0.1: exit 3\n"]);
+});
 
 test("exec: argv is data, output is prefixed, noise of rc files is dropped, one host off is named", { skip }, async (t) => {
   const one = await sshd(t);

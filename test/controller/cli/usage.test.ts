@@ -72,6 +72,8 @@ test("errors: what, what to do; as JSON one object on stdout", async (t) => {
     [["hosts", "--host", "nope"], /nope is none of the hosts\n.*\n.*\n.*name some of: gpu-a, gpu-b/],
     [["up", "--host", "gpu[1-1000000000]"], /is too large/],
     [["exec", "--exclude", "gpu-a,gpu-b", "--", "x"], /no host is left/],
+    [["exec", "--raw", "--", "x"], /--raw takes one host, and 2 are meant\n {2}try: nexadist exec --raw --host gpu-a -- COMMAND/],
+    [["exec", "--raw", "--json", "--host", "gpu-a", "--", "x"], /two ways to write one output/],
   ] as const) {
     const chosen = await nexadist(t, at, args);
     assert.equal(chosen.code, 2, `a flag is wrong, not the file: ${chosen.err}`);
