@@ -6,6 +6,7 @@ import type { RunState } from "../cluster/run/state.ts";
 import type { Terminal } from "./app.ts";
 import { holdStreams, RESET } from "./hold-terminal.ts";
 import { startReader } from "./reader.ts";
+import { ringFor } from "./ring.ts";
 import { allScreens } from "./screens.ts";
 import { createShell } from "./shell.ts";
 import type { Source } from "./source.ts";
@@ -101,6 +102,7 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
 
   reader.watch(run);
   const held = holdStreams();
+  if (source.replay === undefined) ringFor(store, process.env, (bytes) => void held.stdout.write(bytes));
   let unmount = (): void => undefined;
   for (const signal of CAUGHT) process.on(signal, exit);
   process.on("SIGINT", onInterrupt).on("uncaughtException", fail).on("unhandledRejection", fail);

@@ -1,5 +1,6 @@
 /** Folds what a source tells of one run into what screens draw from. Outside React; time comes in as an argument. */
 
+import { isWanted, type Notice, noticeOf } from "../cluster/notify/notice.ts";
 import { isFirst, reduce, start } from "../cluster/run/reduce.ts";
 import type { RunState } from "../cluster/run/state.ts";
 import { type Pace, type PaceWatch, watchPace } from "../cluster/steps/pace.ts";
@@ -24,6 +25,8 @@ export type RunFold = {
   /** Index of the first event not seen yet. */
   readonly next: () => number;
   readonly state: () => RunState | null;
+  /** The last turn that the file wants terminals to ring for. */
+  readonly notice: () => Notice | null;
   /** null: nothing is known yet. */
   readonly model: () => RunModel | null;
 };
@@ -36,6 +39,7 @@ const TRAIL_MS = 900;
 export function createRunFold(run: string): RunFold {
   let state: RunState | null = null;
   let next = 0;
+  let notice: Notice | null = null;
   let readings: readonly HostReading[] = [];
   let totals: RunTotals | null = null;
   let watch: PaceWatch = watchPace();
@@ -62,6 +66,10 @@ export function createRunFold(run: string): RunFold {
       trail.length = 0;
     }
     if (event.type === "host-connected" || event.type === "host-prepared") doing.delete(event.host);
+    if (before !== null && state.spec.notify?.isBell === true) {
+      const told = noticeOf(before, state, event);
+      if (told !== null && isWanted(state.spec.notify.on, told)) notice = told;
+    }
     events.push({ index, event, lines: describeEvent(before, state, event) });
   };
 
@@ -110,6 +118,7 @@ export function createRunFold(run: string): RunFold {
     },
     next: () => next,
     state: () => state,
+    notice: () => notice,
     model: () =>
       state === null
         ? null
