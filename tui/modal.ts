@@ -47,6 +47,8 @@ export function answerOverlay(overlay: Overlay, chord: string, model: Model, vie
     case "q":
     case "enter":
       return CLOSED;
+    case "ctrl-c":
+      return { done: { do: "leave" } };
     case "j":
     case "down":
       return to(overlay.from + 1);
