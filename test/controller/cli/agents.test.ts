@@ -6,8 +6,8 @@ import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { startTicks } from "../../../agent/process-start.ts";
-import { openClient } from "../../../controller/cli/client.ts";
 import { nexadist, type Place, place, type Said, start } from "../../support/cli.ts";
+import { quitController } from "../../support/controller.ts";
 
 type Status = {
   schema: number;
@@ -25,7 +25,8 @@ async function withEntries(t: TestContext, act: (at: Place, names: readonly [str
   try {
     await act(at, names, ask);
   } finally {
-    await ask("uninstall", "--purge", "--force", "-y");
+    await ask("uninstall", "--purge", "--force", "-y"); // it starts a controller where there were runs
+    await quitController(join(at.dir, "state"));
   }
 }
 
@@ -109,24 +110,17 @@ test("taken off by force under a run of one's own: the run is stopped first, so 
   withEntries(t, async (at, names, ask) => {
     at.write("wait.py", "import time\nprint('begun', flush=True)\ntime.sleep(600)\n");
     const begun = start(t, at, ["up", "cluster.yaml", "--set", "launcher=direct", "--", "wait.py"]);
-    try {
-      await begun.says(/r0.*begun/);
-      const gone = await ask("uninstall", "--force", "-y");
-      assert.equal(gone.code, 0, gone.err);
-      assert.match(gone.err, /^stopping \S+, which trains there$/m);
-      for (const name of names) assert.match(gone.out, new RegExp(`^${name}: nothing of nexadist is left \\(1 agent ended\\)$`, "m"));
-      const { out } = await begun.done;
-      assert.match(out, /stopped/);
-      assert.doesNotMatch(out, /attempt 2/);
-      const { hosts } = JSON.parse((await ask("status", "--json")).out) as Status;
-      assert.deepEqual(
-        hosts.map((each) => each.agents),
-        [[], []],
-      );
-    } finally {
-      const client = await openClient(join(at.dir, "state/controller.sock"));
-      await client.ask({ ask: "quit" });
-      await client.ask({ ask: "watch", run: "-", from: 0, logs: false }).catch(() => undefined); // until it has left
-      client.close();
-    }
+    await begun.says(/r0.*begun/);
+    const gone = await ask("uninstall", "--force", "-y");
+    assert.equal(gone.code, 0, gone.err);
+    assert.match(gone.err, /^stopping \S+, which trains there$/m);
+    for (const name of names) assert.match(gone.out, new RegExp(`^${name}: nothing of nexadist is left \\(1 agent ended\\)$`, "m"));
+    const { out } = await begun.done;
+    assert.match(out, /stopped/);
+    assert.doesNotMatch(out, /attempt 2/);
+    const { hosts } = JSON.parse((await ask("status", "--json")).out) as Status;
+    assert.deepEqual(
+      hosts.map((each) => each.agents),
+      [[], []],
+    );
   }));
