@@ -3,6 +3,7 @@
 import { accept, type CommandSpec, dryRun, exclude, file, host, type OptionSpec, run, screenOptions, set } from "./command-spec.ts";
 import { LOOKS } from "./commands-look.ts";
 import { RECORDS } from "./commands-record.ts";
+import { SETUPS } from "./commands-setup.ts";
 
 export type { Args, CommandSpec, OptionSpec, Options, Run } from "./command-spec.ts";
 
@@ -250,6 +251,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     takesRest: false,
     load: async () => (await import("./config-commands.ts")).schema,
   },
+  ...SETUPS,
   {
     name: "version",
     about: "Print the version.",

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The program: answers `version` without loading anything, else hands over to main. */
+/** The program: answers `version` and a shell's tab without loading more than that takes, else hands over to main. */
 
 import { getSystemErrorMessage } from "node:util";
 import { version } from "./version.ts";
@@ -18,6 +18,9 @@ process.stderr.on("error", () => undefined);
 
 if (isVersion) {
   process.stdout.write(argv.includes("--json") ? `${JSON.stringify({ schema: 1, version: version() })}\n` : `${version()}\n`);
+} else if (first === "__complete") {
+  const { complete } = await import("./complete.ts");
+  await complete(argv.slice(argv[1] === "--" ? 2 : 1));
 } else {
   const { main } = await import("./main.ts");
   const code = await main(argv);

@@ -44,6 +44,7 @@ const noHost: Wrong = { args: ["--host", "absent"], exit: 2, code: "HOST_CHOICE"
 const TABLE: Readonly<Record<string, Row>> = {
   up: { ok: [], wrong: [noFile, badFile, { args: ["train.py"], exit: 2, code: "USAGE" }] },
   attach: { ok: [], wrong: [noRun] },
+  tui: { ok: [], exit: 2 },
   ps: { ok: [] },
   takeover: { ok: ["-d"], wrong: [noFile] },
   status: { ok: [], wrong: [noRun] },
@@ -92,6 +93,7 @@ const TABLE: Readonly<Record<string, Row>> = {
   "config show": { ok: [], wrong: [noFile] },
   "config validate": { ok: [], wrong: [noFile] },
   "config schema": { ok: [] },
+  completion: { ok: ["bash"], wrong: [{ args: ["csh"], exit: 2, code: "USAGE" }] },
   version: { ok: [] },
 };
 
