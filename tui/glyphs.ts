@@ -1,5 +1,7 @@
 /** Characters that are drawn, each with what stands for it where only ASCII is shown. All take one column. */
 
+import { widthOf } from "../cluster/view/table.ts";
+
 export type Glyphs = {
   readonly rule: string;
   /** Eighths of a block's height, the lowest first. */
@@ -64,10 +66,10 @@ export function meter(share: number, columns: number, isAscii: boolean): { reado
   return { full, rest: empty.repeat(Math.max(0, columns - whole - (part === 0 ? 0 : 1))) };
 }
 
-/** What is drawn from elsewhere where only ASCII is shown: one character for one, the width stays what it was counted. */
+/** What is drawn from elsewhere where only ASCII is shown: one for each column, the width stays what it was counted. */
 export function toAscii(text: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is kept
-  return text.replace(/[^\x00-\x7f]/gu, (char) => REPLACED[char] ?? "?");
+  return text.replace(/[^\x00-\x7f]/gu, (char) => REPLACED[char] ?? "?".repeat(widthOf(char)));
 }
 
 const REPLACED: Readonly<Record<string, string>> = {

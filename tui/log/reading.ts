@@ -28,6 +28,12 @@ export type Reading = {
   readonly chosen: () => Ref | null;
   /** null: the lines that are held are read. */
   readonly stored: () => Stored | null;
+  /** What is being read, how far it has come; null: nothing. What was shown is shown until there is something. */
+  readonly looking: () => { readonly at: number | null } | null;
+  readonly cancel: () => void;
+  /** What the last look came to when it found nothing; null: nothing is to be said. */
+  readonly outcome: () => { readonly text: string; readonly isBad: boolean } | null;
+  readonly clearOutcome: () => void;
   readonly window: (run: RunModel, height: number, heightOf: (row: Row) => number) => readonly Seen[];
   readonly narrow: (run: RunModel, choice: Choice) => void;
   readonly follow: () => void;
@@ -50,13 +56,33 @@ export function createReading(pages: LogPages | null): Reading {
   let choice: Choice = EVERYTHING;
   let live: Reel | null = null;
   let stored: Stored | null = null;
+  /** To be read in place of what is, when it has rows. */
+  let opening: Stored | null = null;
+  let outcome: { readonly text: string; readonly isBad: boolean } | null = null;
   let chosen: Ref | null = null;
   let top: Ref | null = null;
   let height = 1;
 
-  const follow = (): void => {
+  const cancel = (): void => {
+    opening?.cancel();
+    opening = null;
     stored?.cancel();
+  };
+  const follow = (): void => {
+    cancel();
     stored = chosen = top = null;
+  };
+  const arrive = (opened: Stored, at: Ref | null): void => {
+    if (opened !== stored) stored?.cancel();
+    stored = opened;
+    opening = null;
+    chosen = top = at;
+    fill();
+  };
+  const end = (from: Stored, text: string): void => {
+    const problem = from.problem();
+    outcome = { text: problem ?? text, isBad: problem !== null };
+    opening = null;
   };
   const rows = (model: RunModel): Reel => {
     if (run !== model.id || book !== model.log) {
@@ -79,28 +105,28 @@ export function createReading(pages: LogPages | null): Reading {
   /** Reads what is needed to fill the screen, and a little more. */
   const fill = (left = PAGES): void => {
     const from = stored;
-    if (from === null || from.looking() !== null || left <= 0) return;
+    if (from === null || opening !== null || from.looking() !== null || left <= 0) return;
     const way = lacks(from, "before") ? "before" : chosen !== null && lacks(from, "after") ? "after" : null;
-    if (way !== null) from.look({ way, count: PAGE, pages: left, wanted: () => true, done: (found) => (found === null ? undefined : fill(left - 1)) });
+    if (way !== null)
+      from.look({
+        way,
+        count: PAGE,
+        pages: left,
+        wanted: () => true,
+        done: (found) => (found === null ? from.problem() !== null && end(from, "") : fill(left - 1)),
+      });
   };
   const open = (attempt: number, way: Way, begin: LogPlace | null): Stored | null => {
     if (pages === null) return null;
     const { host, rank, streams } = choice;
     const want = { hosts: host === null ? null : [host], ranks: rank === null ? null : [rank], streams, attempt, since: null, last: null, follow: false };
-    follow();
+    cancel();
     const of = run;
-    stored = createStored(attempt, (page, sink) => pages.ask(of, { ...want, page }, sink), matcherOf(choice), way, begin);
-    return stored;
+    opening = createStored(attempt, (page, sink) => pages.ask(of, { ...want, page }, sink), matcherOf(choice), way, begin);
+    return opening;
   };
-  const lookIn = (opened: Stored, look: Omit<Look, "done">): void =>
-    opened.look({
-      ...look,
-      done: (found) => {
-        chosen = found ?? lastRef(opened.reel);
-        top = chosen;
-        fill();
-      },
-    });
+  const lookIn = (opened: Stored, none: string, look: Omit<Look, "done">): void =>
+    opened.look({ ...look, done: (found) => (found === null ? end(opened, none) : arrive(opened, found)) });
   /** Among the stored lines, where a line is that is shown; `step`: one row before it. */
   const openAround = (line: LogLine, step: boolean): void => {
     // What is held has the time of its coming; what is stored, that of the second it came in.
@@ -110,10 +136,23 @@ export function createReading(pages: LogPages | null): Reading {
       if (opened === null) return;
       const { reel } = opened;
       const near = found ?? seek(reel, { block: reel.end(), index: 0 }, -1, (row) => row.line.at <= line.at) ?? firstRef(reel);
-      chosen = near === null || !step ? near : (before(reel, near) ?? near);
-      fill();
+      if (near === null) return end(opened, "nothing earlier is stored");
+      arrive(opened, step ? (before(reel, near) ?? near) : near);
+      top = null;
     };
     opened?.look({ way: "before", count: PAGE, pages: PAGES_AROUND, wanted: (row) => [row.line, ...row.also].some(isIt), done });
+  };
+  const openEnd = (attempt: number): boolean => {
+    const opened = open(attempt, "before", null);
+    if (opened !== null)
+      opened.look({
+        way: "before",
+        count: PAGE,
+        pages: PAGES,
+        wanted: () => true,
+        done: (found) => (found === null && opened.problem() !== null ? end(opened, "") : arrive(opened, null)),
+      });
+    return opened !== null;
   };
 
   return {
@@ -121,6 +160,12 @@ export function createReading(pages: LogPages | null): Reading {
     choice: () => choice,
     chosen: () => chosen,
     stored: () => stored,
+    looking: () => (opening ?? stored)?.looking() ?? null,
+    cancel,
+    outcome: () => outcome,
+    clearOutcome: () => {
+      outcome = null;
+    },
     follow,
     window: (model, area, heightOf) => {
       height = area;
@@ -134,10 +179,8 @@ export function createReading(pages: LogPages | null): Reading {
       choice = next;
       live = null;
       if (stored !== null && row !== null) openAround(row.line, false);
-      else if (stored !== null) {
-        open(stored.attempt, "before", null);
-        fill();
-      } else if (at !== null && row !== null) {
+      else if (stored !== null) openEnd(stored.attempt);
+      else if (at !== null && row !== null) {
         chosen = nearest(rows(model), at.block, row.place);
         top = null;
       }
@@ -155,6 +198,7 @@ export function createReading(pages: LogPages | null): Reading {
           const isEnd = way === "after" && (stored === null || (stored.attempt === model.state.attempt && !stored.hasMore(way)));
           if (isEnd && k === 0) return follow();
           if (way === "before" && stored === null && k === 0 && pages !== null) {
+            if (opening !== null) return; // a key that repeats must not begin it anew each time
             const row = rowAt(reel, ref);
             if (row !== null) return openAround(row.line, true);
           }
@@ -171,13 +215,11 @@ export function createReading(pages: LogPages | null): Reading {
       const row = chosen === null ? null : rowAt(reel, chosen);
       const opened = open(row?.line.attempt ?? model.state.attempt, "after", null);
       if (opened === null) chosen = top = firstRef(reel);
-      else lookIn(opened, { way: "after", count: PAGE, pages: Number.POSITIVE_INFINITY, wanted: () => true });
+      else lookIn(opened, "nothing is stored", { way: "after", count: PAGE, pages: Number.POSITIVE_INFINITY, wanted: () => true });
     },
     toEndOf: (model, attempt) => {
       rows(model);
-      if (open(attempt, "before", null) === null) return false;
-      fill();
-      return true;
+      return openEnd(attempt);
     },
     jump: (model, way, wanted) => {
       const reel = rows(model);
@@ -190,12 +232,10 @@ export function createReading(pages: LogPages | null): Reading {
       }
       const oldest = model.log.block(model.log.firstBlock())[0];
       if (stored === null && way === "before" && oldest !== undefined) open(oldest.attempt, way, placeAt(oldest.at));
-      const target = stored;
+      const target = opening ?? stored;
       if (target === null || !target.hasMore(way)) return false;
-      const done = (ref: Ref | null): void => {
-        chosen = ref ?? chosen;
-        fill();
-      };
+      const none = way === "before" ? "no earlier one" : "no later one";
+      const done = (ref: Ref | null): void => (ref === null ? end(target, none) : arrive(target, ref));
       target.look({ way, count: PAGE_OF_SEARCH, pages: Number.POSITIVE_INFINITY, wanted, done });
       return true;
     },
@@ -203,7 +243,7 @@ export function createReading(pages: LogPages | null): Reading {
       const reel = rows(model);
       const opened = open(stored?.attempt ?? model.state.attempt, "after", null);
       if (opened !== null) {
-        lookIn(opened, { way: "after", count: PAGE_OF_SEARCH, pages: Number.POSITIVE_INFINITY, wanted });
+        lookIn(opened, "none in this attempt", { way: "after", count: PAGE_OF_SEARCH, pages: Number.POSITIVE_INFINITY, wanted });
         return true;
       }
       const found = seek(reel, { block: reel.first(), index: -1 }, 1, wanted);

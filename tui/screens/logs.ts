@@ -95,7 +95,7 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
   const back = (run: RunModel): Wish | null => {
     const choice = reading.choice();
     const stored = reading.stored();
-    if (stored !== null && stored.looking() !== null) stored.cancel();
+    if (reading.looking() !== null) reading.cancel();
     else if (isNarrowed(choice)) return narrow(run, { ...choice, least: EVERYTHING.least, filter: ALL });
     else if (choice.host !== null || choice.rank !== null) return narrow(run, { ...choice, host: null, rank: null });
     else if (reading.chosen() !== null || stored !== null) reading.follow();
@@ -104,6 +104,7 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
   };
 
   const act = (action: ActionId, run: RunModel, view: View): Wish | null => {
+    reading.clearOutcome();
     const reel = reading.rows(run);
     const at = reading.chosen() ?? lastRef(reel);
     const row = at === null ? null : rowAt(reel, at);
@@ -192,11 +193,11 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
 
   /** Where one is in the lines. */
   function standing(run: RunModel, seen: readonly Seen[]): [string, "dim" | "bad" | "accent"] {
-    const stored = reading.stored();
-    const problem = stored?.problem() ?? null;
-    if (problem !== null) return [sanitiseWord(problem), "bad"];
-    const looking = stored?.looking() ?? null;
+    const outcome = reading.outcome();
+    if (outcome !== null) return [sanitiseWord(outcome.text), outcome.isBad ? "bad" : "accent"];
+    const looking = reading.looking();
     if (looking !== null) return [`reading${looking.at === null ? "" : `, at ${formatTime(looking.at, "local", 0)}`}; esc ends it`, "accent"];
+    const stored = reading.stored();
     const last = seen.at(-1)?.ref;
     const below = last === undefined ? 0 : countAfter(reading.rows(run), last);
     if (stored !== null) {

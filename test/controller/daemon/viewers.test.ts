@@ -64,6 +64,28 @@ test("a page of a run that goes on: whole lines in one answer, and where to ask 
   assert.deepEqual(next !== undefined && "end" in next && (next.end as LogPage).lines.map(({ text }) => text), ["one"]);
 });
 
+test("a line of 100 MB costs a viewer 64 KiB: as it comes, among the last ones and in a page", LIMIT, async (t) => {
+  const at = await serve(t);
+  const one = await at.open();
+  one.ask({ id: 1, ask: "watch", run: RUN, from: RUNNING.length, logs: true });
+  await holds(() => at.watchers.size === 1);
+  at.write("before\n");
+  for (let k = 0; k < 100; k += 1) at.write("y".repeat(MIB));
+  at.write("\nafter\n");
+  await one.until((a) => "item" in a && a.item.kind === "line" && a.item.line.text === "after");
+  const short = (lines: readonly string[]): void => {
+    assert.equal(lines.length, 3);
+    assert.deepEqual([lines[0], lines[2]], ["before", "after"]);
+    assert.match(lines[1] ?? "", /^y{65536}…$/);
+  };
+  short(one.lines());
+  one.ask({ id: 2, ask: "logs", run: RUN, want: { ...ALL, page: { count: 10, after: null } } });
+  await one.until((a) => a.id === 2 && one.isEnd(a));
+  const answer = one.answers.at(-1);
+  const page = answer !== undefined && "end" in answer ? (answer.end as LogPage) : assert.fail();
+  short(page.lines.map(({ text }) => text));
+});
+
 test("watch with the last lines: stored and new ones without a seam, however long the stored ones take", LIMIT, async (t) => {
   const at = await serve(t);
   const long = (k: number): string => `${k} ${"x".repeat(60_000)}`;

@@ -170,6 +170,7 @@ test("a controller that fails is told of, and the screen goes on", () => {
   const model = modelWith(many(10));
   rowsOf(screen, model);
   screen.act("first", model, VIEW);
+  assert.equal(numbers(rowsOf(screen, model)).length, 10, "what was shown is shown until there is more");
   for (const sink of sinks) sink();
   const [head] = rowsOf(screen, model);
   assert.ok(head?.includes("the controller is gone") && !head.includes("\u001b"));
