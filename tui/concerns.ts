@@ -22,7 +22,10 @@ export type Concern = {
 const NONE = { code: null, host: null, rank: null, gpu: null, evidence: [] } as const;
 
 export function concernsOf(state: RunState): readonly Concern[] {
-  return [...ofEnd(state), ...(isOver(state) ? [] : [...ofHang(state), ...ofHosts(state), ...ofFindings(state)])];
+  const end = ofEnd(state);
+  // A host whose loss ended the attempt is told once.
+  const hosts = ofHosts(state).filter(({ host }) => end.every((one) => one.host !== host));
+  return [...end, ...(isOver(state) ? [] : [...ofHang(state), ...hosts, ...ofFindings(state)])];
 }
 
 function ofEnd({ failure, trouble, cause }: RunState): readonly Concern[] {

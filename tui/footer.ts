@@ -16,8 +16,8 @@ const PAIRS: readonly { readonly of: readonly ActionId[]; readonly hint: Hint }[
 const ALWAYS: readonly ActionId[] = ["palette", "help", "leave"];
 
 /** Those that do not fit are left out, the last first; help and the way out stay. */
-export function footerLine(actions: readonly ActionId[], isReadonly: boolean, columns: number): Line {
-  const wanted = actions.filter((action) => !(isReadonly && keyOf(action).isActing === true) && !ALWAYS.includes(action));
+export function footerLine(actions: readonly ActionId[], mayAct: boolean, columns: number): Line {
+  const wanted = actions.filter((action) => !(!mayAct && keyOf(action).isActing === true) && !ALWAYS.includes(action));
   const hints: Hint[] = [];
   for (const action of wanted) {
     const pair = PAIRS.find(({ of }) => of.includes(action) && of.every((one) => wanted.includes(one)));

@@ -56,7 +56,7 @@ const hintOf = ({ run }: Model): readonly Span[] =>
 function bottomLine(model: Model, { screen, modal }: Shown, columns: number): Line {
   switch (modal?.kind) {
     case undefined:
-      return footerLine(screen.actions, model.isReadonly, columns);
+      return footerLine(screen.actions, !model.isReadonly && model.run !== null && !isOver(model.run.state), columns);
     case "type": {
       const aside =
         modal.problem !== null

@@ -1,7 +1,6 @@
 /** The two rows on top: which run, how it does, and where the person is among the screens. */
 
 import { hostsOf, isOver, membersOf, type RunState } from "../cluster/run/state.ts";
-import { widthOf } from "../cluster/view/table.ts";
 import { concernsOf } from "./concerns.ts";
 import { clockSpan, plural, shortSpan, timeOfDay } from "./format.ts";
 import { KEYS } from "./keys.ts";
@@ -80,11 +79,11 @@ export function tabsLine(model: Model, screens: readonly Screen[], present: Scre
   const isBad = concerns.some(({ severity }) => severity === "error");
   const count = concerns.length === 0 ? [] : [span(plural(concerns.length, "finding"), isBad ? "bad" : "warn"), span("  ")];
   const right: Line = [...count, span("? help", "dim"), span(" ")];
-  const tab = ({ id, title }: Screen, isLong: boolean): Line => {
-    const text = ` ${KEYS[id].chords[0]} ${isLong || id === present ? title : title.slice(0, 4)} `;
-    return [span(text, id === present ? "chosen" : "plain")];
-  };
-  const long = screens.flatMap((screen) => tab(screen, true));
-  const isLong = columnsOf(long) + columnsOf(right) <= columns;
-  return apart(isLong ? long : screens.flatMap((screen) => tab(screen, widthOf(screen.title) <= 5)), right, columns);
+  const tabs = (letters: number): Line =>
+    screens.map(({ id, title }) => {
+      const word = id === present ? title : title.slice(0, letters);
+      return span(` ${KEYS[id].chords[0]}${word === "" ? "" : ` ${word}`} `, id === present ? "chosen" : "plain");
+    });
+  const letters = [20, 5, 4, 3, 0].find((most) => columnsOf(tabs(most)) + columnsOf(right) <= columns) ?? 0;
+  return apart(tabs(letters), right, columns);
 }

@@ -48,7 +48,7 @@ export const KEYS = {
   spare: { chords: ["P"], short: "spare", help: "take a spare in place of this host", isActing: true, on: ["overview"] },
   "nccl-level": { chords: ["l"], short: "NCCL level", help: "NCCL's log level for the next attempt", isActing: true, on: ["nccl"] },
   shell: { chords: ["x"], short: "shell", help: "a shell on this host", isActing: true, on: ["overview", "gpus", "ranks"] },
-  palette: { chords: [":"], short: "command", help: "type a command" },
+  palette: { chords: [":"], short: "cmd", help: "type a command" },
   help: { chords: ["?"], short: "help", help: "this help" },
   detach: { chords: ["d"], short: "detach", help: "leave; the run goes on" },
   leave: { chords: ["q", "ctrl-c"], short: "leave", help: "leave, or stop the run" },

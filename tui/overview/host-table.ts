@@ -47,7 +47,8 @@ function columnsFor(rows: readonly HostRow[], isBars: boolean, isAscii: boolean)
     cell: (row) => text(row.ranks),
   };
   const network: Column[] = [
-    { title: "RX Gb/s", columns: 7, drop: 6, cell: (row) => number(row.received, 1) },
+    { title: "Gb/s", columns: 5, drop: 6, cell: (row) => number(row.received, 1) },
+    { title: RECEIVED, columns: 7, drop: 7, cell: (row) => number(row.received, 1) },
     { title: "TX Gb/s", columns: 7, drop: 7, cell: (row) => number(row.sent, 1) },
   ];
   const age: Column = { title: "AGE", columns: 4, drop: 8, cell: (row) => number(row.ageMs === null ? null : row.ageMs / 1000, 0, "s") };
@@ -98,6 +99,7 @@ function barsOf(row: HostRow, isAscii: boolean): readonly Span[] {
   });
 }
 
+const RECEIVED = "RX Gb/s";
 const GAP = 2;
 const MARK = 2;
 /** First all; then numbers go before GPUs become bars; at last only the names. */
@@ -107,7 +109,7 @@ const ATTEMPTS: readonly (readonly [isBars: boolean, most: number])[] = [
 
 function chosenColumns(rows: readonly HostRow[], columns: number, isAscii: boolean): readonly Column[] {
   for (const [isBars, most] of ATTEMPTS) {
-    const shown = columnsFor(rows, isBars, isAscii).filter(({ drop }) => drop <= most);
+    const shown = columnsFor(rows, isBars, isAscii).filter(({ drop, title }) => drop <= most && (title !== "Gb/s" || most < 7));
     if (MARK + shown.reduce((sum, column) => sum + column.columns + GAP, 0) - GAP <= columns) return shown;
   }
   return columnsFor(rows, true, isAscii).filter(({ drop }) => drop === 0);

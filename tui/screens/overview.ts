@@ -74,7 +74,8 @@ export function createOverviewScreen(): Screen {
       rows: Math.max(4, Math.min(run.state.spec.hosts.length + 1, rows - progress.length - found.length - 2 - 4)),
     });
     const top = [...hosts, ruled([], columns, isAscii), ...progress, ...found, ruled(tailTitle(run), columns, isAscii)];
-    return [...top, ...tailLines(run, rows - top.length)].slice(0, rows);
+    const tail = tailLines(run, rows - top.length);
+    return [...top, ...(tail.length > 0 ? tail : eventLines(run, columns, rows - top.length))].slice(0, rows);
   };
 
   const wide = (run: RunModel, now: number, view: View): readonly Line[] => {
@@ -82,8 +83,9 @@ export function createOverviewScreen(): Screen {
     const concerns = concernsOf(run.state);
     const side = columns >= 160 ? 46 : 40;
     const left = columns - side;
-    const high = Math.min(Math.floor(rows * 0.6), Math.max(12, run.state.spec.hosts.length + 3));
-    const hosts = drawHosts(run, concerns, now, { columns: left - 2, rows: high - 2, isAscii });
+    const most = Math.floor(rows * 0.6);
+    const hosts = drawHosts(run, concerns, now, { columns: left - 2, rows: Math.min(most, run.state.spec.hosts.length + 3) - 2, isAscii });
+    const high = Math.min(most, Math.max(12, hosts.length + 2));
     const progress = progressLines(run, { columns: side - 2, rows: high - 2, isAscii }, now, true);
     const low = rows - high;
     const events = drawConcerns(concerns, side - 2, low - 2, true, now);
@@ -205,8 +207,9 @@ function eventLines({ events }: RunModel, columns: number, rows: number): readon
   for (let k = events.length - 1; k >= 0 && lines.length < rows; k -= 1) {
     const told = events[k];
     if (told === undefined || told.lines.length === 0) continue;
-    const texts = told.lines.flatMap((text, at) => wrapped(at === 0 ? `${timeOfDay(told.event.at)} ${text}` : `         ${text.trim()}`, columns - 2, 9));
-    lines.unshift(...texts.map((text): Line => [span(` ${text}`)]));
+    const texts = told.lines.flatMap((text) => wrapped(text.replace(/^==> /, "").trim(), columns - 11));
+    const time = timeOfDay(told.event.at);
+    lines.unshift(...texts.map((text, at): Line => [span(at === 0 ? ` ${time} ` : " ".repeat(10), "dim"), span(text)]));
   }
   return lines.slice(-Math.max(0, rows));
 }
