@@ -157,6 +157,10 @@ export type RunSummary = {
   readonly file: string | null;
   readonly by: string;
   readonly failure: string | null;
+  /** Of its file; absent: none. */
+  readonly tags?: readonly string[];
+  /** In dollars, of its hosts that took part; absent: the file names none. */
+  readonly pricePerHour?: number;
   /** It waits for GPUs: host → who has them. */
   readonly waitsFor?: Readonly<Record<string, string>>;
   /** Another controller leads it. */

@@ -8,6 +8,7 @@ import { createGpusScreen } from "./screens/gpus.ts";
 import { createLogsScreen } from "./screens/logs.ts";
 import { createOverviewScreen } from "./screens/overview.ts";
 import { createRanksScreen } from "./screens/ranks.ts";
+import { createRunsScreen } from "./screens/runs.ts";
 
 export const allScreens = ({ ask, touch }: Pick<Reader, "ask" | "touch">): readonly Screen[] => [
   createOverviewScreen(),
@@ -15,4 +16,5 @@ export const allScreens = ({ ask, touch }: Pick<Reader, "ask" | "touch">): reado
   createGpusScreen(),
   createRanksScreen(),
   createEventsScreen(),
+  createRunsScreen(),
 ];

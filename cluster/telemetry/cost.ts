@@ -2,12 +2,19 @@
 
 import { hostsOf, type RunState } from "../run/state.ts";
 
-/** In dollars; null: the file names no price. Hosts without one count for nothing, and so does a spare that was never taken. */
-export function costOf(state: RunState, now: number): number | null {
+/** In dollars an hour; null: the file names no price. Hosts without one count for nothing, and so does a spare that was never taken. */
+export function priceOf(state: RunState): number | null {
   const priced = state.spec.hosts.filter(
     ({ name, pricePerHour }) => pricePerHour !== undefined && (state.members.includes(name) || (state.hosts[name]?.attempt ?? 0) > 0),
   );
   if (priced.length === 0 || hostsOf(state).length === 0) return null;
-  const hours = Math.max(0, (state.endedAt ?? now) - state.requestedAt) / 3_600_000;
-  return Math.round(priced.reduce((sum, { pricePerHour = 0 }) => sum + pricePerHour * hours, 0) * 100) / 100;
+  return priced.reduce((sum, { pricePerHour = 0 }) => sum + pricePerHour, 0);
 }
+
+/** In dollars; null: as of the price. */
+export function costOf(state: RunState, now: number): number | null {
+  const price = priceOf(state);
+  return price === null ? null : costAt(price, (state.endedAt ?? now) - state.requestedAt);
+}
+
+export const costAt = (pricePerHour: number, ms: number): number => Math.round((pricePerHour * Math.max(0, ms) * 100) / 3_600_000) / 100;

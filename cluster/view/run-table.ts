@@ -17,19 +17,23 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     r.ranks === 0 ? "-" : `${r.ranks}`,
     `${r.attempt}`,
     formatDuration((r.endedAt ?? r.knownAt ?? now) - r.requestedAt),
-    [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), finds(r), owes(r)]
-      .filter((text) => text !== "")
-      .map((text) => sanitiseWord(text))
-      .join("; "),
+    runWhy(r, now),
   ]);
   return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "WHY"], ...rows]);
 }
+
+/** All that somebody should know of it; "": nothing. */
+export const runWhy = (r: RunSummary, now: number): string =>
+  [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), finds(r), owes(r)]
+    .filter((text) => text !== "")
+    .map((text) => sanitiseWord(text))
+    .join("; ");
 
 /** Who leads it alone knows what has become of it since. */
 const lastKnown = ({ phase, endedAt, knownAt }: RunSummary): string =>
   endedAt !== null || knownAt === undefined ? "" : `last known: ${phase} at ${clockOf(knownAt)} UTC`;
 
-function phaseWord({ phase, ledBy, knownAt, endedAt, waitsFor, needsAuth, owing = [] }: RunSummary): string {
+export function phaseWord({ phase, ledBy, knownAt, endedAt, waitsFor, needsAuth, owing = [] }: RunSummary): string {
   if (ledBy !== undefined && knownAt !== undefined && endedAt === null) return `led by ${sanitiseWord(ledBy)}`;
   if (ledBy !== undefined) return `${phase}, led by ${sanitiseWord(ledBy)}`;
   if (waitsFor !== undefined) return "waiting";

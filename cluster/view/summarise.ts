@@ -3,6 +3,7 @@
 import { hostShare } from "../host-count.ts";
 import { presentFindings } from "../run/findings.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
+import { priceOf } from "../telemetry/cost.ts";
 import type { RunSummary } from "../viewer.ts";
 import { witnessBrief } from "./host-why.ts";
 import { needsAuth, whyUnseen } from "./unseen.ts";
@@ -33,6 +34,8 @@ function ofLeader({ at, controller, machine, end }: NonNullable<RunState["fenced
   return { ledBy, ...rest, ...(owing.length === 0 ? {} : { owing }) };
 }
 
+const priced = (pricePerHour: number | null): Partial<RunSummary> => (pricePerHour === null ? {} : { pricePerHour });
+
 export const summarise = (state: RunState): RunSummary => ({
   run: state.spec.run,
   name: state.spec.name,
@@ -49,6 +52,8 @@ export const summarise = (state: RunState): RunSummary => ({
   ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
   ...(silent(state).length === 0 ? {} : { unseen: silent(state) }),
   ...(found(state).length === 0 ? {} : { findings: found(state) }),
+  ...(state.spec.tags.length === 0 ? {} : { tags: state.spec.tags }),
+  ...priced(priceOf(state)),
   ...(owingHosts(state).length === 0 ? {} : { owing: owingHosts(state).map(({ name }) => name) }),
   ...(state.fenced === null ? {} : ofLeader(state.fenced)),
 });

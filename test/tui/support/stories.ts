@@ -4,6 +4,7 @@ import type { Cause } from "../../../cluster/run/cause.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import type { RunSpec } from "../../../cluster/spec.ts";
 import type { Sample } from "../../../cluster/telemetry/sample.ts";
+import type { RunSummary } from "../../../cluster/viewer.ts";
 import type { Model } from "../../../tui/model.ts";
 import { BEGUN, eventsUpTo, lineOf, modelOf, NOON, sampleOf, specOf, trainingLines, uuidOf } from "./tell.ts";
 
@@ -143,4 +144,45 @@ export function uneven(): Model {
     }),
   );
   return modelOf({ spec, events: [...eventsUpTo(spec, "running"), straggler(spec, NOON - 20_000)], now: NOON, lines });
+}
+
+/** A live run among others: one waits for its GPUs, others have ended in each way. */
+export function history(): Model {
+  const model = healthy();
+  const [live] = model.runs;
+  if (live === undefined) throw new Error("a run that is watched is listed");
+  const HOUR = 3_600_000;
+  const other = (run: string, more: Partial<RunSummary>): RunSummary => ({
+    ...live,
+    run,
+    name: run.replace(/_.*/, ""),
+    requestedAt: NOON - 30 * HOUR,
+    ...more,
+  });
+  const over = (hoursAgo: number, lastedHours: number): Partial<RunSummary> => ({
+    requestedAt: NOON - hoursAgo * HOUR,
+    endedAt: NOON - (hoursAgo - lastedHours) * HOUR,
+  });
+  const runs: readonly RunSummary[] = [
+    other("sweep_20251101_135500", {
+      phase: "arming",
+      ranks: 0,
+      attempt: 0,
+      requestedAt: NOON - 300_000,
+      by: "bob",
+      waitsFor: { "node-a": `GPU 0-7 are of ${live.run}` },
+    }),
+    { ...live, pricePerHour: 98.32, tags: ["8b", "nightly"] },
+    other("llama3-8b_20251031_090000", {
+      phase: "failed",
+      ...over(29, 3.5),
+      failure: "rank 11 on node-b ran out of GPU memory",
+      pricePerHour: 98.32,
+      tags: ["8b"],
+      attempt: 5,
+    }),
+    other("vit-b16_20251030_101500", { phase: "succeeded", ...over(52, 7.1), hosts: 2, ranks: 16 }),
+    other("vit-b16_20251029_180000", { phase: "stopped", ...over(68, 0.4), hosts: 2, ranks: 16, owing: ["node-d"] }),
+  ];
+  return { ...model, runs };
 }
