@@ -46,10 +46,11 @@ export function judgeAct(state: RunState, act: Act): Judged {
 }
 
 /** Asked of a state in which it cannot be done it changes nothing: another event came first. */
-export function acted(state: RunState, event: RunEvent & { readonly type: "acted" }): RunState {
+export function acted(before: RunState, event: RunEvent & { readonly type: "acted" }): RunState {
   const { act, by, at } = event;
-  const judged = judgeAct(state, act);
-  if (!judged.ok || !judged.isNew) return state;
+  const judged = judgeAct(before, act);
+  if (!judged.ok || !judged.isNew) return before;
+  const state: RunState = { ...before, acts: (before.acts ?? 0) + 1 };
   if (act.do === "nccl-debug") return { ...state, nccl: { now: state.nccl?.now ?? null, next: act.level } };
   const ended = { kind: "asked", at, rank: null, exit: EXIT.runFailed, problem: null } as const;
   if (act.do === "restart") return troubled(state, { ...ended, host: null, text: `${by} asked for another attempt` });

@@ -180,6 +180,8 @@ export type RunState = {
   /** What the present attempt went on from. */
   readonly checkpoint: Checkpoint | null;
   readonly hang: HangVerdict | null;
+  /** How many acts of people have changed it; absent: none. */
+  readonly acts?: number;
   /** The level of NCCL's log that a person asked for, in the present attempt and in the next; null or absent: what the file says. */
   readonly nccl?: { readonly now: NcclLevel | null; readonly next: NcclLevel | null };
   /** What was found while it ran, the latest last; absent: nothing. */

@@ -69,7 +69,7 @@ function ofPhase(state: RunState): readonly Effect[] {
   const { phase, attempt } = state;
   const records = hostsOf(state)
     .filter((h) => h.seen && h.agent !== null)
-    .map((h): Effect => ({ key: `record:${phase}:${attempt}:${h.name}`, do: "record", host: h.name }));
+    .map((h): Effect => ({ key: `record:${phase}:${attempt}.${state.acts ?? 0}:${h.name}`, do: "record", host: h.name }));
   switch (phase) {
     case "preparing":
       // What it waits for in a queue is nobody's delay.

@@ -3,8 +3,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Act, judgeAct } from "../../../cluster/run/act.ts";
-import { reduce, replay } from "../../../cluster/run/reduce.ts";
-import type { RunState } from "../../../cluster/run/state.ts";
+import { recordOf } from "../../../cluster/run/record.ts";
+import { reduce, replay, start } from "../../../cluster/run/reduce.ts";
+import type { RecordedState, RunState } from "../../../cluster/run/state.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
 import { describeEvent } from "../../../cluster/view/event-line.ts";
 import { goodRun } from "./model.ts";
@@ -175,6 +176,34 @@ test("a spare that is excluded is not taken, and a restarted host that is exclud
   assert.ok(!wanted(run.state()).some((effect) => effect.do === "prepare"));
   run.again();
   assert.deepEqual(run.state().members, ["a", "c"]);
+});
+
+test("what was asked for outlives the controller: each host is given the newer record at once, and a takeover goes on from it", () => {
+  const run = play({ spares: ["s"], onHostLoss: "spare" });
+  const records = (): string[] => wanted(run.state()).flatMap((effect) => (effect.do === "record" ? [effect.key] : []));
+  for (const act of [
+    { do: "exclude", host: "s" },
+    { do: "nccl-debug", level: "INFO" },
+  ] as const) {
+    const before = records();
+    does(run, act);
+    assert.equal(records().length, 4);
+    assert.deepEqual(
+      records().filter((key) => before.includes(key)),
+      [],
+    );
+  }
+  const record = JSON.parse(JSON.stringify(recordOf(run.state(), "c", 9))) as ReturnType<typeof recordOf>;
+  const from = { controller: "c", machine: "m", epoch: 1 };
+  const state = record.state as RecordedState;
+  const taken = start({ at: 5, type: "taken-over", spec: run.state().spec, state, by: "x", controller: "d", machine: "n", epoch: 2, from, base: record });
+  assert.deepEqual(
+    [taken.hosts.s?.excluded, taken.nccl],
+    [
+      { by: "me", needsSpare: false },
+      { now: null, next: "INFO" },
+    ],
+  );
 });
 
 test("NCCL's level: of the next attempt, not of this one; it stays until it is taken back", () => {
