@@ -27,6 +27,7 @@ export const PROBE_PARTS = [
   "host_facts",
   "claims",
   "probe_claims",
+  "probe_setup",
   "probe_disk",
   "probe_gpu",
   "probe_gpu_work",

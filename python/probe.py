@@ -15,6 +15,7 @@ from typing import Any
 from probe_calls import CALLS
 from probe_jobs import Job, run_all, start_function, start_program, write_all
 from probe_sections import ASKS, DISK, WRITE, Ask
+from probe_setup import after_setup
 
 Json = dict[str, Any]
 
@@ -81,6 +82,7 @@ def main() -> int:
     os.umask(0o077)
     request: Json = json.loads(sys.stdin.buffer.readline())
     write_all(1, f'\n{request["nonce"]} {{"ok": true, "value": {{}}}}\n'.encode())
+    request = after_setup(request)
     jobs = [begin(name, ask, asked) for name, (ask, asked) in wanted(request).items()]
     sections = run_all(jobs, begun + TOTAL_S[str(request.get("tier", "quick"))], answer_clock)
     tell({"sections": sections, "ms": round((time.monotonic() - begun) * 1000)})

@@ -22,7 +22,7 @@ from probe_gpu import acs, gpus, iommu, pci, torch_cuda, version
 from probe_gpu import processes as gpu_processes
 from probe_gpu_work import gpu_work
 from probe_net import net_counters, net_links
-from probe_python import code, job_packages
+from probe_python import code, job_packages, torch_import
 
 Json = dict[str, Any]
 
@@ -209,6 +209,7 @@ CALLS: dict[str, Callable[[Json], str]] = {
     "torch_cuda": torch_cuda,
     "gpu_work": gpu_work,
     "python": job_packages,
+    "torch_import": torch_import,
     "code": code,
     "net_links": net_links,
     "net_counters": net_counters,

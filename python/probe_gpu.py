@@ -14,6 +14,7 @@ from typing import Any
 
 from host_facts import job_python
 from host_wire import read_text
+from probe_setup import DRIVER, env_of
 
 Json = dict[str, Any]
 
@@ -165,14 +166,16 @@ print("\\n@" + json.dumps(found))
 
 def torch_cuda(request: Json) -> str:
     """Where there is no driver, nothing is imported: that costs seconds."""
-    if not os.path.exists("/proc/driver/nvidia/version") and not os.path.exists("/dev/nvidiactl") and not os.path.exists("/dev/dxg"):
+    if not any(os.path.exists(name) for name in DRIVER):
         raise FileNotFoundError("the driver of NVIDIA GPUs is not there")
     path, problem = job_python(request.get("python"), os.path.expanduser("~"))
     if path is None:
         raise RuntimeError(problem)
     apps = ask(f"--query-compute-apps={APPS}", "--format=csv,noheader,nounits")
     is_idle = apps["code"] == 0 and not str(apps["out"]).strip()
-    done = subprocess.run([path, "-c", TORCH, *([] if is_idle else ["busy"])], stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/")
+    done = subprocess.run(
+        [path, "-c", TORCH, *([] if is_idle else ["busy"])], stdin=subprocess.DEVNULL, capture_output=True, check=False, cwd="/", env=env_of(request)
+    )
     text = done.stdout.decode("utf-8", "replace")
     line = next((line for line in text.splitlines() if line.startswith("@{")), None)
     if line is None:

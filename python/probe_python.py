@@ -8,6 +8,7 @@ import os
 import subprocess
 from typing import Any
 
+import probe_setup
 from host_facts import job_python
 
 Json = dict[str, Any]
@@ -43,16 +44,23 @@ print("\\n@" + json.dumps(found))
 
 
 def job_packages(request: Json) -> str:
+    if "setupProblem" in request:
+        raise RuntimeError(request["setupProblem"])
     path, problem = job_python(request.get("python"), os.path.expanduser("~"))
     if path is None:
         raise FileNotFoundError(problem)
-    done = subprocess.run([path, "-c", LIST], stdin=subprocess.DEVNULL, capture_output=True, timeout=11.0, check=False, cwd="/")
+    env = probe_setup.env_of(request)
+    done = subprocess.run([path, "-c", LIST], stdin=subprocess.DEVNULL, capture_output=True, timeout=11.0, check=False, cwd="/", env=env)
     text = done.stdout.decode("utf-8", "replace")
     line = next((line for line in text.splitlines() if line.startswith("@{")), None)
     if line is None:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"])[-1]
         raise RuntimeError(f"{path} ended with status {done.returncode} and said: {last[:300]}")
-    return line[1:]
+    return line[1:] if "env" not in request else json.dumps({**json.loads(line[1:]), "isAfterSetup": True})
+
+
+def torch_import(request: Json) -> str:
+    return probe_setup.torch_import(request, *job_python(request.get("python"), os.path.expanduser("~")))
 
 
 def hash_of(path: str) -> str | None:

@@ -66,6 +66,7 @@ ASKS: dict[str, Ask] = {
     "clocksource": Ask(files=("/sys/devices/system/clocksource/clocksource0/current_clocksource",)),
     # the job's Python and code
     "python": Ask(call="python", seconds=12.0),
+    "torch_import": Ask(call="torch_import", seconds=14.0),
     "code": Ask(call="code", seconds=10.0),
 }
 

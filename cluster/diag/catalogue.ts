@@ -22,6 +22,7 @@ import { NETWORK } from "./checks/network.ts";
 import { SYSTEM } from "./checks/system.ts";
 import { TAILSCALE } from "./checks/tailscale.ts";
 import { TIME } from "./checks/time.ts";
+import { TORCH_IMPORT } from "./checks/torch-import.ts";
 import { VERSIONS_CLUSTER, VERSIONS_HOST } from "./checks/versions.ts";
 
 export const GROUPS: readonly Group[] = ["access", "system", "versions", "gpu", "network", "disk", "time", "distributed"];
@@ -33,6 +34,7 @@ export const CHECKS: readonly Check[] = [
   ...LIMITS,
   ...KERNEL,
   ...VERSIONS_HOST,
+  ...TORCH_IMPORT,
   ...VERSIONS_CLUSTER,
   ...CODE_HOST,
   ...CODE_CLUSTER,

@@ -3,6 +3,7 @@
 import { createInterface } from "node:readline";
 import * as z from "zod";
 import type { HostProbe, Section, Tier } from "../../cluster/diag/check.ts";
+import { isTorch } from "../../cluster/diag/ranks.ts";
 import { fail } from "../../cluster/errors.ts";
 import { hostFactsSchema } from "../../cluster/host-facts.ts";
 import { PROBE_PARTS } from "../../cluster/host-program.ts";
@@ -21,11 +22,16 @@ const section = z.object({ code: z.int().nullable(), out: word, err: word, ms: z
 const answer = z.object({ sections: z.record(z.string().max(200), section) });
 const tick = z.object({ came: z.number(), sent: z.number() });
 
-/** `facts`: known already, and not looked for again. */
-export type ProbeOptions = { readonly tier: Tier; readonly connectMs: number; readonly facts?: HostFacts };
+/** `facts`: known already, and not looked for again. `isAboutToLaunch`: ranks themselves are about to run `setup` and to import torch; a launch does not wait for it twice. */
+export type ProbeOptions = { readonly tier: Tier; readonly connectMs: number; readonly facts?: HostFacts; readonly isAboutToLaunch?: boolean };
 
 /** Errors: those of a helper (NO_PYTHON, HELPER_SILENT, HELPER_TIMEOUT) and of the link. */
-export async function probeHost(transport: Transport, host: HostSpec, spec: RunSpec, { tier, connectMs, facts }: ProbeOptions): Promise<HostProbe> {
+export async function probeHost(
+  transport: Transport,
+  host: HostSpec,
+  spec: RunSpec,
+  { tier, connectMs, facts, isAboutToLaunch = false }: ProbeOptions,
+): Promise<HostProbe> {
   const { name } = host;
   const late = (): Error => fail("HELPER_TIMEOUT", { host: name, seconds: ANSWER_MS[tier] / 1000 });
   const { promise: tooLate, reject } = Promise.withResolvers<never>();
@@ -38,7 +44,9 @@ export async function probeHost(transport: Transport, host: HostSpec, spec: RunS
     ...(host.python === undefined ? {} : { python: host.python }),
     ...(spec.code.kind === "in-place" ? { code: spec.code.dir } : {}),
     ...(spec.job.kind === "script" ? { script: spec.job.script } : {}),
-    ...(facts === undefined ? {} : { known: ["facts"] }),
+    ...(host.setup === undefined || isAboutToLaunch ? {} : { setup: host.setup }),
+    variables: { ...spec.env, ...host.env },
+    known: [...(facts === undefined ? [] : ["facts"]), ...(isAboutToLaunch || !isTorch(spec) ? ["torch_import"] : [])],
   };
   const opening = openOnHost(transport, name, request, PROBE_PARTS);
   const ask = async (): Promise<HostProbe> => {

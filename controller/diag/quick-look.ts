@@ -28,7 +28,7 @@ export async function quickLook(reached: readonly ReachedHost[], spec: RunSpec, 
     Promise.all(
       hosts.map(
         ({ host, transport, facts }): Promise<Look> =>
-          probeHost(transport, host, spec, { tier: "quick", connectMs: 0, facts }).then(
+          probeHost(transport, host, spec, { tier: "quick", connectMs: 0, facts, isAboutToLaunch: true }).then(
             (probe) => ({ host, probe }),
             (error: unknown) => ({ host, problem: toProblem(error, host.name) }),
           ),

@@ -73,6 +73,7 @@ export const healthySections = (): Record<string, Section> => ({
     packages,
     torch: { path: "/opt/train/lib/torch", version: "2.9.1+cu128", cuda: "12.8", hip: null, git: "abc", hasCudaLibrary: true },
   }),
+  torch_import: json({ version: "2.9.1+cu128", seconds: 1.4 }),
   code: json({ dir: "/home/ada/job", isThere: true, commit: "0123456789abcdef", changes: null, files: { "train.py": "aa11", "uv.lock": "bb22" } }),
   "disk:home": disk("/home/ada"),
   "disk:state": disk("/home/ada/.local/state/nexadist"),

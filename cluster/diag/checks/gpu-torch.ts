@@ -8,13 +8,13 @@ import { on, steps } from "../cure.ts";
 import { isTorch } from "../ranks.ts";
 import { cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
 import { answerOf, gpusOf, told } from "./gpu-read.ts";
-import { jobPython, torchOf } from "./python-shape.ts";
+import { jobPython, pythonPath, torchOf } from "./python-shape.ts";
 
 const base = { group: "versions", tier: "quick", scope: "host", needs: ["gpu.driver", "torch.present"], who: "you" } as const;
 /** `wheel`: of torch for the CUDA of the driver. */
 const REINSTALL = on("{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/{wheel}");
 
-const lookShape = z.object({
+export const torchLook = z.object({
   torch: z.string().optional(),
   cuda: z.string().nullable().optional(),
   arches: z.array(z.string()).optional(),
@@ -28,8 +28,6 @@ const lookShape = z.object({
   warnings: z.array(z.string()),
 });
 
-const pythonOf = (probe: HostProbe): string => probe.facts.python?.path ?? "python";
-
 /** "12.8" → cu128. */
 const wheelOf = (cuda: string): string => `cu${cuda.split(".").slice(0, 2).join("")}`;
 
@@ -42,9 +40,9 @@ function driverCuda(probe: HostProbe): string {
 
 function judgeCuda(probe: HostProbe, context: DiagContext): Judgement {
   if (!isTorch(context.spec)) return skip("the job is a command of its own");
-  const look = told(probe, "torch_cuda", lookShape);
+  const look = told(probe, "torch_cuda", torchLook);
   const evidence = look.warnings;
-  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonPath(probe), wheel: wheelOf(driverCuda(probe)) };
   if (look.torch === undefined) return failed(look.problem ?? "torch cannot be imported", { evidence, words });
   if (look.cuda === null || look.cuda === undefined) return failed(`torch ${look.torch} was built without CUDA`, { expected: "a build for CUDA", words });
   if (look.problem !== undefined)
@@ -60,7 +58,7 @@ function judgeCuda(probe: HostProbe, context: DiagContext): Judgement {
 
 /** Kernels for sm_80 run on 8.6 too; compute_80 is compiled on first use. */
 function judgeArch(probe: HostProbe): Judgement {
-  const look = told(probe, "torch_cuda", lookShape);
+  const look = told(probe, "torch_cuda", torchLook);
   const arches = look.arches ?? [];
   if (arches.length === 0) throw notLooked("torch has no kernels for CUDA, see torch.cuda");
   const capabilities = new Set(
@@ -71,7 +69,7 @@ function judgeArch(probe: HostProbe): Judgement {
     const found = /^(sm|compute)_(\d{1,2})(\d)[a-z]?$/.exec(arch);
     return found === null ? [] : [{ kind: found[1], major: Number(found[2]), minor: Number(found[3]) }];
   });
-  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonPath(probe), wheel: wheelOf(driverCuda(probe)) };
   for (const capability of capabilities) {
     const [major = 0, minor = 0] = capability.split(".").map(Number);
     if (known.some((arch) => arch.kind === "sm" && arch.major === major && arch.minor <= minor)) continue;
@@ -89,7 +87,7 @@ function judgeDriver(probe: HostProbe, context: DiagContext): Judgement {
   const python = jobPython(probe);
   const wants = python.torch?.cuda ?? null;
   const version = torchOf(python) ?? "?";
-  const words = { python: pythonOf(probe), wheel: wheelOf(driverCuda(probe)) };
+  const words = { python: pythonPath(probe), wheel: wheelOf(driverCuda(probe)) };
   if (wants === null)
     return warn(`torch ${version} was built without CUDA: ranks there compute on the CPU`, {
       expected: `a build for CUDA, at most ${driverCuda(probe)}`,

@@ -8,6 +8,8 @@ const python = z.object({
   executable: z.string(),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   prefix: z.string(),
+  /** It is the one that `setup` chose. */
+  isAfterSetup: z.boolean().optional(),
   packages: z.record(z.string(), z.string().nullable()).nullable(),
   torch: z
     .object({
@@ -50,4 +52,13 @@ export const torchOf = ({ torch, packages }: JobPython): string | null => torch?
 export function ncclOf({ packages }: JobPython): string | null {
   const found = Object.entries(packages ?? {}).find(([name, version]) => /^nvidia-nccl(-cu\d+)?$/.test(name) && version !== null);
   return found === undefined ? null : `${found[0]}==${found[1]}`;
+}
+
+/** Where the job's Python is, for commands that use it. */
+export function pythonPath(probe: HostProbe): string {
+  try {
+    return jobPython(probe).executable;
+  } catch {
+    return probe.facts.python?.path ?? "python";
+  }
 }

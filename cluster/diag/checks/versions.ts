@@ -5,7 +5,7 @@ import { compare, names, type Value } from "../compare.ts";
 import { on, steps } from "../cure.ts";
 import { isTorch, wantsGpus } from "../ranks.ts";
 import { failed, filesOf, pass, skip, warn } from "../read.ts";
-import { type JobPython, jobPython, ncclOf, torchOf, torchVersion } from "./python-shape.ts";
+import { type JobPython, jobPython, ncclOf, pythonPath, torchOf, torchVersion } from "./python-shape.ts";
 
 type Said = Judgement & { readonly host: string };
 
@@ -24,7 +24,10 @@ function differences(
   };
 }
 
-const pythonOn = (probes: readonly HostProbe[], host: string): string => probes.find((probe) => probe.host === host)?.facts.python?.path ?? "python";
+function pythonOn(probes: readonly HostProbe[], host: string): string {
+  const probe = probes.find((one) => one.host === host);
+  return probe === undefined ? "python" : pythonPath(probe);
+}
 
 /** Minorities, each named with what most have; `how` judges one difference. */
 function odd(probes: readonly HostProbe[], values: readonly Value[], pkg: string, how: (usual: string, value: string) => "warn" | "fail"): readonly Said[] {
@@ -70,9 +73,15 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
     verify: "nexadist hosts --host {host}",
     isBlocking: true,
     proof: "broken",
-    judge: ({ facts: { python, pythonProblem } }, { setup, python: named }, { spec }) => {
-      // What was found without it says nothing of the job's; and what is skipped here keeps nothing back.
-      if (setup !== undefined && named === undefined) return skip("`setup` may choose another: the run asks that one (`python:` names it for diag)");
+    judge: (probe, { setup, python: named }, { spec }) => {
+      const { python, pythonProblem } = probe.facts;
+      if (setup !== undefined && named === undefined) {
+        if (!isTorch(spec)) return skip("the job is a command of its own");
+        const found = jobPython(probe);
+        // Before a launch the run itself asks it; what was found without it says nothing of the job's.
+        if (found.isAfterSetup !== true) return skip("`setup` chooses it, and is about to: the run asks that one");
+        return pass(`${found.executable} ${found.version}, after \`setup\``);
+      }
       if (python !== null) return pass(`${python.path} ${python.version}`);
       return isTorch(spec) ? failed(pythonProblem) : skip("the job is a command of its own");
     },
@@ -91,7 +100,7 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
       if (!isTorch(spec)) return skip("the job is a command of its own");
       const found = jobPython(probe);
       const version = torchOf(found);
-      const words = { python: probe.facts.python?.path ?? "python" };
+      const words = { python: pythonPath(probe) };
       const lacks = spec.launcher === "direct" && spec.job.kind !== "smoke" ? warn : failed; // a program of its own may do without
       if (version === null) return lacks(`none in ${found.executable}${found.torchProblem === undefined ? "" : `: ${found.torchProblem}`}`, { words });
       const { major, minor } = torchVersion(version);
@@ -113,7 +122,7 @@ export const VERSIONS_HOST: readonly HostCheck[] = [
       if (spec.launcher !== "accelerate") return skip("the launcher is not accelerate");
       const { packages, executable } = jobPython(probe);
       const version = packages?.accelerate;
-      const words = { python: probe.facts.python?.path ?? "python" };
+      const words = { python: pythonPath(probe) };
       return typeof version === "string" && /^\d/.test(version) ? pass(version) : failed(`none in ${executable}`, { words });
     },
   },
