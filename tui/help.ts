@@ -8,9 +8,12 @@ import type { Screen } from "./screen.ts";
 
 const ACTIONS = Object.keys(KEYS) as ActionId[];
 
-export function helpLines(screen: Screen, isReadonly: boolean): readonly Line[] {
+const SEEK: readonly Line[] = [[span("   :seek WHEN    ", "title"), span("to 1:30, +30, -1:00, 40%, crash or end")]];
+
+export function helpLines(screen: Screen, isReadonly: boolean, isReplay = false): readonly Line[] {
   const here = ACTIONS.filter((action) => keyOf(action).on?.includes(screen.id) === true);
-  const everywhere = ACTIONS.filter((action) => keyOf(action).on === undefined);
+  const everywhere = ACTIONS.filter((action) => keyOf(action).on === undefined && keyOf(action).isReplay === undefined);
+  const moving = isReplay ? ACTIONS.filter((action) => keyOf(action).isReplay === true) : [];
   const row = (action: ActionId): Line => {
     const { chords, help, isActing } = keyOf(action);
     const isOff = isReadonly && isActing === true;
@@ -21,6 +24,7 @@ export function helpLines(screen: Screen, isReadonly: boolean): readonly Line[] 
   };
   return [
     ...(here.length === 0 ? [] : [line(` On ${screen.title}`, "accent"), ...here.map(row), line("")]),
+    ...(moving.length === 0 ? [] : [line(" In a recording", "accent"), ...moving.map(row), ...SEEK, line("")]),
     line(" Everywhere", "accent"),
     ...everywhere.map(row),
     line(""),

@@ -9,6 +9,8 @@ export type Key = {
   readonly short: string /** absent: everywhere */;
   readonly on?: readonly ScreenId[];
   readonly isActing?: true;
+  /** Only of a recording that plays. */
+  readonly isReplay?: true;
 };
 
 export const KEYS = {
@@ -61,6 +63,11 @@ export const KEYS = {
   nccl: { chords: ["5"], short: "NCCL", help: "transports and warnings" },
   events: { chords: ["6"], short: "Events", help: "what happened, and why" },
   runs: { chords: ["7"], short: "Runs", help: "history and queue" },
+  slower: { chords: [","], short: "slower", help: "slower, in the end it stands", isReplay: true },
+  faster: { chords: ["."], short: "faster", help: "faster", isReplay: true },
+  "step-back": { chords: ["<"], short: "back", help: "10 s back; the left arrow too, where it has no other use", isReplay: true },
+  "step-on": { chords: [">"], short: "on", help: "10 s on; the right arrow too", isReplay: true },
+  crash: { chords: ["c"], short: "crash", help: "to just before the first thing that went wrong", isReplay: true },
   "next-screen": { chords: ["]"], short: "next screen", help: "the screen to the right" },
   "previous-screen": { chords: ["["], short: "screen before", help: "the screen to the left" },
 } as const satisfies Readonly<Record<string, Key>>;

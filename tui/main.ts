@@ -70,6 +70,7 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
     screens: allScreens(reader),
     first: run === null ? "runs" : "overview",
     by,
+    ...(source.replay === undefined ? {} : { replay: source.replay }),
     world: {
       ask: reader.ask,
       own,

@@ -101,11 +101,7 @@ export function startReader({ source: first, find, store, say }: ReaderOptions):
         return;
       } catch (error) {
         if (cancelled.aborted) return;
-        if (isMoved(error)) {
-          store.begin(run);
-          last = BEFORE;
-          continue;
-        }
+        if (isMoved(error)) return watch(run);
         if (!isLost(error)) {
           store.setLink({ state: "lost", since: store.now(), why: wordsOf(error) });
           return say(wordsOf(error), true);
@@ -151,7 +147,7 @@ export function startReader({ source: first, find, store, say }: ReaderOptions):
       } catch {
         // The stream of events says what is wrong.
       }
-      if (state !== null && isOver(state)) return;
+      if (state !== null && isOver(state) && source.replay === undefined) return; // a recording may be moved back
       await pause(Math.max(SAMPLES_MS, ((state?.spec.hosts.length ?? 0) / HOSTS_A_SECOND) * 1000));
     }
   };
@@ -167,19 +163,21 @@ export function startReader({ source: first, find, store, say }: ReaderOptions):
     }
   };
 
+  const watch = (run: string | null): void => {
+    present.abort();
+    present = new AbortController();
+    store.begin(run);
+    if (run === null) return;
+    void watchRun(run, present.signal);
+    void poll(run, present.signal);
+  };
+
   void pollRuns();
   return {
     ask: (request) => source.ask(request),
     stream: (request, cancelled) => source.stream(request, cancelled),
     touch: store.touch,
-    watch: (run) => {
-      present.abort();
-      present = new AbortController();
-      store.begin(run);
-      if (run === null) return;
-      void watchRun(run, present.signal);
-      void poll(run, present.signal);
-    },
+    watch,
     leave: () => {
       isClosed = true;
       present.abort();

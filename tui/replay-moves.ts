@@ -11,6 +11,8 @@ const STEP_MS = 10_000;
 /** What led to the crash is to be seen too. */
 const BEFORE_CRASH_MS = 5000;
 
+export const isMove = (action: string): action is Move => (MOVES as readonly string[]).includes(action);
+
 export function moveReplay(control: ReplayControl, move: Move): string {
   switch (move) {
     case "slower":
@@ -35,6 +37,15 @@ export function moveReplay(control: ReplayControl, move: Move): string {
 export function whereItIs(control: ReplayControl): string {
   const at = `${formatDuration(control.position() - control.from)} of ${formatDuration(control.to - control.from)}`;
   return control.speed() === 0 ? `it stands at ${at}` : `x${control.speed()}, at ${at}`;
+}
+
+/** `seek WHEN`, typed as a command; null: it is another command. */
+export function seekOf(text: string, control: ReplayControl): { readonly at: number } | { readonly problem: string } | null {
+  const when = /^\s*seek\b\s*(.*?)\s*$/.exec(text)?.[1];
+  if (when === undefined) return null;
+  const at = placeOf(when, control);
+  if (at !== null) return { at };
+  return { problem: when === "crash" ? "nothing went wrong in this recording" : "seek 1:30, +30, -1:00, 40%, crash or end" };
 }
 
 /** `90`, `1:30`, `1:02:03` from its beginning; `+30`, `-1:00` from here; `40%`; `end`, `crash`. null: it is none of these. */

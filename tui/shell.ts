@@ -10,9 +10,10 @@ import type { Line } from "./line.ts";
 import { type Answered, answerConfirming, answerOverlay, answerTyping, type Modal } from "./modal.ts";
 import type { Model } from "./model.ts";
 import { complete, parseCommand } from "./palette.ts";
+import { isMove, moveReplay, seekOf, whereItIs } from "./replay-moves.ts";
 import type { Screen, ScreenId, Wish } from "./screen.ts";
 import { hangWish } from "./screens/hang-wish.ts";
-import type { Ask } from "./source.ts";
+import type { Ask, ReplayControl } from "./source.ts";
 import { actWish, killWish, stopWish } from "./wishes.ts";
 
 /** What the shell cannot do itself. */
@@ -37,6 +38,8 @@ export type ShellOptions = {
   readonly world: World;
   /** Who asks, for the record. */
   readonly by: string;
+  /** It is a recording that plays. */
+  readonly replay?: ReplayControl;
 };
 
 export type Shell = {
@@ -56,7 +59,7 @@ const BAD_MS = 12_000;
 /** What pasted or blindly typed text must not set off. */
 const NEVER_AT_ONCE: ReadonlySet<ActionId> = new Set(["leave", "detach", "suspend", "diag", "hang", "shell"]);
 
-export function createShell({ model, size, isAscii, screens, first, world, by }: ShellOptions): Shell {
+export function createShell({ model, size, isAscii, screens, first, world, by, replay }: ShellOptions): Shell {
   const listeners = new Set<() => void>();
   let screen = screens.find(({ id }) => id === first) ?? screens[0];
   let modal: Modal | null = null;
@@ -152,13 +155,16 @@ export function createShell({ model, size, isAscii, screens, first, world, by }:
   };
 
   const palette = (): Wish => {
+    const seek = (text: string) => (replay === undefined ? null : seekOf(text, replay));
     const then = (text: string): Wish => {
+      const found = seek(text);
+      if (found !== null && "at" in found) return seekTo(found.at);
       const command = parseCommand(text, model());
       if (typeof command === "string") return { do: "say", text: command, isBad: true };
       if (command.do === "action") return actOn(command.action);
       return command.do === "watch" ? { do: "watch", run: command.run } : command;
     };
-    return { do: "type", label: ":", initial: "", check: (text) => { const parsed = parseCommand(text, model()); return typeof parsed === "string" ? parsed : null; }, next: then }; // biome-ignore format: short
+    return { do: "type", label: ":", initial: "", check: (text) => { const found = seek(text); if (found !== null) return "problem" in found ? found.problem : null; const parsed = parseCommand(text, model()); return typeof parsed === "string" ? parsed : null; }, next: then }; // biome-ignore format: short
   };
 
   /** What an action means where the screen has no meaning of its own for it. */
@@ -166,7 +172,11 @@ export function createShell({ model, size, isAscii, screens, first, world, by }:
     const { run } = model();
     if ((Object.keys(KEYS) as ActionId[]).includes(action) && screens.some(({ id }) => id === action)) return { do: "open", screen: action as ScreenId };
     const k = screens.findIndex(({ id }) => id === screen?.id);
+    if (isMove(action)) return replay === undefined ? { do: "nothing" } : { do: "say", text: moveReplay(replay, action) };
     switch (action) {
+      case "left":
+      case "right":
+        return replay === undefined ? { do: "nothing" } : { do: "say", text: moveReplay(replay, action === "left" ? "step-back" : "step-on") };
       case "next-screen":
       case "previous-screen":
         return { do: "open", screen: screens[(k + (action === "next-screen" ? 1 : screens.length - 1)) % screens.length]?.id ?? "overview" };
@@ -191,8 +201,12 @@ export function createShell({ model, size, isAscii, screens, first, world, by }:
     }
   };
 
+  const seekTo = (at: number): Wish => {
+    replay?.seek(at);
+    return { do: "say", text: replay === undefined ? "" : whereItIs(replay) };
+  };
   const noRun = (): Wish => ({ do: "say", text: "no run is watched here; enter opens one", isBad: true });
-  const helpWish = (of: Screen): Wish => ({ do: "overlay", title: `help: ${of.title}`, lines: (now) => helpLines(of, now.isReadonly) });
+  const helpWish = (of: Screen): Wish => ({ do: "overlay", title: `help: ${of.title}`, lines: (now) => helpLines(of, now.isReadonly, replay !== undefined) });
   const diagWish = (): Wish => {
     const file = model().run?.state.spec.file ?? null;
     return file === null

@@ -1,6 +1,6 @@
 /** Commands that take a run elsewhere and look at it there: part of the command table. */
 
-import { accept, type CommandSpec, run } from "./command-spec.ts";
+import { accept, type CommandSpec, run, screenOptions } from "./command-spec.ts";
 
 export const RECORDS: readonly CommandSpec[] = [
   {
@@ -16,7 +16,10 @@ export const RECORDS: readonly CommandSpec[] = [
     name: "replay",
     about: "Play a recording in the screen of a live run; as plain lines where there is no terminal. Needs no controller and no host.",
     args: [["<file>", "what nexadist record wrote"]],
-    options: [["--speed <n>", "so many times as fast as it was (default 1; without a terminal: all at once)"]],
+    options: [
+      ["--speed <n>", "so many times as fast as it was (default 1; as lines: all at once)"],
+      ...screenOptions.filter(([flag]) => flag !== "--readonly"),
+    ],
     examples: ["nexadist replay hang.nexarec --speed 10", "nexadist replay hang.nexarec | less"],
     takesRest: false,
     load: async () => (await import("./replay.ts")).replay,

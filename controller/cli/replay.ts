@@ -8,6 +8,8 @@ import { readRecording } from "../../cluster/recording/read.ts";
 import type { Recording } from "../../cluster/recording/recording.ts";
 import type { Run } from "./commands.ts";
 import { playPlainly } from "./replay-plain.ts";
+import { playOnScreen } from "./replay-screen.ts";
+import { chooseUi } from "./ui.ts";
 import { whyNot } from "./why-not.ts";
 
 /** Unpacked; a recording of ours is far below. */
@@ -18,7 +20,9 @@ export const replay: Run = async (context, [name], options) => {
   if (wish !== null && !(wish > 0 && wish <= 1000))
     throw fail("USAGE", { what: `--speed takes a number up to 1000, not ${String(options.speed)}`, fix: "nexadist replay FILE --speed 10" });
   const recording = openRecording(resolve(context.cwd, String(name)), String(name));
-  return playPlainly(context, recording, wish);
+  const ui = chooseUi(context, options.ui);
+  if (ui === "tui") return playOnScreen(context, recording, wish ?? 1, options);
+  return playPlainly(ui === "none" ? { ...context, quiet: true } : context, recording, wish);
 };
 
 /** Errors: RECORDING. */
