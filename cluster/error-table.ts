@@ -75,7 +75,7 @@ export const ERRORS = {
   STREAMLOCAL_REFUSED: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} forwards no unix sockets ({driver}): {cause}", "nexadist uses an exec channel instead; AllowTcpForwarding and AllowStreamLocalForwarding yes in the host's sshd_config are faster"),
   SOCKET_ABSENT: entry(EXIT.unreachable, "{host}: no socket at {path} ({driver})", "nothing of nexadist listens there: nexadist hosts"),
   CONNECTION_LOST: entry(EXIT.unreachable, "{host}: the connection to {user}@{address} port {port} is gone ({driver}): {cause}", "look at the host and the network: nexadist hosts"),
-  NO_GPUS: entry(EXIT.preflight, "{host}: {why}, but the file asks for {wanted} GPUs", "say `gpus: 0` and `slots: {slots}` for CPU ranks; nexadist hosts shows what is there"),
+  NO_GPUS: entry(EXIT.preflight, "{host}: {why}, but the file asks for {wanted} GPUs", (d) => (d.fix === undefined ? `say \`gpus: 0\` and \`slots: ${d.slots}\` for CPU ranks; nexadist hosts shows what is there` : `nexadist diag --host ${d.host} says more; the driver: ${d.fix}`)),
   GPU_COUNT: entry(EXIT.preflight, "{host}: the file asks for {wanted} GPUs, there are {have}: {there}", "set `gpus: {have}` or `gpus: auto` for {host}"),
   GPU_UNKNOWN: entry(EXIT.preflight, "{host}: no GPU {id}; there are: {there}", "list indices or UUIDs as nvidia-smi -L shows them there"),
   PREFLIGHT: entry(EXIT.preflight, "{text}", "nexadist diag {file} shows all that was looked at; --force starts in spite of it"),

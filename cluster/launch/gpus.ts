@@ -1,24 +1,39 @@
 /** Which GPUs of a host an attempt uses, and so how many ranks the host gets. */
 
+import { CURES } from "../diag/checks/driver-cures.ts";
+import { cureText } from "../diag/cure.ts";
 import { fail, NexaError, type Problem, toProblem } from "../errors.ts";
-import type { GpuRequest, HostFacts } from "../spec.ts";
+import { type SmiProblem, smiTrouble } from "../nvidia/problem.ts";
+import type { GpuRequest, HostFacts, HostSpec } from "../spec.ts";
 import type { ChosenGpu, PlanVar } from "./types.ts";
 
 export type GpuPick = { readonly gpus: readonly ChosenGpu[]; readonly nproc: number; readonly named: "index" | "uuid" };
 export type GpuChoice = ({ readonly ok: true } & GpuPick) | { readonly ok: false; readonly problem: Problem };
 
 /** pickGpus with the refusal as data. */
-export function chooseGpus(request: GpuRequest, facts: HostFacts | null, host: string, claimed: readonly string[] | null = null): GpuChoice {
+export function chooseGpus(
+  request: GpuRequest,
+  facts: HostFacts | null,
+  host: string,
+  claimed: readonly string[] | null = null,
+  hosts: readonly HostSpec[] = [],
+): GpuChoice {
   try {
-    return { ok: true, ...pickGpus(request, facts, host, claimed) };
+    return { ok: true, ...pickGpus(request, facts, host, claimed, hosts) };
   } catch (error) {
     if (error instanceof NexaError) return { ok: false, problem: toProblem(error, host) };
     throw error;
   }
 }
 
-/** `facts` null: the host was not asked; then only the request's own numbers count. `claimed`: UUIDs of those that are the run's; null: not known. Errors: NO_GPUS, GPU_COUNT, GPU_UNKNOWN, GPU_TWICE, HOST_NOT_ASKED. */
-export function pickGpus(request: GpuRequest, facts: HostFacts | null, host: string, claimed: readonly string[] | null = null): GpuPick {
+/** `facts` null: the host was not asked; then only the request's own numbers count. `claimed`: UUIDs of those that are the run's; null: not known. `hosts`: as the file reaches them, for the cure. Errors: NO_GPUS, GPU_COUNT, GPU_UNKNOWN, GPU_TWICE, HOST_NOT_ASKED. */
+export function pickGpus(
+  request: GpuRequest,
+  facts: HostFacts | null,
+  host: string,
+  claimed: readonly string[] | null = null,
+  hosts: readonly HostSpec[] = [],
+): GpuPick {
   if (request.kind === "none") return { gpus: [], nproc: request.slots, named: "index" };
   const wanted = request.kind === "count" ? request.count : request.kind === "list" ? request.ids.length : null;
   if (facts === null) {
@@ -27,8 +42,15 @@ export function pickGpus(request: GpuRequest, facts: HostFacts | null, host: str
   }
   const present = claimed === null ? facts.gpus : (facts.gpus?.filter(({ uuid }) => claimed.includes(uuid)) ?? null);
   if (present === null || (wanted === null && present.length === 0)) {
-    const why = present === null ? facts.gpuProblem || "nvidia-smi not found" : "nvidia-smi shows no GPU";
-    throw fail("NO_GPUS", { host, why, wanted: wanted ?? "all its", slots: wanted ?? 1 });
+    const broken = present === null ? brokenDriver(facts.gpuProblem) : null;
+    const why =
+      broken !== null
+        ? `its NVIDIA driver does not work (${facts.gpuProblem})`
+        : present === null
+          ? facts.gpuProblem || "nvidia-smi not found"
+          : "nvidia-smi shows no GPU";
+    const [fix] = broken === null ? [] : cureText(CURES[broken], { host }, hosts).split("\n");
+    throw fail("NO_GPUS", { host, why, wanted: wanted ?? "all its", slots: wanted ?? 1, fix });
   }
   const there = present.length === 0 ? "none" : present.map((gpu) => `${gpu.index} (${gpu.name})`).join(", ");
   if (request.kind === "auto") return { gpus: present.map(asChosen), nproc: present.length, named: "index" };
@@ -45,6 +67,12 @@ export function pickGpus(request: GpuRequest, facts: HostFacts | null, host: str
     gpus.push(gpu);
   }
   return { gpus, nproc: gpus.length, named: request.ids.every((id) => /^\d+$/.test(id)) ? "index" : "uuid" };
+}
+
+/** null: there is none to be broken. */
+function brokenDriver(problem: string): SmiProblem | null {
+  if (/no answer within/.test(problem)) return "hung";
+  return problem.startsWith("nvidia-smi: ") ? (smiTrouble("", problem, 1)?.kind ?? null) : null;
 }
 
 const asChosen = ({ index, uuid }: { readonly index: number; readonly uuid: string }): ChosenGpu => ({ index, uuid });

@@ -4,6 +4,7 @@ import { EXIT } from "../errors.ts";
 import type { Receipt } from "../shim-contract.ts";
 import type { RunEvent } from "./events.ts";
 import { later, mapMembers, patch } from "./host-fold.ts";
+import { leaveOut } from "./leave-out.ts";
 import { backoffMs, costsBudget, isReady, LONG_MS } from "./policy.ts";
 import { isOver, type RunState } from "./state.ts";
 import { exitOf, failed, isCurrent, troubled } from "./trouble.ts";
@@ -89,6 +90,8 @@ export function hostLost(state: RunState, event: Of<"host-lost">): RunState {
 /** What a host could not do: before the first attempt that ends the run, later only the attempt. */
 export function hostFailed(state: RunState, event: Of<"host-failed">): RunState {
   const { problem, host: name, at } = event;
+  const without = leaveOut(state, name, problem);
+  if (without !== null) return without;
   const text = problem.message.includes(name) ? problem.message : `${name}: ${problem.message}`;
   const failure = { at, host: name, rank: null, text, exit: exitOf(problem), problem };
   const next = patch(state, name, (h) => ({ problem, claim: problem.code === "GPUS_TAKEN" ? null : h.claim }));

@@ -25,14 +25,18 @@ export const blockersOf = (findings: readonly PreflightFinding[]): readonly Pref
 export const findingWords = ({ hosts, title, observed, id }: PreflightFinding): string =>
   `${hosts.length === 0 ? "all hosts" : hosts.join(", ")}: ${title}: ${observed} [${id}]`;
 
-export const isKeptBack = ({ spec, preflight }: RunState): boolean => spec.isForced !== true && blockersOf(preflight?.findings ?? []).length > 0;
+/** What is wrong only on hosts that were left out keeps nobody back. */
+const keepers = ({ preflight, members }: RunState): readonly PreflightFinding[] =>
+  blockersOf(preflight?.findings ?? []).filter(({ hosts }) => hosts.length === 0 || hosts.some((host) => members.includes(host)));
+
+export const isKeptBack = (state: RunState): boolean => state.spec.isForced !== true && keepers(state).length > 0;
 
 export const preflightDone = (state: RunState, { findings }: RunEvent & { readonly type: "preflight-done" }): RunState =>
   awaitsPreflight(state) && ["preparing", "arming"].includes(state.phase) ? { ...state, preflight: { findings } } : state;
 
 /** When all else is ready: what a host itself refuses says more, and comes first. */
 export function keptBack(state: RunState, at: number): RunState {
-  const blockers = blockersOf(state.preflight?.findings ?? []);
+  const blockers = keepers(state);
   const count = blockers.length === 1 ? "1 finding" : `${blockers.length} findings`;
   const text = `diag keeps it back (${count}):\n${blockers.map((one) => `${findingWords(one)}\n  fix:\n${one.fix.replaceAll(/^/gm, "    ")}`).join("\n")}`;
   const problem = toProblem(fail("PREFLIGHT", { text, file: state.spec.file ?? "FILE" }));

@@ -73,7 +73,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-refused":
       return [`${event.host}: not reached: ${withoutHost(event.host, event.problem.message)}`];
     case "host-failed":
-      return [`${event.host}: could not ${event.during}: ${withoutHost(event.host, firstLine(event.problem.message))}`, ...furtherLines(event.problem.message)];
+      return ofFailed(state, event);
     case "host-rebooted":
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
@@ -183,6 +183,19 @@ function ofPreflight({ spec }: RunState, { findings }: RunEvent & { type: "prefl
     ...blockers.map((one) => `diag: ${spec.isForced === true ? "goes on in spite of" : "it cannot start like this:"} ${findingWords(one)}`),
     ...(shown.length === 0 ? [] : [`diag: ${plural(others.length, "remark")} (${shown.slice(0, 3).join("; ")}${more}): nexadist diag ${spec.file ?? "FILE"}`]),
   ];
+}
+
+const COULD_NOT = {
+  prepare: "could not be prepared",
+  claim: "its GPUs cannot be had",
+  arm: "cannot be made ready to start",
+  launch: "could not start its ranks",
+};
+
+function ofFailed({ members, spec }: RunState, { host, during, problem }: RunEvent & { type: "host-failed" }): readonly string[] {
+  const isLeftOut = !members.includes(host) && members.length >= spec.minHosts;
+  const [what, ...more] = [withoutHost(host, firstLine(problem.message)), ...furtherLines(problem.message)];
+  return [`${host}: ${COULD_NOT[during]}: ${what}`, ...more, ...(isLeftOut ? [`==> going on without ${host}: min_hosts is ${spec.minHosts}`] : [])];
 }
 
 function ofAnother({ attempt, members, checkpoint, notes = [] }: RunEvent & { type: "attempt-begun" }): readonly string[] {

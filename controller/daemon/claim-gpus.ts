@@ -18,7 +18,7 @@ type Outcome =
   | { readonly is: "had"; readonly host: string; readonly gpus: readonly string[]; readonly notes: readonly string[] }
   | { readonly is: "busy"; readonly host: string; readonly busy: readonly Keeper[] }
   | { readonly is: "away"; readonly host: string }
-  | { readonly is: "refused"; readonly host: string; readonly during: "claim" | "arm"; readonly problem: Problem };
+  | { readonly is: "refused"; readonly host: string; readonly during: "claim"; readonly problem: Problem };
 
 /** All of them, or the first host's refusal. Errors: NOT_WANTED, LINK_LOST: it is tried again. */
 export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): Promise<RunEvent> {
@@ -63,9 +63,9 @@ async function claimOn(deps: RecoveryDeps, host: string, mayQueue: boolean): Pro
   const facts = hosts[host]?.facts ?? null;
   const linked = deps.linked(host);
   if (linked === null || request === undefined || facts === null) return { is: "away", host };
-  const choice = chooseGpus(request, facts, host);
+  const choice = chooseGpus(request, facts, host, null, spec.hosts);
   const want = wantOf(request, facts);
-  if (!choice.ok) return { is: "refused", host, during: "arm", problem: choice.problem };
+  if (!choice.ok) return { is: "refused", host, during: "claim", problem: choice.problem };
   const without = (note: string): Outcome => ({ is: "had", host, gpus: choice.gpus.map(({ uuid }) => uuid), notes: [note] });
   if (want === null) return { is: "had", host, gpus: [], notes: [] };
   if (linked.link.welcome.claims !== true) return without("its agent is too old to keep other runs off its GPUs: nexadist agent upgrade");

@@ -6,8 +6,9 @@ import { readListing } from "../../nvidia/listing.ts";
 import { type SmiProblem, smiTrouble } from "../../nvidia/problem.ts";
 import type { HostSpec } from "../../spec.ts";
 import type { HostCheck, HostProbe, Judgement } from "../check.ts";
-import { on, steps } from "../cure.ts";
+import { on } from "../cure.ts";
 import { CannotSay, cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
+import { CURES, LOST } from "./driver-cures.ts";
 import { DOWN, eachGpu, gpusOf, identityOf, told } from "./gpu-read.ts";
 
 const base = { group: "gpu", tier: "quick", scope: "host", needs: ["gpu.driver"] } as const;
@@ -28,31 +29,8 @@ function onBus(probe: HostProbe): number | null {
   }
 }
 
-const LOST = on("sudo reboot", "better: switch it off and on; again: power cable, riser, heat; meanwhile leave that GPU out (gpus: in the file)");
 const FEWER = on("nvidia-smi -L; lspci -d 10de:", "in lspci only: sudo reboot; in neither: power, slot, riser; if that is all it has: gpus: in the file");
 const RESET = on("sudo nvidia-smi --gpu-reset -i {index}", "when nothing uses it; where that is refused: sudo reboot");
-
-/** What each failure asks for. */
-const CURES: Readonly<Record<SmiProblem, string>> = {
-  "not-installed": on("sudo apt install nvidia-driver-590-server", "or your distribution's driver; a container: start it with --gpus all"),
-  hung: on("sudo nvidia-bug-report.sh --safe-mode; sudo reboot", "a driver that hangs cannot be reloaded"),
-  "driver-not-loaded": on("sudo modprobe nvidia; dkms status; mokutil --sb-state", "build it anew after a new kernel, sign it for Secure Boot"),
-  "driver-mismatch": steps(
-    on("sudo reboot", "an update replaced the library under the loaded module"),
-    on("sudo apt-mark hold 'nvidia-*' 'libnvidia-*'", "that it does not come again"),
-  ),
-  "container-lost": "restart the container of {host}: `systemctl daemon-reload` on the machine that holds it took the GPUs from it",
-  "library-missing": on("sudo apt install --reinstall 'libnvidia-compute-*'", "of the driver's version; a container: the NVIDIA container toolkit"),
-  "library-too-old": on("cat /proc/driver/nvidia/version; nvidia-smi --version", "bring the two to one version, then: sudo reboot"),
-  "no-devices": on("lspci -k -d 10de:", "nothing: power, slot, riser; else see whether vfio-pci or nouveau has them"),
-  "gpu-lost": LOST,
-  "inforom-corrupt": "watch it; replace the GPU if ECC is off for it",
-  denied: on("ls -l /dev/nvidia*", "give the user the right to them, as a rule by group video or render"),
-  "unknown-field": on("nvidia-smi --help-query-gpu"),
-  "bad-argument": on("nvidia-smi --version"),
-  unsupported: on("nvidia-smi -L"),
-  failed: on("nvidia-smi -L"),
-};
 
 function judgeDriver(probe: HostProbe, host: HostSpec): Judgement {
   if (host.gpus.kind === "none") return skip("the run uses no GPU there");

@@ -52,6 +52,16 @@ test("refusals name what is there and the way out", () => {
     /NO_GPUS: gpu-a: nvidia-smi not found, but the file asks for 4 GPUs \| say `gpus: 0` and `slots: 4`/,
   );
   assert.match(refusal({ kind: "auto" }, someFacts({ gpus: [] })), /NO_GPUS/);
+  for (const [gpuProblem, cure] of [
+    ["nvidia-smi: NVIDIA-SMI has failed because it couldn't communicate with the NVIDIA driver.", /modprobe nvidia/],
+    ["nvidia-smi: Failed to initialize NVML: Driver/library version mismatch", /sudo reboot/],
+    ["nvidia-smi: no answer within 5 s", /sudo reboot/],
+  ] as const) {
+    const said = refusal({ kind: "count", count: 4 }, someFacts({ gpus: null, gpuProblem }));
+    assert.match(said, /gpu-a: its NVIDIA driver does not work \(nvidia-smi: .*\| nexadist diag --host gpu-a says more; the driver: ssh (-t )?gpu-a '/);
+    assert.match(said, cure);
+    assert.doesNotMatch(said, /gpus: 0/, "the way out is not to do without");
+  }
   assert.match(refusal({ kind: "list", ids: ["9"] }, four), /GPU_UNKNOWN: gpu-a: no GPU 9; there are: 0/);
   assert.match(refusal({ kind: "list", ids: ["1", "GPU-1"] }, four), /GPU_TWICE/);
   assert.match(refusal({ kind: "auto" }, null), /HOST_NOT_ASKED/);

@@ -197,7 +197,7 @@ test("an error of several lines keeps them, inert, and is one line where there i
   const state = replay(events);
   const said = describeEvent(replay(events.slice(0, -1)), state, events.at(-1) ?? assert.fail());
   const rest = ["    last output:", "    one", "    ␛[2Jtwo"];
-  assert.deepEqual(said.slice(0, 4), ["gpu-b: could not prepare: setup failed at line 2: false (exit 1)", ...rest]);
+  assert.deepEqual(said.slice(0, 4), ["gpu-b: could not be prepared: setup failed at line 2: false (exit 1)", ...rest]);
   const lines = statusLines(state, 10);
   const at = lines.findIndex((line) => line.startsWith("failure: "));
   assert.deepEqual(lines.slice(at, at + 4), ["failure: gpu-b: setup failed at line 2: false (exit 1)", ...rest]);

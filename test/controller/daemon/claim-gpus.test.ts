@@ -105,6 +105,6 @@ test("an agent that is too old, and a host where nothing can be agreed on: told,
 test("what the host lacks is refused in the words of before, and nothing is asked", async () => {
   const { claim, done } = world(() => undefined, { request: { kind: "count", count: 9 } });
   const event = await claim();
-  assert.ok(event.type === "host-failed" && event.during === "arm" && event.problem.code === "GPU_COUNT");
+  assert.ok(event.type === "host-failed" && event.during === "claim" && event.problem.code === "GPU_COUNT");
   assert.deepEqual(done, []);
 });
