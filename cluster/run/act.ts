@@ -82,7 +82,7 @@ function judgeRestart(state: RunState, attempt: number): Judged {
   const silent = membersOf(state).find((h) => !h.seen);
   if (silent !== undefined)
     return refuse(`${silent.name} does not answer, so nothing could be ended there`, `exclude ${silent.name}, or wait for it: nexadist status ${run}`);
-  return { ok: true, isNew: true, text: `attempt ${attempt} is ended, attempt ${attempt + 1} goes on from the last complete checkpoint; it costs no budget` };
+  return { ok: true, isNew: true, text: `attempt ${attempt} is ended, attempt ${attempt + 1} goes on ${fromWhere(state)}; it costs no budget` };
 }
 
 function judgeExclusion(state: RunState, host: string, needsSpare: boolean): Judged {
@@ -109,8 +109,11 @@ function judgeExclusion(state: RunState, host: string, needsSpare: boolean): Jud
   const [spare] = freeSpares(state, members);
   const with_ = spare === undefined ? `on ${places.members.join(", ")}` : `with ${spare.name} in place of ${host}`;
   const ends = state.trouble === null ? `attempt ${state.attempt} is ended, attempt ${state.attempt + 1}` : `attempt ${state.attempt + 1}`;
-  return { ok: true, isNew: true, text: `${ends} goes on ${with_}, from the last complete checkpoint; it costs no budget` };
+  return { ok: true, isNew: true, text: `${ends} goes on ${with_}, ${fromWhere(state)}; it costs no budget` };
 }
+
+const fromWhere = ({ spec }: RunState): string =>
+  spec.paths.checkpoints === undefined ? "without a checkpoint (the file names no paths.checkpoints)" : "from the last complete checkpoint";
 
 /** In the first attempt a failure ends the run until all is launched, and diag has its word before. */
 const isBeforeRanks = ({ phase, attempt, trouble }: RunState): boolean =>

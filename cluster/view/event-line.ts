@@ -52,7 +52,7 @@ function ofPhase(state: RunState): readonly string[] {
     case "stopping":
       return [`==> stopping: ${state.failure?.text ?? state.trouble?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}${graceWords(state)}`];
     case "recovering":
-      return ["==> all stopped; finding out why"];
+      return [state.trouble?.kind === "asked" ? "==> all stopped" : "==> all stopped; finding out why"];
     case "draining":
       return [];
     case "succeeded":

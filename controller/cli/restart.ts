@@ -8,7 +8,6 @@ import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { actWords } from "../../cluster/view/act-line.ts";
 import { describeEvent } from "../../cluster/view/event-line.ts";
 import { exitOf, summaryLines } from "../../cluster/view/summary.ts";
-import type { ActDone } from "../../cluster/viewer.ts";
 import { askKey } from "./ask.ts";
 import type { Run } from "./commands.ts";
 import type { Context } from "./context.ts";
@@ -27,9 +26,9 @@ export const restart: Run = async (context, [wanted], options) => {
   const act = { do: "restart", attempt } as const;
   const judged = judgeAct(state, act);
   if (!judged.ok) throw fail("ACT_REFUSED", { run, what: actWords(act), why: judged.why, fix: judged.fix });
-  if (!(await mayRestart(context, `${run}: ${judged.text}`))) return EXIT.stopped;
-  const { text } = (await client.ask({ ask: "act", run, act, by: whoAsks() })) as ActDone;
-  context.say(sanitiseWord(text));
+  context.say(sanitiseWord(`${run}: ${judged.text}`));
+  if (!(await mayRestart(context))) return EXIT.stopped;
+  await client.ask({ ask: "act", run, act, by: whoAsks() });
   const isBack = (now: RunState): boolean => isOver(now) || (now.attempt > attempt && now.phase === "running");
   if (options.detach !== true) {
     for await (const item of client.stream({ ask: "watch", run, from: known.events, logs: false })) {
@@ -46,8 +45,7 @@ export const restart: Run = async (context, [wanted], options) => {
 };
 
 /** Who types it where nobody can be asked has decided. */
-async function mayRestart(context: Context, what: string): Promise<boolean> {
+async function mayRestart(context: Context): Promise<boolean> {
   if (context.yes || !context.isInteractive) return true;
-  context.say(sanitiseWord(what));
   return (await askKey(process.stdin, (text) => void process.stderr.write(text), "restart? [y/N] ")) === "y";
 }
