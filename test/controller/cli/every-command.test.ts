@@ -93,6 +93,13 @@ const TABLE: Readonly<Record<string, Row>> = {
   "config show": { ok: [], wrong: [noFile] },
   "config validate": { ok: [], wrong: [noFile] },
   "config schema": { ok: [] },
+  init: {
+    ok: ["made.yaml", "--from-hostfile", "hostfile"],
+    wrong: [
+      { args: ["made2.yaml", "--from-hostfile", "absent"], exit: 3, code: "CLUSTER_FILE" },
+      { args: ["made2.yaml"], exit: 2, code: "USAGE" },
+    ],
+  },
   completion: { ok: ["bash"], wrong: [{ args: ["csh"], exit: 2, code: "USAGE" }] },
   version: { ok: [] },
 };
@@ -124,6 +131,7 @@ async function each<T>(all: readonly T[], act: (one: T) => Promise<void>): Promi
 async function setting(t: TestContext): Promise<{ at: Place; ask: (...args: string[]) => Promise<Said> }> {
   const at = place(t);
   at.write("cluster.yaml", "cluster:\n  - {host: here, transport: local, gpus: 0, slots: 1}\n");
+  at.write("hostfile", "worker-1 slots=8\n");
   at.write("bad.yaml", "cluster:\n  - {host: here, gpsu: 1}\n");
   writeFileSync(join(at.dir, "demo.nexarec"), gzipSync(rowsOf(recordingOf("succeeded")).join("\n")));
   const fake = await fakeController(t, answer);
