@@ -5,9 +5,9 @@ import { isReserved } from "../launch/owned.ts";
 import { quote, quoteAll } from "../launch/quote.ts";
 import { type Bare, piecesOf, shellText, unwrap } from "./wrapped.ts";
 
-type Kind = "torchrun" | "accelerate" | "deepspeed";
+type Kind = "torchrun" | "accelerate" | "deepspeed" | "composer" | "mpirun";
 
-/** Options that take no value, `_` for `-`: torch 2.13, accelerate 1.15, DeepSpeed 0.19. Every other option takes the next word. */
+/** Options that take no value, `_` for `-`: torch 2.13, accelerate 1.15, DeepSpeed 0.19, Composer 0.32, Open MPI 5. Every other option takes the next word. */
 const FLAGS: Readonly<Record<Kind, ReadonlySet<string>>> = {
   torchrun: new Set("m module no_python run_path standalone virtual_local_rank use_env h help".split(" ")),
   accelerate: new Set(
@@ -18,9 +18,11 @@ const FLAGS: Readonly<Record<Kind, ReadonlySet<string>>> = {
   deepspeed: new Set(
     "module no_python no_ssh no_ssh_check no_local_rank force_multi elastic_training save_pid enable_each_rank_log_file bind_cores_to_rank h help".split(" "),
   ),
+  composer: new Set("m module_mode c command_mode v verbose d h help".split(" ")),
+  mpirun: new Set("allow_run_as_root oversubscribe nooversubscribe tag_output report_bindings display_map v verbose q quiet l h help".split(" ")),
 };
 
-const COUNTS = new Set("nproc_per_node num_processes num_gpus".split(" "));
+const COUNTS = new Set("nproc_per_node num_processes num_gpus np n nproc npernode ppn".split(" "));
 const MACHINES = new Set("nnodes num_machines num_nodes".split(" "));
 /** What the ranks compute with: kept as a remark, since nexadist does not set it. */
 const ABOUT_TRAINING =
@@ -35,6 +37,8 @@ function recognise(argv: readonly string[]): Pasted | null {
   const name = base(first);
   if (name === "torchrun") return { kind: "torchrun", what: "torchrun", rest: argv.slice(1) };
   if (name === "deepspeed") return { kind: "deepspeed", what: "deepspeed", rest: argv.slice(1) };
+  if (name === "composer") return { kind: "composer", what: name, rest: argv.slice(1) };
+  if (/^(mpirun|mpiexec(\.\w+)?|orterun|horovodrun)$/.test(name)) return { kind: "mpirun", what: name, rest: argv.slice(1) };
   if (name === "accelerate-launch") return { kind: "accelerate", what: name, rest: argv.slice(1) };
   if (name === "accelerate" && second === "launch") return { kind: "accelerate", what: "accelerate launch", rest: argv.slice(2) };
   if (!/^python(3(\.\d+)?)?$/.test(name)) return null;
@@ -76,9 +80,9 @@ export function refusePastedLauncher(argv: readonly string[], up: string): void 
   const config = pasted.kind === "accelerate" ? value("config_file") : null;
   if (config !== null) set.push(` --set ${quote(`job.accelerate_config=${config}`)}`);
   for (const [name, text] of found.env) if (!isOurs(name)) set.push(` --set ${quote(`env.${name}=${yamlText(text)}`)}`);
-  const job = has("m", "module")
+  const job = has("m", "module", "module_mode")
     ? ["-m", ...rest]
-    : has("no_python", "run_path") || /\.py$/.test(rest[0] ?? "") || rest.length === 0
+    : pasted.kind === "mpirun" || has("no_python", "run_path", "c", "command_mode") || /\.py$/.test(rest[0] ?? "") || rest.length === 0
       ? rest
       : ["python", ...rest];
   const words = found.isRaw ? job : quoteAll(job);
@@ -108,7 +112,7 @@ function remarks({ kind }: Pasted, options: readonly Option[]): string[] {
   const counts = options.filter(({ name }) => COUNTS.has(name));
   const machines = options.filter(({ name }) => MACHINES.has(name));
   const training = options.filter(({ name }) => ABOUT_TRAINING.test(name));
-  const special = new Set(["config_file", "m", "module", "no_python", "run_path"]);
+  const special = new Set(["config_file", "m", "module", "module_mode", "c", "command_mode", "no_python", "run_path"]);
   const dropped = options.filter((option) => !COUNTS.has(option.name) && !MACHINES.has(option.name) && !special.has(option.name) && !training.includes(option));
   const said: string[] = [];
   if (counts.length > 0)
@@ -120,6 +124,7 @@ function remarks({ kind }: Pasted, options: readonly Option[]): string[] {
       `not carried over: ${training.map(text).join(" ")} (${kind === "accelerate" ? "put it in the file that job.accelerate_config names" : "pass it to the script"})`,
     );
   if (kind === "deepspeed") said.push("deepspeed also passes --local_rank to the script; here LOCAL_RANK is set instead");
+  if (kind === "mpirun") said.push("RANK, WORLD_SIZE and LOCAL_RANK are set instead of MPI's own; a job that must have MPI: backend: command");
   return said;
 }
 
@@ -135,7 +140,10 @@ function splitOptions({ kind, rest }: Pasted): { readonly options: readonly Opti
     const next = rest[i + 1];
     if (match[2] !== undefined) options.push({ name, words: [word], value: match[2] });
     else if (FLAGS[kind].has(name) || next === undefined) options.push({ name, words: [word], value: null });
-    else options.push({ name, words: [word, rest[++i] ?? ""], value: next });
+    else if (/^g?mca$/.test(name)) {
+      options.push({ name, words: rest.slice(i, i + 3), value: next });
+      i += 2;
+    } else options.push({ name, words: [word, rest[++i] ?? ""], value: next });
   }
   return { options, rest: rest.slice(i) };
 }

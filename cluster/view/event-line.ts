@@ -14,7 +14,7 @@ import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
 import { witnessWords } from "./host-why.ts";
 import { controllerWords } from "./leader.ts";
-import { firstLine, furtherLines } from "./paragraph.ts";
+import { firstLine, furtherLines, headline } from "./paragraph.ts";
 import { budgetWords } from "./standing.ts";
 import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 
@@ -50,7 +50,9 @@ function ofPhase(state: RunState): readonly string[] {
     case "running":
       return [`==> running (attempt ${state.attempt}, ${plural(state.world, "rank")})`];
     case "stopping":
-      return [`==> stopping: ${state.failure?.text ?? state.trouble?.text ?? (state.stop === null ? "" : `asked by ${state.stop.by}`)}${graceWords(state)}`];
+      return [
+        `==> stopping: ${headline(state.failure?.text ?? state.trouble?.text ?? "") || (state.stop === null ? "" : `asked by ${state.stop.by}`)}${graceWords(state)}`,
+      ];
     case "recovering":
       return [state.trouble?.kind === "asked" ? "==> all stopped" : "==> all stopped; finding out why"];
     case "draining":

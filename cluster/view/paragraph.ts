@@ -7,3 +7,9 @@ export const furtherLines = (text: string): readonly string[] =>
     .split("\n")
     .slice(1)
     .map((line) => `    ${line}`);
+
+/** The first line, and what it announces where it ends in a colon. */
+export function headline(text: string): string {
+  const [first = "", second = ""] = text.split("\n");
+  return first.trimEnd().endsWith(":") && second !== "" ? `${first.trimEnd()} ${second.trim()}` : first;
+}

@@ -4,7 +4,7 @@ import { sanitiseWord } from "../sanitise.ts";
 import type { RunSummary } from "../viewer.ts";
 import { formatDuration } from "./duration.ts";
 import { clockOf } from "./leader.ts";
-import { firstLine } from "./paragraph.ts";
+import { firstLine, headline } from "./paragraph.ts";
 import { formatTable } from "./table.ts";
 import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 
@@ -24,7 +24,7 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
 
 /** All that somebody should know of it; "": nothing. */
 export const runWhy = (r: RunSummary, now: number): string =>
-  [lastKnown(r), r.failure === null ? "" : firstLine(r.failure), waits(r), logIn(r), unseen(r, now), finds(r), owes(r)]
+  [lastKnown(r), r.failure === null ? "" : headline(r.failure), waits(r), logIn(r), unseen(r, now), finds(r), owes(r)]
     .filter((text) => text !== "")
     .map((text) => sanitiseWord(text))
     .join("; ");

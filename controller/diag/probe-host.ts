@@ -40,7 +40,7 @@ export async function probeHost(
     op: "probe",
     tier,
     paths: pathsOf(spec, host),
-    writes: writesOf(spec, host),
+    writes: writesOf(spec),
     ...(host.python === undefined ? {} : { python: host.python }),
     ...(spec.code.kind === "in-place" ? { code: spec.code.dir } : {}),
     ...(spec.job.kind === "script" ? { script: spec.job.script } : {}),

@@ -8,4 +8,4 @@ export function pathsOf({ paths, code }: RunSpec, host: HostSpec): Readonly<Reco
 }
 
 /** Those that a run must be able to write to. */
-export const writesOf = ({ paths }: RunSpec, _host: HostSpec): readonly string[] => ["state", "tmp", ...Object.keys(paths)];
+export const writesOf = ({ paths }: RunSpec): readonly string[] => ["state", "tmp", ...Object.keys(paths)];

@@ -7,7 +7,9 @@ import type { PreflightFinding } from "../../../cluster/run/preflight.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
+import { runTable } from "../../../cluster/view/run-table.ts";
 import { statusLines } from "../../../cluster/view/status.ts";
+import { summarise } from "../../../cluster/view/summarise.ts";
 import { summaryLines } from "../../../cluster/view/summary.ts";
 import { findingsOf } from "../../../controller/daemon/preflight.ts";
 import { goodRun, receipt } from "./model.ts";
@@ -50,7 +52,11 @@ test("a blocker ends the run with exit 5, its cure and what was seen where; what
     state = reduce(state, { at: 60, type: "host-drained", host, attempt: 1 });
   }
   const text = summaryLines(state).join("\n");
-  assert.match(text, /failed after .*: diag keeps it back \(1 finding\):\n +a, b: files that a process may open: 256 \[sys.nofile\]\n +fix:\n +ulimit -n 65536\n/);
+  assert.match(
+    text,
+    /failed after .*: diag keeps it back \(1 finding\):\n +a, b: files that a process may open: 256 \[sys.nofile\]\n +fix:\n +ulimit -n 65536\n/,
+  );
+  assert.match(runTable([summarise(state)], 99)[1] ?? "", /diag keeps it back \(1 finding\): a, b: files that a process may open: 256/);
   assert.match(text, /try: nexadist diag FILE shows all that was looked at; --force starts in spite of it/);
 });
 
