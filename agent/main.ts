@@ -2,7 +2,7 @@
 
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { CLOSE, PROTOCOL, REPLACED } from "../cluster/protocol.ts";
+import { CLOSE, PROTOCOL, REPLACED, TAKEN_OVER } from "../cluster/protocol.ts";
 import type { Agent } from "./agent-state.ts";
 import { readopt } from "./attempts.ts";
 import { openBlobStore } from "./blob-store.ts";
@@ -72,8 +72,7 @@ async function main(configPath: string): Promise<void> {
     leader: (run: Run) => leaderOf(agent, links, run),
     quit: () => leave("asked to"),
     fenceOthers: (run: Run) => {
-      for (const link of links)
-        if (link.controller !== run.record?.controller && link.holds(run)) link.close(CLOSE.fenced, "another controller has taken over");
+      for (const link of links) if (link.controller !== run.record?.controller && link.holds(run)) link.close(CLOSE.fenced, TAKEN_OVER);
     },
   };
 

@@ -29,6 +29,8 @@ export const HELLO_MS = 5000;
 export const CLOSE = { protocol: 4001, token: 4002, malformed: 4003, slow: 4004, fenced: 4005, silent: 4006, bye: 4007 } as const;
 /** What an agent says with its bye when an upgrade ends it. */
 export const REPLACED = "its agent is being replaced";
+/** Why an agent leaves a controller that does not lead the run any more. */
+export const TAKEN_OVER = "another controller has taken over";
 
 /** Who commands: compared as (epoch, id). Higher epoch wins; equal epoch and another id is refused. */
 export type Authority = { readonly controller: string; readonly epoch: number };

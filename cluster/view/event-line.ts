@@ -1,6 +1,6 @@
 /** What an event means to somebody who watches: zero or more lines. `before` is null for the first event. */
 
-import { REPLACED } from "../protocol.ts";
+import { REPLACED, TAKEN_OVER } from "../protocol.ts";
 import type { RunEvent } from "../run/events.ts";
 import { decide } from "../run/policy.ts";
 import { blockersOf, findingWords } from "../run/preflight.ts";
@@ -79,7 +79,7 @@ function ofEvent(state: RunState, event: RunEvent): readonly string[] {
     case "host-rebooted":
       return [`${event.host}: it was started again; what ran there is gone`];
     case "host-unseen":
-      if (event.why === REPLACED) return [`${event.host}: ${REPLACED}; training goes on`];
+      if (event.why === REPLACED || event.why === TAKEN_OVER) return [`${event.host}: ${event.why}; training goes on`];
       return ofUnseen(state, event);
     case "host-witnessed":
       return ofWitness(state, event.host);

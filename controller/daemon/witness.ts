@@ -1,6 +1,6 @@
 /** Watches a host that went silent: lets the others knock at it until it answers, or what they see makes it lost. */
 
-import { REPLACED } from "../../cluster/protocol.ts";
+import { REPLACED, TAKEN_OVER } from "../../cluster/protocol.ts";
 import type { Witnessed } from "../../cluster/run/events.ts";
 import { isCutOff, type Knock, lossVerdict } from "../../cluster/run/loss.ts";
 import { type HostState, membersOf, type RunState } from "../../cluster/run/state.ts";
@@ -24,7 +24,7 @@ export type Witness = { readonly close: () => void };
 const EVERY_MS = 2000;
 /** Hosts that knock: one may have a broken link of its own. */
 const WITNESSES = 3;
-/** In which another agent is to be there for one that leaves for it. */
+/** In which another agent is to be there for one that leaves for it, or it is known who leads instead. */
 const REPLACE_MS = 10_000;
 
 export function watchSilent(deps: WitnessDeps): Witness {
@@ -58,7 +58,7 @@ export function watchSilent(deps: WitnessDeps): Witness {
       peersFailed: state.trouble !== null,
       quietMs: now - Math.max(deps.heardFromRanksAt(), state.awakeSince),
     });
-    const isExpected = (h: HostState): boolean => h.unseenWhy === REPLACED && now - (h.unseenAt ?? 0) < REPLACE_MS;
+    const isExpected = (h: HostState): boolean => [REPLACED, TAKEN_OVER].includes(h.unseenWhy) && now - (h.unseenAt ?? 0) < REPLACE_MS;
     if (silentMs < state.spec.timeouts.suspectMs) return;
     if (verdict === null && members.some((h) => !h.seen && isExpected(h))) return;
     const sawOf = (what: Knock): string[] => knocks.filter(({ saw }) => saw === what).map(({ by }) => by);

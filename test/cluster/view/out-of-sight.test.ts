@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { TAKEN_OVER } from "../../../cluster/protocol.ts";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
@@ -62,4 +63,10 @@ test("what is found while a run goes on stands in ps until it is over", () => {
   assert.match(row(), / b: eth0 counted 12 errors \(and 1 more: status\)$/);
   for (const key of ["k", "l"]) run.tell({ type: "finding", attempt: 1, finding: { ...finding, key, until: 5 } });
   assert.doesNotMatch(row(), /full|more/);
+});
+
+test("a host that goes over to another controller is not silent, and nobody is asked about it", () => {
+  const state = replay(lifeOf(SPEC, "running"));
+  const gone: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: TAKEN_OVER };
+  assert.deepEqual(describeEvent(state, reduce(state, gone), gone), ["gpu-a: another controller has taken over; training goes on"]);
 });
