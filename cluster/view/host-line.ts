@@ -8,6 +8,7 @@ import { whyUnseen } from "./unseen.ts";
 export function hostStep(state: RunState, host: HostState): string {
   if (isOver(state)) return stepWhenOver(host);
   if (host.lost !== null) return `lost: ${firstLine(host.lost)}`;
+  if (host.excluded !== undefined && !host.mayRun) return `excluded by ${host.excluded.by}`;
   if (host.problem !== null) return withoutHost(host.name, firstLine(host.problem.message));
   switch (host.stage) {
     case "waiting":

@@ -106,7 +106,7 @@ export function wordOf(state: RunState, host: HostState, now: number): readonly 
   if (needsAuth(host)) return ["log in", "warn"];
   if (!host.seen) return [host.unseenAt === null ? "silent" : `silent ${shortSpan(now - host.unseenAt)}`, "warn"];
   if (host.problem !== null) return ["failed", "bad"];
-  if (state.attempt > 0 && !state.members.includes(host.name)) return ["spare", "dim"];
+  if (state.attempt > 0 && !state.members.includes(host.name)) return [host.excluded === undefined ? "spare" : "excluded", "dim"];
   if (state.phase === "running") return host.stage === "launched" ? (state.hang === null ? ["running", "good"] : ["hangs", "bad"]) : ["ended", "plain"];
   if (state.phase === "stopping" || state.phase === "recovering" || state.phase === "draining")
     return host.receipt === null && host.mayRun ? ["ending", "warn"] : ["stopped", "dim"];

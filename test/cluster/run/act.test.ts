@@ -8,6 +8,7 @@ import { reduce, replay, start } from "../../../cluster/run/reduce.ts";
 import type { RecordedState, RunState } from "../../../cluster/run/state.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
 import { describeEvent } from "../../../cluster/view/event-line.ts";
+import { hostStep } from "../../../cluster/view/host-line.ts";
 import { goodRun } from "./model.ts";
 import { play } from "./play.ts";
 
@@ -114,6 +115,10 @@ test("exclude: a spare takes its rank; without one the run shrinks, whatever the
     run.endAll();
     run.diagnose(asked);
     assert.equal(run.next(), "as", "b is not taken, though it is there and ready");
+    assert.deepEqual(
+      ["b", "s"].map((name) => hostStep(run.state(), run.state().hosts[name] ?? assert.fail())),
+      ["excluded by me", "ended"],
+    );
     run.again();
     assert.deepEqual(judgeAct(run.state(), { do: "exclude", host: "c" }), { ok: true, isNew: false, text: "c is excluded already, by me" });
   }
