@@ -42,12 +42,12 @@ const askerOf = ({ by = "" }: { readonly by?: string | undefined }): string => b
 const askerWords = (one: { readonly by?: string | undefined; readonly user?: string | null | undefined }): string =>
   askerOf(one) === "" || askerOf(one) === one.user ? "" : `, asked for by ${askerOf(one)}`;
 
-/** What ends it, for the first of them that a person can do something about. `there`: the run's user on the host; `here`: who asks; `at`: how the host is reached. */
+/** What ends it: all own runs, for one alone frees nothing; else the first process that a person can do something about. `there`: the run's user on the host; `here`: who asks; `at`: how the host is reached. */
 export function keeperCure(busy: readonly Keeper[], host: string, there: string, here: string, at: HostSpec | null = null): string {
   const process = busy.find((one) => one.kind === "process");
-  const run = busy.find((one) => one.kind === "run");
-  const isOwn = run !== undefined && run.user === there && askerOf(run) === askerOf({ by: here });
-  const ends = isOwn ? [`nexadist stop ${run.run}`] : process?.pid != null && process.user === there ? [commandOn(at, host, `kill ${process.pid}`)] : [];
+  const own = busy.flatMap((one) => (one.kind === "run" && one.user === there && askerOf(one) === askerOf({ by: here }) ? [one.run] : []));
+  const stops = [...new Set(own)].map((run) => `nexadist stop ${run}`).join(" && ");
+  const ends = stops !== "" ? [stops] : process?.pid != null && process.user === there ? [commandOn(at, host, `kill ${process.pid}`)] : [];
   return [...ends, "nexadist up --wait starts it when they are free", ...(process === undefined ? [] : ["--force uses them beside that process"])].join(
     "; or ",
   );

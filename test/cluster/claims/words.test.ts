@@ -40,6 +40,8 @@ test("GPUs of one keeper are one phrase; a process has PID, user and memory; wha
 test("the cure is one's own to use: another user's run is not to be stopped", () => {
   assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "eve (pid 7)"), /^nexadist stop train_1; or nexadist up --wait/);
   assert.match(keeperCure([{ ...run, gpu: 0, by: "eve (pid 9)" }], "a", "ann", "bob (pid 7)"), /^nexadist up --wait/);
+  const both = [0, 1, 2].map((gpu) => ({ ...run, gpu, run: gpu === 0 ? "train_1" : "train_2", by: "eve (pid 9)" }));
+  assert.match(keeperCure(both, "a", "ann", "eve (pid 7)"), /^nexadist stop train_1 && nexadist stop train_2; or nexadist up --wait/, "each once");
   assert.match(keeperCure([{ kind: "process", gpu: 0, pid: 5, process: "p", user: "bob" }], "a", "bob", "eve"), /^ssh a 'kill 5'; or .*--force/);
 });
 
