@@ -34,24 +34,35 @@ function whyNot(error: unknown, limitMs: number): string {
   return typeof code === "string" ? code : "no connection";
 }
 
-/** In a process group of its own, which ends with it. */
+/** The JSON is a line on its stdin. In a process group of its own, which is ended with it. */
 export const command =
   (argv: readonly string[], cwd: string, limitMs = COMMAND_MS): Deliver =>
   async (body, cancelled) => {
     const [program = "", ...args] = argv;
-    const result = await execa(program, args, {
-      cwd,
-      input: body,
-      timeout: limitMs,
-      killSignal: "SIGKILL",
-      cancelSignal: cancelled,
-      reject: false,
-      stdout: "ignore",
-      maxBuffer: 10_000,
-    });
+    const child = execa(program, args, { cwd, input: `${body}\n`, detached: true, reject: false, stdout: "ignore", maxBuffer: 10_000 });
+    let isLate = false;
+    const end = (): void => {
+      if (child.pid !== undefined) endGroup(child.pid);
+    };
+    const late = setTimeout(() => {
+      isLate = true;
+      end();
+    }, limitMs);
+    cancelled.addEventListener("abort", end, { once: true });
+    const result = await child;
+    clearTimeout(late);
+    cancelled.removeEventListener("abort", end);
     if (!result.failed) return { ok: true };
     if (result.code === "ENOENT" || result.code === "EACCES") return { ok: false, isFinal: true, why: `${program}: ${result.code}` };
     const said = sanitiseWord(result.stderr ?? "").trim();
-    const how = result.timedOut ? `not done in ${limitMs / 1000} s` : result.signal !== undefined ? result.signal : `exit ${result.exitCode}`;
+    const how = isLate ? `not done in ${limitMs / 1000} s` : (result.signal ?? `exit ${result.exitCode}`);
     return { ok: false, isFinal: false, why: `${how}${said === "" ? "" : `: ${said.slice(-WHY_MAX)}`}` };
   };
+
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, "SIGKILL");
+  } catch {
+    // it has ended
+  }
+}

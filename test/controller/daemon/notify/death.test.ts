@@ -27,7 +27,7 @@ test("killed while the server hangs, and again while it is down after the end: e
   const server = await serveWebhooks(t, `/hook/${TOKEN}`);
   const run = `notify_${ground.hosts[0]}`;
   const base = specOf(ground, run, JOB);
-  const notify = { on: ["recovered", "ended"] as const, webhooks: 1, command: ["sh", "-c", "cat >> told; echo >> told"], isBell: false };
+  const notify = { on: ["recovered", "ended"] as const, webhooks: 1, command: ["sh", "-c", "cat >> told"], isBell: false };
   const spec: RunSpec = { ...base, file: join(ground.dir, "c.yaml"), restart: { ...base.restart, max: 3, backoffMs: 0 }, notify };
 
   server.answerWith("hang", 500);

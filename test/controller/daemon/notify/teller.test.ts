@@ -131,7 +131,7 @@ test("a command has the JSON on stdin; one that fails is run again, one that han
   // It fails at first, hangs then (its pid is kept), and works at last.
   writeFileSync(
     script,
-    `#!/bin/sh\ncd "${dir}"; echo x >> tries\ncase $(wc -l < tries) in\n1) echo "no network" >&2; exit 3;;\n2) echo $$ > hung; exec sleep 1000;;\n*) cat >> got;;\nesac\n`,
+    `#!/bin/sh\ncd "${dir}"; echo x >> tries\ncase $(wc -l < tries) in\n1) echo "no network" >&2; exit 3;;\n2) sleep 1000 & echo $! > hung; wait;;\n*) cat >> got;;\nesac\n`,
   );
   chmodSync(script, 0o755);
   const { hangs, teller } = open({ command: command([script], dir, 1000), absent: command([join(dir, "absent")], dir) });
