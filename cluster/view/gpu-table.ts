@@ -3,18 +3,21 @@
 import { BAD_REASONS, reasonsIn, reasonWords } from "../nvidia/throttle.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { GpuSample } from "../telemetry/sample.ts";
+import { fitTable } from "./fit-table.ts";
 import { type GpuLine, gib, gpusOf, type HostReading, isStale, numberWord, troubleOf } from "./host-telemetry.ts";
-import { formatTable } from "./table.ts";
 
 const HEAD = ["HOST", "GPU", "NAME", "USE", "MEMORY GiB", "POWER W", "TEMP", "SM MHz", "FOR", "STATE"];
 
-export function gpuLines(readings: readonly HostReading[], now: number): readonly string[] {
+/** What a narrow terminal does without, the least important first. */
+const DROP = ["SM MHz", "NAME", "POWER W", "TEMP"];
+
+export function gpuLines(readings: readonly HostReading[], now: number, columns = Number.POSITIVE_INFINITY): readonly string[] {
   const rows = readings.flatMap((reading) => (reading.sample === null ? [] : gpusOf(reading.sample).map((line) => rowOf(reading, line))));
   const notes = readings.flatMap((reading) => [troubleOf(reading, now)].flatMap((text) => (text === "" ? [] : [`${reading.host}: ${text}`])));
   const foreign = readings.flatMap((reading) =>
     reading.sample === null || isStale(reading) ? [] : gpusOf(reading.sample).flatMap((line) => foreignLines(reading.host, line)),
   );
-  return [...(rows.length === 0 ? [] : formatTable([HEAD, ...rows])), ...[...notes, ...foreign].map(sanitiseWord)];
+  return [...(rows.length === 0 ? [] : fitTable([HEAD, ...rows], columns, DROP)), ...[...notes, ...foreign].map(sanitiseWord)];
 }
 
 function rowOf(reading: HostReading, { gpu, processes }: GpuLine): readonly string[] {

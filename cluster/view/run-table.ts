@@ -3,12 +3,15 @@
 import { sanitiseWord } from "../sanitise.ts";
 import type { RunSummary } from "../viewer.ts";
 import { formatDuration } from "./duration.ts";
+import { fitTable } from "./fit-table.ts";
 import { clockOf } from "./leader.ts";
 import { firstLine, headline } from "./paragraph.ts";
-import { formatTable } from "./table.ts";
 import { LOG_IN, NEEDS_AUTH } from "./unseen.ts";
 
-export function runTable(runs: readonly RunSummary[], now: number): readonly string[] {
+/** Enough of a reason to know which it is. */
+const WHY_LEAST = 30;
+
+export function runTable(runs: readonly RunSummary[], now: number, columns = Number.POSITIVE_INFINITY): readonly string[] {
   const rows = runs.map((r) => [
     r.run,
     sanitiseWord(r.name),
@@ -19,7 +22,7 @@ export function runTable(runs: readonly RunSummary[], now: number): readonly str
     formatDuration((r.endedAt ?? r.knownAt ?? now) - r.requestedAt),
     runWhy(r, now),
   ]);
-  return formatTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "WHY"], ...rows]);
+  return fitTable([["RUN", "NAME", "PHASE", "HOSTS", "RANKS", "ATTEMPT", "LASTED", "WHY"], ...rows], columns, ["ATTEMPT", "RANKS", "NAME", "HOSTS"], WHY_LEAST);
 }
 
 /** All that somebody should know of it; "": nothing. */

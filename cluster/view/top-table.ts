@@ -4,18 +4,22 @@ import { isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { Sample } from "../telemetry/sample.ts";
 import { formatBytes } from "./bytes.ts";
+import { fitTable } from "./fit-table.ts";
 import { type GpuLine, gib, gpusOf, type HostReading, isStale, numberWord, troubleOf } from "./host-telemetry.ts";
-import { formatTable } from "./table.ts";
 
-export function topLines(state: RunState, readings: readonly HostReading[], now: number): readonly string[] {
+/** What a narrow terminal does without, the least important first. */
+const DROP = ["SWAP", "LOAD", "GPU W", "LEAST ROOM", "NET OUT", "WAITS", "NET IN"];
+
+export function topLines(state: RunState, readings: readonly HostReading[], now: number, columns = Number.POSITIVE_INFINITY): readonly string[] {
   const ranks = readings.flatMap((reading) => rankRows(state, reading));
   const notes = readings.flatMap((reading) => [troubleOf(reading, now)].flatMap((text) => (text === "" ? [] : [`${reading.host}: ${text}`])));
   return [
-    ...formatTable([
-      ["HOST", "CPU", "LOAD", "MEMORY", "SWAP", "WAITS", "NET IN", "NET OUT", "LEAST ROOM", "GPUS", "GPU USE", "GPU W"],
-      ...readings.map(hostRow),
-    ]),
-    ...(ranks.length === 0 ? [] : ["", ...formatTable([["RANK", "HOST", "PID", "GPU", "USE", "MEMORY GiB", "POWER W"], ...ranks])]),
+    ...fitTable(
+      [["HOST", "CPU", "LOAD", "MEMORY", "SWAP", "WAITS", "NET IN", "NET OUT", "LEAST ROOM", "GPUS", "GPU USE", "GPU W"], ...readings.map(hostRow)],
+      columns,
+      DROP,
+    ),
+    ...(ranks.length === 0 ? [] : ["", ...fitTable([["RANK", "HOST", "PID", "GPU", "USE", "MEMORY GiB", "POWER W"], ...ranks], columns, ["POWER W", "PID"])]),
     ...(notes.length === 0 ? [] : ["", ...notes.map(sanitiseWord)]),
   ];
 }

@@ -23,7 +23,9 @@ export function bundleEntries(found: Diagnosis, secrets: SecretValues): readonly
   const hosts = found.looks.flatMap((look, k): readonly Entry[] => {
     const place = `hosts/${k}-${safe(look.host.name)}`;
     if (!("probe" in look)) return [{ path: `${place}/not-reached.json`, text: json(look.problem) }];
-    const sections = Object.entries(look.probe.sections).map(([name, section]) => ({ path: `${place}/${safe(name)}.json`, text: json(section) }));
+    const sections = Object.entries(look.probe.sections)
+      .filter(([name]) => name !== "facts")
+      .map(([name, section]) => ({ path: `${place}/${safe(name)}.json`, text: json(section) }));
     return [{ path: `${place}/facts.json`, text: json({ ...look.probe.facts, clock: look.probe.clock }) }, ...sections];
   });
   const all: readonly Entry[] = [

@@ -14,7 +14,7 @@ import { fileHere, findRun, listRuns } from "./known-run.ts";
 import { loadHosts } from "./load-cluster.ts";
 import { lookAtRun, lookWhereLed } from "./open-run.ts";
 import { readSamples } from "./run-readings.ts";
-import { type Drawn, watchTable } from "./watch-table.ts";
+import { columnsOf, type Drawn, watchTable } from "./watch-table.ts";
 
 export const gpus: Run = async (context, [wanted], options) => {
   const { client, run } = typeof wanted === "string" ? await lookAtRun(context, options, wanted) : await openLive(context, options);
@@ -59,6 +59,6 @@ function show(context: Context, state: RunState | null, readings: readonly HostR
   }
   const head =
     state !== null && isOver(state) ? [`${state.spec.run} ended ${formatDuration(now - (state.endedAt ?? now))} ago; this is what its hosts told last`] : [];
-  const lines = gpuLines(readings, now);
+  const lines = gpuLines(readings, now, columnsOf());
   return [...head, ...(lines.length === 0 ? ["no GPU is known"] : lines)];
 }

@@ -9,7 +9,10 @@ const newest = (runs: readonly RunSummary[]): RunSummary | undefined => [...runs
 export function pickRun(all: readonly RunSummary[], wanted: string | undefined, file: string | null): RunSummary {
   const runs = file === null ? all : all.filter((r) => r.file === file);
   if (wanted === undefined || wanted === "latest") {
-    const latest = newest(runs);
+    // One that waits for GPUs has nothing to show; where another is at work, that is meant.
+    const last = newest(runs);
+    const atWork = newest(runs.filter((r) => r.endedAt === null && r.waitsFor === undefined));
+    const latest = wanted === undefined && last?.waitsFor !== undefined ? (atWork ?? last) : last;
     if (latest === undefined) throw fail("NO_RUN", { run: file === null || all.length === 0 ? "yet" : `of ${file}` });
     return latest;
   }

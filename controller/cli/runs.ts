@@ -19,7 +19,9 @@ function show(context: Context, found: readonly RunSummary[], none: string): num
   const { isTTY, columns } = process.stdout;
   if (context.json) context.printJson({ runs: found });
   else if (found.length === 0) context.say(none);
-  else for (const line of runTable(found, Date.now())) context.print(isTTY === true ? fitTo(line, columns) : line);
+  else
+    for (const line of runTable(found, Date.now(), isTTY === true ? columns : Number.POSITIVE_INFINITY))
+      context.print(isTTY === true ? fitTo(line, columns) : line);
   return 0;
 }
 

@@ -6,7 +6,7 @@ import { topLines } from "../../cluster/view/top-table.ts";
 import type { Run } from "./commands.ts";
 import { lookAtRun } from "./open-run.ts";
 import { readSamples } from "./run-readings.ts";
-import { watchTable } from "./watch-table.ts";
+import { columnsOf, watchTable } from "./watch-table.ts";
 
 export const top: Run = async (context, [wanted], options) => {
   const { client, run } = await lookAtRun(context, options, wanted);
@@ -21,7 +21,7 @@ export const top: Run = async (context, [wanted], options) => {
     const energy = totals.energyKwh === null ? "" : `  ${totals.energyKwh.toFixed(3)} kWh`;
     const taken = totals.gpuHours === 0 ? "" : `  ${totals.gpuHours.toFixed(2)} GPU hours${energy}`;
     const head = `${run}  ${state.phase}  ${formatDuration((state.endedAt ?? Date.now()) - state.requestedAt)}${taken}`;
-    return { lines: [head, ...(isOver(state) ? ["this is what its hosts told last"] : []), "", ...topLines(state, readings, Date.now())], isLast };
+    return { lines: [head, ...(isOver(state) ? ["this is what its hosts told last"] : []), "", ...topLines(state, readings, Date.now(), columnsOf())], isLast };
   });
   return 0;
 };

@@ -11,6 +11,9 @@ const CLEAR_REST = "\u001b[J";
 
 export type Drawn = { readonly lines: readonly string[]; readonly isLast: boolean };
 
+/** Of a terminal; a file or a pipe takes all. */
+export const columnsOf = ({ isTTY, columns }: NodeJS.WriteStream = process.stdout): number => (isTTY === true ? columns : Number.POSITIVE_INFINITY);
+
 export async function watchTable(context: Context, draw: () => Promise<Drawn>): Promise<void> {
   const { isTTY, columns = 80, rows = 24 } = process.stdout;
   const isScreen = isTTY === true && !context.json;

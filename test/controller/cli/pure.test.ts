@@ -40,6 +40,16 @@ test("a run is found by id, name, unique beginning or latest; with -c among that
   ];
   assert.equal(pickRun(runs, undefined, null).run, "train_22");
   assert.equal(pickRun(runs, "latest", "/c.yaml").run, "train_1");
+  const waiting = {
+    ...runs.find(({ run }) => run === "train_22"),
+    run: "train_99",
+    requestedAt: 9e12,
+    endedAt: null,
+    waitsFor: { a: "GPU 0: run train_22" },
+  } as RunSummary;
+  const atWork = { ...waiting, run: "train_98", requestedAt: 8e12, waitsFor: undefined } as unknown as RunSummary;
+  assert.equal(pickRun([...runs, waiting, atWork], undefined, null).run, "train_98", "one that waits for GPUs has nothing to show");
+  assert.equal(pickRun([waiting], undefined, null).run, "train_99");
   const ended = [
     run("train_1", { requestedAt: 1, file: "/c.yaml", endedAt: 2 }),
     run("train_2", { requestedAt: 2 }),
