@@ -7,6 +7,8 @@ export type Way = "before" | "after";
 export type PageBlocks = Blocks & {
   /** Where the next page of a way begins; undefined: nothing is there that way. */
   readonly edge: (way: Way) => LogPlace | null | undefined;
+  /** The place after the last line of a page. */
+  readonly endOf: (block: number) => LogPlace | null;
   /** Number of its block. */
   readonly add: (way: Way, page: LogPage) => number;
   /** None of its lines is wanted: its place is remembered, it is not. */
@@ -33,6 +35,10 @@ export function createPageBlocks(way: Way, begin: LogPlace | null): PageBlocks {
     endBlock: () => first + pages.length,
     block: (number) => pages[number - first]?.lines ?? [],
     edge: (from) => edges[from],
+    endOf: (block) => {
+      const to = pages[block - first]?.to ?? null;
+      return to === null ? null : { ...to, to: to.to + 1 };
+    },
     add: (from, page) => {
       if (from === "after") {
         edges.after = page.isLast ? undefined : (page.to ?? undefined);

@@ -18,7 +18,7 @@ const PAGE_OF_SEARCH = 5000;
 /** Pages that one key looks through for rows to show; the next key looks on. */
 const PAGES = 100;
 /** Pages in which a line that is shown should be found again. */
-const PAGES_AROUND = 20;
+const PAGES_AROUND = 50;
 
 export type Reading = {
   /** Of this run from here on; its rows. */
@@ -128,9 +128,9 @@ export function createReading(pages: LogPages | null): Reading {
   const lookIn = (opened: Stored, none: string, look: Omit<Look, "done">): void =>
     opened.look({ ...look, done: (found) => (found === null ? end(opened, none) : arrive(opened, found)) });
   /** Among the stored lines, where a line is that is shown; `step`: one row before it. */
-  const openAround = (line: LogLine, step: boolean): void => {
+  const openAround = (line: LogLine, step: boolean, from: LogPlace | null): void => {
     // What is held has the time of its coming; what is stored, that of the second it came in.
-    const opened = open(line.attempt, "before", placeAt(line.at + 1001));
+    const opened = open(line.attempt, "before", from ?? placeAt(line.at + 1001));
     const isIt = (one: LogLine): boolean => one.host === line.host && one.rank === line.rank && one.stream === line.stream && one.text === line.text;
     const done = (found: Ref | null): void => {
       if (opened === null) return;
@@ -178,7 +178,7 @@ export function createReading(pages: LogPages | null): Reading {
       const row = at === null ? null : rowAt(rows(model), at);
       choice = next;
       live = null;
-      if (stored !== null && row !== null) openAround(row.line, false);
+      if (stored !== null && row !== null && at !== null) openAround(row.line, false, stored.endOf(at.block));
       else if (stored !== null) openEnd(stored.attempt);
       else if (at !== null && row !== null) {
         chosen = nearest(rows(model), at.block, row.place);
@@ -200,7 +200,7 @@ export function createReading(pages: LogPages | null): Reading {
           if (way === "before" && stored === null && k === 0 && pages !== null) {
             if (opening !== null) return; // a key that repeats must not begin it anew each time
             const row = rowAt(reel, ref);
-            if (row !== null) return openAround(row.line, true);
+            if (row !== null) return openAround(row.line, true, null);
           }
           break;
         }

@@ -21,6 +21,8 @@ export type Stored = {
   readonly attempt: number;
   readonly reel: Reel;
   readonly hasMore: (way: Way) => boolean;
+  /** The place after the last line of a block. */
+  readonly endOf: (block: number) => LogPlace | null;
   /** One at a time: a look that goes on is given up for it, without a word. */
   readonly look: (look: Look) => void;
   readonly cancel: () => void;
@@ -73,6 +75,7 @@ export function createStored(attempt: number, ask: AskPage, matches: Filter["mat
     attempt,
     reel,
     hasMore: (towards) => problem === null && blocks.edge(towards) !== undefined,
+    endOf: blocks.endOf,
     look: (look) => {
       cancel();
       problem = null;

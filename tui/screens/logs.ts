@@ -13,7 +13,7 @@ import { count, headLine } from "../log/head.ts";
 import type { LogPages } from "../log/pages.ts";
 import { createReading } from "../log/reading.ts";
 import { formatTime, TIME_FORMATS, type TimeFormat } from "../log/times.ts";
-import { countAfter, lastRef, rowAt } from "../log/walk.ts";
+import { before, countAfter, lastRef, rowAt } from "../log/walk.ts";
 import { wholeRow } from "../log/whole-row.ts";
 import type { Seen } from "../log/window.ts";
 import type { RunModel } from "../model.ts";
@@ -202,7 +202,9 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
     const below = last === undefined ? 0 : countAfter(reading.rows(run), last);
     if (stored !== null) {
       const which = run.state.attempt > 1 ? `attempt ${stored.attempt} of ${run.state.attempt}` : "stored lines";
-      return [below === 0 && !stored.hasMore("after") ? `${which}, the end` : which, "dim"];
+      const first = seen[0]?.ref;
+      const isBegin = !stored.hasMore("before") && first !== undefined && before(stored.reel, first) === null;
+      return [below === 0 && !stored.hasMore("after") ? `${which}, the end` : isBegin ? `${which}, from the first` : which, "dim"];
     }
     if (reading.chosen() === null) return [isOver(run.state) ? "the end" : "following", "dim"];
     return [below === 0 ? "the last line" : `${count(below)} ${below === 1 ? "new line" : "new lines"} below, f follows`, "accent"];

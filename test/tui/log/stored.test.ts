@@ -102,6 +102,24 @@ test("a filter that holds for few lines finds them far back, and says what it do
   assert.ok(shown.includes(17) && shown.length > 30, "without the filter it is still there");
 });
 
+test("a filter that is taken away leaves one at the same line, however many lines came in that second", () => {
+  const lines = many(90_000, (k) => (k === 40_000 ? "needle line 40000" : `line ${k}`)).map((line) => ({ ...line, at: NOON - 5000 }));
+  const { pages, answer } = store(lines);
+  const model = modelWith(lines.slice(-100));
+  const screen = createLogsScreen(pages);
+  rowsOf(screen, model);
+  const wish = screen.act("filter", model, VIEW);
+  assert.ok(wish?.do === "type");
+  wish.next("needle");
+  screen.act("first", model, VIEW);
+  answer();
+  assert.deepEqual(numbers(rowsOf(screen, model)), [40_000]);
+  screen.act("back", model, VIEW);
+  answer();
+  const chosen = rowsOf(screen, model).find((row) => row.startsWith(">"));
+  assert.ok(chosen?.endsWith("needle line 40000"), chosen);
+});
+
 test("the first error of the attempt is found from its beginning; esc ends a look that takes long", () => {
   const lines = many(20_000, (k) => (k === 9000 || k === 19_000 ? `RuntimeError: line ${k}` : `line ${k}`));
   const { pages, answer, asked } = store(lines);
