@@ -18,7 +18,7 @@ const rules: readonly { readonly from: RegExp; readonly forbid: RegExp; readonly
   { from: /^agent\//, forbid: /^(ssh2|commander|yaml)$/, why: "it travels to every host" },
   { from: /^tui\//, forbid: /^(controller|agent)\//, why: "viewers hold no state: they speak the viewers' protocol" },
   { from: /^(cluster|controller|agent|tui)\//, forbid: /^(scripts|test)\//, why: "what ships does not need what builds or tests it" },
-  { from: /^scripts\/(?!bench\/)/, forbid: /^test\//, why: "scripts run without the tests; a bench may share their support" },
+  { from: /^scripts\/(?!bench\/|docs\/pictures)/, forbid: /^test\//, why: "scripts run without the tests; a bench and docs' pictures may share their support" },
 ];
 
 const IMPORT = /(?:\bfrom\s*|\bimport\s*|\b(import|require)\s*\(\s*)"([^"]+)"/g;
