@@ -30,6 +30,8 @@ function ofLibrary(trials: readonly Trial[], failed: Trial): Conclusion | null {
   if (!sameHosts.some((trial) => trial.backend === "gloo" && !hasFailed(trial))) return null;
   const cure = sameHosts.find((trial) => trial.backend === "nccl" && !hasFailed(trial) && Object.keys(trial.env).length > 0);
   const host = failed.failure?.host ?? null;
+  const ofWhom = cure === undefined ? ofHosts(trials, "nccl") : null;
+  if (ofWhom !== null) return { ...ofWhom, text: `by NCCL ${ofWhom.text}; gloo works`, fix: "see what NCCL says: nexadist logs {run} --stream nccl" };
   if (cure === undefined)
     return { text: "gloo works between the same hosts, NCCL does not", host, fix: "see what NCCL says: nexadist logs {run} --stream nccl" };
   const set = Object.entries(cure.env).map(([name, value]) => `${name}=${value}`);
@@ -43,8 +45,9 @@ function ofLibrary(trials: readonly Trial[], failed: Trial): Conclusion | null {
 }
 
 /** Pairs of one rank each: two failures share a host, or one failure is a link's. */
-function ofHosts(trials: readonly Trial[]): Conclusion | null {
-  const pairs = trials.filter((trial) => trial.hosts.length === 2 && !trial.isWhole && trial.backend === "gloo");
+function ofHosts(trials: readonly Trial[], backend: Trial["backend"] = "gloo"): Conclusion | null {
+  const isPlain = ({ env }: Trial): boolean => Object.keys(env).length === 0;
+  const pairs = trials.filter((trial) => trial.hosts.length === 2 && !trial.isWhole && trial.backend === backend && isPlain(trial));
   const bad = pairs.filter(hasFailed).map(({ hosts }) => hosts);
   const good = pairs.filter((trial) => !hasFailed(trial)).flatMap(({ hosts }) => hosts);
   const [first] = bad;

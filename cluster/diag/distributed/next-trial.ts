@@ -59,9 +59,16 @@ function wanted({ hosts, usesGpus, ranks }: Shape, trials: readonly Trial[]): re
 
   function ofPair(failed: TrialPlan): readonly TrialPlan[] {
     const asGloo: TrialPlan = { ...failed, backend: "gloo", env: {} };
-    if (failed.backend === "nccl" && !hasFailed(asGloo)) return [asGloo, ...(resultOf(asGloo) === undefined ? [] : BETWEEN.map((env) => ({ ...failed, env })))];
     const [one, other] = failed.hosts;
     const third = hosts.find((name) => name !== one && name !== other);
+    if (failed.backend === "nccl" && !hasFailed(asGloo)) {
+      if (resultOf(asGloo) === undefined) return [asGloo];
+      const variants = BETWEEN.map((env) => ({ ...failed, env }));
+      const isCured = variants.some((variant) => resultOf(variant)?.failure === null);
+      if (isCured || third === undefined || variants.some((variant) => resultOf(variant) === undefined)) return [asGloo, ...variants];
+      // Whose NCCL it is shows with a third host, as it does with gloo.
+      return [asGloo, ...variants, ...[one, other].flatMap((name) => (name === undefined ? [] : [plan(inOrder([name, third]), false)]))];
+    }
     const known: readonly TrialPlan[] = failed.backend === "nccl" ? [asGloo] : [];
     if (one === undefined || other === undefined || third === undefined) return known;
     // The second pass: each of the two with a third.

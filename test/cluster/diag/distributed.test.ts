@@ -119,3 +119,11 @@ test("results: what was reached passes with its time; a failure is one finding a
   assert.deepEqual([...new Set(judge(busy).map(({ status }) => status))], ["skip"]);
   assert.deepEqual(judge([]), []);
 });
+
+test("NCCL that fails on the first pair is followed to its host with a third one, where gloo works everywhere", () => {
+  for (const host of ["h0", "h1"]) {
+    const conclusion = found(gpu(3), ({ hosts, backend }) => backend === "nccl" && hosts.includes(host));
+    assert.equal(conclusion?.host, host);
+    assert.match(conclusion?.text ?? "", /^by NCCL .*; gloo works/);
+  }
+});
