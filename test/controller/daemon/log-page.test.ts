@@ -1,7 +1,7 @@
 /** Pages of stored lines: page after page, either way and with any count, gives each line once, in one order. */
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,6 +11,7 @@ import type { LogLine, LogPage, LogPlace } from "../../../cluster/viewer.ts";
 import { type PageQuery, readPage } from "../../../controller/daemon/log-page.ts";
 import { openLogView } from "../../../controller/daemon/log-query.ts";
 import { openLogStore } from "../../../controller/daemon/log-store.ts";
+import { openStamps } from "../../../controller/daemon/stamps.ts";
 
 const WANT = { hosts: null, ranks: null, streams: ["out", "err", "nccl", "launcher"], since: null, last: null, follow: false, attempt: 1 } as const;
 
@@ -96,6 +97,31 @@ test("a time is a place: what came before it, and what came from it on", async (
     assert.deepEqual([texts(last), last.isFirst, last.isLast], [["line 98", "line 99"], false, true]);
     assert.deepEqual(texts(await page(dir, { count: 2, after: null }, { ranks: [7] })), []);
   });
+});
+
+test("a time is found among any number of stamps, and a torn one is none", async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.integer({ min: 0, max: 3000 }),
+      fc.array(fc.nat({ max: 3_100_000 }), { minLength: 1, maxLength: 8 }),
+      fc.boolean(),
+      async (count, times, isTorn) => {
+        await withDir(async (dir) => {
+          const path = join(dir, "rank0.out.at");
+          const lines = Array.from({ length: count }, (_, k) => `${k * 100} ${k * 1000 + 7}\n`);
+          writeFileSync(path, `${lines.join("")}${isTorn ? "999999999 12" : ""}`);
+          const stamps = openStamps(path);
+          for (const at of times) {
+            const last = Math.min(count - 1, Math.floor((at - 8) / 1000));
+            assert.equal(await stamps.seek((stamp) => stamp.at < at), last < 0 ? 0 : last * 100, `${at} of ${count}`);
+            if (last >= 0)
+              assert.deepEqual(await stamps.at(last * 100 + 1), { at: last * 1000 + 7, until: last + 1 < count ? (last + 1) * 100 : Number.POSITIVE_INFINITY });
+          }
+        });
+      },
+    ),
+    { numRuns: 60 },
+  );
 });
 
 test("what has no end yet is told when the run is over, and not before", async () => {
