@@ -73,6 +73,7 @@ export const ERRORS = {
   AUTH_FAILED: entry(EXIT.unreachable, (d) => `${d.host}: ${d.address} port ${d.port} refused user ${d.user} (${d.driver}); tried: ${d.tried}${d.said ? `; it said: ${d.said}` : ""}`, (d) => `${d.fix ?? `ssh-copy-id -p ${d.port} ${d.user}@${d.address}`}`),
   SSH_CHANNEL: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} opens no session ({driver}): {cause}", "raise MaxSessions in the host's sshd_config (10 is its default, 1 is enough)"),
   STREAMLOCAL_REFUSED: entry(EXIT.unreachable, "{host}: sshd at {user}@{address} port {port} forwards no unix sockets ({driver}): {cause}", "nexadist uses an exec channel instead; AllowTcpForwarding and AllowStreamLocalForwarding yes in the host's sshd_config are faster"),
+  FORWARD_REFUSED: entry(EXIT.unreachable, "{host}: port {there} cannot be reached there: {cause}", "does the program listen on localhost there? ssh {host} 'ss -ltn'; and sshd must have AllowTcpForwarding yes"),
   SOCKET_ABSENT: entry(EXIT.unreachable, "{host}: no socket at {path} ({driver})", "nothing of nexadist listens there: nexadist hosts"),
   CONNECTION_LOST: entry(EXIT.unreachable, "{host}: the connection to {user}@{address} port {port} is gone ({driver}): {cause}", "look at the host and the network: nexadist hosts"),
   NO_GPUS: entry(EXIT.preflight, "{host}: {why}, but the file asks for {wanted} GPUs", (d) => (d.fix === undefined ? `say \`gpus: 0\` and \`slots: ${d.slots}\` for CPU ranks; nexadist hosts shows what is there` : `nexadist diag --host ${d.host} says more; the driver: ${d.fix}`)),

@@ -1,8 +1,20 @@
-/** Commands that take a run elsewhere and look at it there: part of the command table. */
+/** Commands that bring what a run has to another place: part of the command table. */
 
 import { accept, type CommandSpec, run, screenOptions } from "./command-spec.ts";
 
 export const RECORDS: readonly CommandSpec[] = [
+  {
+    name: "forward",
+    about: "A port of the host that a rank runs on, on this machine's loopback, through SSH: tensorboard and the like. A broken link is made again.",
+    args: [
+      ["<run>", "id, unique beginning of it, name, or latest"],
+      ["<port>", "PORT there, or HERE:PORT"],
+    ],
+    options: [["--rank <rank>", "the host of this rank (default 0)"], ["--host <host>", "this host of the run"], accept],
+    examples: ["nexadist forward latest 6006", "nexadist forward train_20251101_143200 16006:6006 --rank 8"],
+    takesRest: false,
+    load: async () => (await import("./forward.ts")).forward,
+  },
   {
     name: "record",
     about: "Write a run into one file: journal, logs and telemetry, without secrets and within bounds; says what was left out.",

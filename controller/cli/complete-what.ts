@@ -70,7 +70,7 @@ export function whatCompletes(words: readonly string[], commands: readonly Comma
     } else positional.push(word);
   }
   const file = given.get("--cluster") ?? (spec?.args[0]?.[0] === "[file]" ? positional[0] : undefined) ?? null;
-  const run = spec?.args[0]?.[0] === "[run]" ? (positional[0] ?? null) : null;
+  const run = /^[[<]run[\]>]$/.test(spec?.args[0]?.[0] ?? "") ? (positional[0] ?? null) : null;
   const values = (name: string | null | undefined, prefix: string): Wanted => {
     const kind = name == null ? undefined : KINDS[name];
     return kind === undefined ? NOTHING : { kind, before: prefix, file, run };

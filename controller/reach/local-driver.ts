@@ -1,7 +1,7 @@
 /** Transport to this machine without SSH, for `transport: local`: same interface, real processes and sockets. */
 
 import { spawn } from "node:child_process";
-import { connect } from "node:net";
+import { connect, type Socket } from "node:net";
 import { homedir } from "node:os";
 import type { Duplex } from "node:stream";
 import { fail } from "../../cluster/errors.ts";
@@ -26,15 +26,17 @@ export function openLocal(name: string, options: Pick<ReachOptions, "env">): Tra
     return process;
   };
 
-  const openSocket: Transport["openSocket"] = (path) =>
+  const opened = (socket: Socket, refused: (error: Error) => Error): Promise<Duplex> =>
     new Promise<Duplex>((resolve, reject) => {
-      const socket = connect(path);
-      socket.once("error", (error) => reject(fail("SOCKET_ABSENT", { host: name, path, driver: "local" }, error)));
+      socket.once("error", (error) => reject(refused(error)));
       socket.once("connect", () => {
         socket.removeAllListeners("error");
         resolve(socket);
       });
     });
+  const openSocket: Transport["openSocket"] = (path) => opened(connect(path), (error) => fail("SOCKET_ABSENT", { host: name, path, driver: "local" }, error));
+  const openPort: Transport["openPort"] = (port) =>
+    opened(connect(port, "localhost"), (error) => fail("FORWARD_REFUSED", { host: name, there: port, cause: error.message }, error));
 
   const close = (): void => {
     isClosed = true;
@@ -43,7 +45,7 @@ export function openLocal(name: string, options: Pick<ReachOptions, "env">): Tra
     settle("closed by nexadist");
   };
 
-  return { driver: "local", address: null, port: null, why: "transport: local", exec, openSocket, probe: async () => {}, closed, close };
+  return { driver: "local", address: null, port: null, why: "transport: local", exec, openSocket, openPort, probe: async () => {}, closed, close };
 }
 
 async function startLocal(command: string, env: ReachOptions["env"]): Promise<RemoteProcess> {

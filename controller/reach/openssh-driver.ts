@@ -49,8 +49,8 @@ export async function openOpenssh(context: Ssh2Context, why: string): Promise<Tr
     if (reason !== undefined) throw lost();
   };
 
-  const openSocket = makeSocketOpener(master, settings, exec, () => (reason === undefined ? undefined : lost()));
-  return { driver: "ssh", address: context.settings.hostname, port: context.settings.port, why, exec, openSocket, probe, closed, close };
+  const sockets = makeSocketOpener(master, settings, exec, () => (reason === undefined ? undefined : lost()));
+  return { driver: "ssh", address: context.settings.hostname, port: context.settings.port, why, exec, ...sockets, probe, closed, close };
 }
 
 const lastLine = (text: string): string =>

@@ -1,4 +1,4 @@
-/** Remote unix sockets through a ControlMaster: a local socket in its private directory is forwarded there. */
+/** Remote unix sockets and ports through a ControlMaster: a local socket in its private directory is forwarded there. */
 
 import { connect, type Socket } from "node:net";
 import { join } from "node:path";
@@ -11,8 +11,13 @@ import { sshFail } from "./ssh-errors.ts";
 import { isSocketAbsent } from "./ssh-socket-check.ts";
 import type { Transport } from "./transport.ts";
 
-export function makeSocketOpener(master: Master, settings: SshSettings, exec: Transport["exec"], goneError: () => Error | undefined): Transport["openSocket"] {
-  const forwards = new Map<string, Promise<string>>(); // remote path → local path
+export function makeSocketOpener(
+  master: Master,
+  settings: SshSettings,
+  exec: Transport["exec"],
+  goneError: () => Error | undefined,
+): Pick<Transport, "openSocket" | "openPort"> {
+  const forwards = new Map<string, Promise<string>>(); // remote path or port → local path
 
   const forward = async (path: string, local: string): Promise<string> => {
     const result = await execa("ssh", [...throughMaster(master), "-O", "forward", "-L", `${local}:${path}`, "--", "nexadist"], {
@@ -25,26 +30,31 @@ export function makeSocketOpener(master: Master, settings: SshSettings, exec: Tr
     throw goneError() ?? sshFail("STREAMLOCAL_REFUSED", settings, "ssh", { cause: sanitiseWord(result.stderr).trim() });
   };
 
-  return async (path) => {
+  const open = async (there: string): Promise<Socket> => {
     const gone = goneError();
     if (gone !== undefined) throw gone;
-    // `:` would end the path in -L, and ssh expands % and $ there.
-    if (!/^\/[^:%$\\\s]*$/.test(path)) throw new Error(`not a socket path for ssh -L: ${path}`);
-    const made = forwards.get(path) ?? forward(path, join(master.dir, `s${forwards.size}`));
-    forwards.set(path, made);
+    const made = forwards.get(there) ?? forward(there, join(master.dir, `s${forwards.size}`));
+    forwards.set(there, made);
     const local = await made.catch((error: unknown) => {
-      forwards.delete(path);
+      forwards.delete(there);
       throw error;
     });
-    const socket = await connectLocal(local).catch((error: unknown) => {
+    return connectLocal(local).catch((error: unknown) => {
       throw goneError() ?? error;
     });
+  };
+
+  const openSocket: Transport["openSocket"] = async (path) => {
+    // `:` would end the path in -L, and ssh expands % and $ there.
+    if (!/^\/[^:%$\\\s]*$/.test(path)) throw new Error(`not a socket path for ssh -L: ${path}`);
+    const socket = await open(path);
     if (await staysOpen(socket, master)) return socket;
     const late = goneError();
     if (late !== undefined) throw late;
     if (await isSocketAbsent(exec, path)) throw sshFail("SOCKET_ABSENT", settings, "ssh", { path });
     throw sshFail("STREAMLOCAL_REFUSED", settings, "ssh", { cause: "the forwarded socket was closed at once" });
   };
+  return { openSocket, openPort: (port) => open(`localhost:${port}`) };
 }
 
 const connectLocal = (path: string): Promise<Socket> =>

@@ -56,6 +56,16 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
     }
   };
 
+  const openPort: Transport["openPort"] = (port) =>
+    new Promise((resolve, reject) => {
+      if (link.goneBecause() !== undefined) return reject(lost());
+      client.forwardOut("127.0.0.1", 0, "localhost", port, (error, stream) => {
+        if (error === undefined) return resolve(stream);
+        if (link.goneBecause() !== undefined || !/Channel open failure/.test(error.message)) return reject(lost(error));
+        reject(sshFail("FORWARD_REFUSED", settings, "ssh2", { there: port, cause: error.message.replace(/^.*Channel open failure: /, "") }, error));
+      });
+    });
+
   // Past the gate: where sshd has no session left it says so, which is an answer.
   const probe: Transport["probe"] = async (withinMs, doing) => {
     if (link.goneBecause() !== undefined) throw lost();
@@ -76,6 +86,7 @@ export async function openSsh2(context: Ssh2Context, why: string): Promise<Trans
     why,
     exec,
     openSocket,
+    openPort,
     probe,
     closed: link.closed,
     close: link.close,

@@ -33,6 +33,8 @@ export type Transport = {
   ) => Promise<RemoteProcess>;
   /** A stream to the unix socket at `path` there. Errors: STREAMLOCAL_REFUSED (the caller then proxies over exec), SOCKET_ABSENT. */
   readonly openSocket: (path: string) => Promise<Duplex>;
+  /** A stream to a TCP port of its own loopback there. Errors: FORWARD_REFUSED, where that can be told; else it ends at once. */
+  readonly openPort: (port: number) => Promise<Duplex>;
   /** Rejects with CONNECTION_LOST, which says `doing`, when the far end's sshd does not answer within `withinMs`; a refusal is an answer. */
   readonly probe: (withinMs: number, doing: string) => Promise<void>;
   /** Resolves once, with a reason in words, when the connection is gone for whatever cause. */

@@ -79,6 +79,7 @@ const TABLE: Readonly<Record<string, Row>> = {
     wrong: [noFile, badFile, noHost, { args: ["--only", "absent"], exit: 2, code: "USAGE" }, { args: ["--baseline", "absent"], exit: 2, code: "USAGE" }],
   },
   explain: { ok: ["cuda_oom"], wrong: [{ args: ["absent"], exit: 2, code: "USAGE" }] },
+  forward: { ok: ["latest", "port"], exit: 2, wrong: [{ args: ["absent", "6006"], exit: 2, code: "NO_RUN" }] },
   record: { ok: ["-y"], wrong: [noRun] },
   replay: {
     ok: ["demo.nexarec"],
