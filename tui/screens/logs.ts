@@ -206,7 +206,9 @@ export function createLogsScreen(pages: LogPages | null = null): Screen {
       const isBegin = !stored.hasMore("before") && first !== undefined && before(stored.reel, first) === null;
       return [below === 0 && !stored.hasMore("after") ? `${which}, the end` : isBegin ? `${which}, from the first` : which, "dim"];
     }
-    if (reading.chosen() === null) return [isOver(run.state) ? "the end" : "following", "dim"];
+    const isEnded = isOver(run.state);
+    if (reading.chosen() === null) return [isEnded ? "the end" : "following", "dim"];
+    if (isEnded) return [below === 0 ? "the last line" : `${count(below)} below`, "dim"];
     return [below === 0 ? "the last line" : `${count(below)} ${below === 1 ? "new line" : "new lines"} below, f follows`, "accent"];
   }
 }
