@@ -43,7 +43,7 @@ const WAIT = ["sh", "-c", "printf '\\nenter comes back '; read -r _"] as const;
 const CAUGHT = ["SIGTERM", "SIGHUP"] as const;
 
 export async function openTui(options: TuiOptions): Promise<TuiEnd> {
-  const { render, drawApp } = await loadApp();
+  const loading = loadApp();
   const { source, find, isReadonly, isAscii, hasColour, by, own } = options;
   const store = createStore({ isReadonly, clock: Date.now, replay: source.replay ?? null });
   let run = options.run;
@@ -102,6 +102,8 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
   };
 
   reader.watch(run);
+  // What the controller answers meanwhile is on the first picture.
+  const { render, drawApp } = await loading;
   const held = holdStreams();
   if (source.replay === undefined) ringFor(store, process.env, (bytes) => void held.stdout.write(bytes));
   let unmount = (): void => undefined;

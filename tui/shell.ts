@@ -57,7 +57,8 @@ export type Shell = {
 const SAID_MS = 5000;
 const BAD_MS = 12_000;
 /** What pasted or blindly typed text must not set off. */
-const NEVER_AT_ONCE: ReadonlySet<ActionId> = new Set(["leave", "detach", "suspend", "diag", "hang", "shell"]);
+const NEVER_AT_ONCE: ReadonlySet<ActionId> = new Set(["leave", "detach", "suspend"]);
+const ONLY_LOOKS: ReadonlySet<Wish["do"]> = new Set(["nothing", "open", "overlay", "type", "copy", "say"]);
 
 export function createShell({ model, size, isAscii, screens, first, world, by, replay }: ShellOptions): Shell {
   const listeners = new Set<() => void>();
@@ -238,7 +239,9 @@ export function createShell({ model, size, isAscii, screens, first, world, by, r
         before.kind === "overlay"
           ? answerOverlay(before, chord, now, overlayArea(area()))
           : before.kind === "type"
-            ? answerTyping(before, chord, typed)
+            ? isOne || chord !== "enter"
+              ? answerTyping(before, chord, typed)
+              : { next: before }
             : !isOne
               ? { next: before }
               : before.kind === "confirm"
@@ -255,6 +258,7 @@ export function createShell({ model, size, isAscii, screens, first, world, by, r
     if (action === null) return;
     if (!isOne && (NEVER_AT_ONCE.has(action) || keyOf(action).isActing === true)) return;
     const wish = actOn(action);
+    if (!isOne && !ONLY_LOOKS.has(wish.do)) return;
     if (action === "palette" && wish.do === "type")
       modal = { kind: "type", label: wish.label, text: "", problem: null, check: wish.check, next: wish.next, choices: [], complete: (text) => complete(text, model()) }; // biome-ignore format: short
     else return grant(wish);

