@@ -67,13 +67,15 @@ export function sanitise(text: string): string {
 
 /** More marks on one letter than any script needs reach into the lines above. */
 const PILE = /(\p{M}{8})\p{M}+/gu;
+export const withoutPiles = (text: string): string => text.replace(PILE, "$1");
 
 /** As `sanitise`, on one line: for names, reasons and other text inside a line of ours. */
 export const sanitiseWord = (text: string): string =>
-  sanitise(text)
-    .replace(ANY_SGR, "")
-    .replace(/[\n\t]/g, " ")
-    .replace(PILE, "$1");
+  withoutPiles(
+    sanitise(text)
+      .replace(ANY_SGR, "")
+      .replace(/[\n\t]/g, " "),
+  );
 
 /** Without colours, for a terminal or file that wants none. */
 export const withoutColour = (text: string): string => text.replace(ANY_SGR, "");

@@ -1,6 +1,6 @@
 /** What is shown of a line: progress bars at their last state, nothing that a terminal would act on, and every letter as wide everywhere. */
 
-import { sanitise, withoutColour } from "../../cluster/sanitise.ts";
+import { sanitise, withoutColour, withoutPiles } from "../../cluster/sanitise.ts";
 import { formatGap } from "../../cluster/view/gap.ts";
 import { afterLastReturn } from "../../cluster/view/lines.ts";
 import type { LogLine } from "../../cluster/viewer.ts";
@@ -14,5 +14,5 @@ const SHOWN = 16_384;
 export function shownText(line: LogLine, limit = SHOWN): string {
   if (line.gap !== undefined) return formatGap(line.gap);
   const text = afterLastReturn(line.text).slice(0, limit);
-  return withoutColour(sanitise(text)).replaceAll("\t", "    ").replace(JOINS, "");
+  return withoutPiles(withoutColour(sanitise(text)).replaceAll("\t", "    ").replace(JOINS, ""));
 }
