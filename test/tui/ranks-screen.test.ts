@@ -11,7 +11,7 @@ import type { Model } from "../../tui/model.ts";
 import type { Wish } from "../../tui/screen.ts";
 import { createRanksScreen } from "../../tui/screens/ranks.ts";
 import { checkGolden, checkScreen, drawn, viewOf } from "./support/golden.ts";
-import { comingUp, failed, healthy, many, modelOf, NOON, recovering, silentHost, uneven } from "./support/stories.ts";
+import { comingUp, failed, healthy, lineOf, many, modelOf, NOON, recovering, silentHost, uneven } from "./support/stories.ts";
 
 process.env.TZ = "UTC";
 const VIEW = viewOf(80, 24);
@@ -57,7 +57,7 @@ test("marked ranks are read beside each other, on top", () => {
 test("p goes back attempt by attempt: how each rank ended, and why the attempt did", () => {
   const model = again();
   const { text } = play(model, ["attempt"]);
-  assert.match(text.split("\n")[0] ?? "", /attempt 1 of 2 ended .* rank 11 on node-b ran out of GPU memory/);
+  assert.match(text.split("\n")[0] ?? "", /attempt 1 of 2 ended .* rank 11 on node-b ran out of GPU mem/);
   assert.match(text, /r11! .*exited with code 1/);
   assert.ok(!text.includes("running"));
   assert.match(play(model, ["attempt", "attempt"]).text, /32 ranks/);
@@ -75,6 +75,21 @@ function again(): Model {
   const due: RunEvent = { at: NOON + 11_000, type: "timer", key: "backoff" };
   return modelOf({ spec, events: [...base.events.map(({ event }) => event), due, begun], now: NOON + 13_000 });
 }
+
+test("local ranks of an attempt that is over are in the order of its ranks, whoever started first", () => {
+  const base = again();
+  const run = base.run ?? assert.fail();
+  const model = { ...base, run: { ...run, events: [...run.events].reverse() } };
+  assert.match(play(model, ["attempt"], viewOf(120, 40)).text, /r2 +node-a +2 /);
+});
+
+test("the last step stays known when the line after it tells none", () => {
+  const model = uneven();
+  const screen = createRanksScreen();
+  screen.draw(model, VIEW);
+  model.run?.log.push(lineOf("node-a", 0, NOON, "saving"));
+  assert.match(row(drawn(screen, model, VIEW), 0), /^> r0 .* 18419 .*saving/);
+});
 
 test("ranks that belong to the attempt and are not started wait; before any attempt it says so", () => {
   assert.match(play(again(), []).text, /r0 +node-a .*waits to start/);

@@ -131,7 +131,11 @@ export const rankTable = ({ ranks }: NcclSummary, area: Area): readonly Line[] =
       { title: "HOST", of: ({ host }) => host, drop: 0, most: 20 },
       { title: "GPU", of: ({ gpu }) => (gpu === null ? "-" : String(gpu)), isRight: true, drop: 3 },
       { title: "NETWORK", of: ({ network }) => network ?? "-", drop: 2, most: 20 },
-      { title: "READY", of: ({ begun, ready }) => span(`${ready} of ${Math.max(begun, ready)}`, begun > ready ? "warn" : "plain"), drop: 0 },
+      {
+        title: "READY",
+        of: ({ begun, ready }) => span(begun + ready === 0 ? "-" : `${ready} of ${Math.max(begun, ready)}`, begun > ready ? "warn" : "plain"),
+        drop: 0,
+      },
       { title: "WARNED", of: ({ warnings: own }) => (own.length === 0 ? "" : span(String(own.length), "warn")), isRight: true, drop: 1 },
       { title: "DEVICES", of: ({ devices }) => span([...(devices.IB ?? []), ...(devices.Socket ?? [])].join(" "), "dim"), drop: 4, fills: 12 },
     ],

@@ -83,16 +83,13 @@ function placesOf({ members, nproc, ranks }: RunState): ReadonlyMap<number, { re
 
 function pastRows({ events, state }: RunModel, attempt: number): readonly RankRow[] {
   const rows = new Map<number, RankRow>();
-  const counts = new Map<string, number>();
   const cause = state.past.find((one) => one.attempt === attempt)?.cause;
   for (const { event } of events) {
     if (!("attempt" in event) || event.attempt !== attempt) continue;
     if (event.type === "rank-started" && !rows.has(event.rank)) {
-      const local = counts.get(event.host) ?? 0;
-      counts.set(event.host, local + 1);
       const { rank, host, pid } = event;
       rows.set(rank, {
-        ...{ rank, host, local, pid, state: "ended with the attempt", isBad: false, isAlive: false },
+        ...{ rank, host, local: 0, pid, state: "ended with the attempt", isBad: false, isAlive: false },
         stepMs: null,
         deviation: null,
         isAccused: cause?.rank === rank,
@@ -101,7 +98,15 @@ function pastRows({ events, state }: RunModel, attempt: number): readonly RankRo
     const row = event.type === "rank-exited" ? rows.get(event.rank) : undefined;
     if (event.type === "rank-exited" && row !== undefined) rows.set(event.rank, { ...row, state: describeExit(event), isBad: event.code !== 0 });
   }
-  return [...rows.values()].sort((a, b) => a.rank - b.rank);
+  const counts = new Map<string, number>();
+  // They were started in any order: local ranks are in that of the ranks.
+  return [...rows.values()]
+    .sort((a, b) => a.rank - b.rank)
+    .map((row) => {
+      const local = counts.get(row.host) ?? 0;
+      counts.set(row.host, local + 1);
+      return { ...row, local };
+    });
 }
 
 /** A line and the step that it tells; lines are read once. */

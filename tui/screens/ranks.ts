@@ -27,6 +27,8 @@ const ODD = 0.2;
 export function createRanksScreen(): Screen {
   const picker = createPicker();
   const marked = new Set<number>();
+  /** The last step of each rank: the line after it need not tell one. */
+  const steps = new Map<number, { readonly attempt: number; readonly step: number }>();
   let sort: Sort = "RANK";
   let attempt: number | null = null;
   let filter: Filter = NO_FILTER;
@@ -55,7 +57,7 @@ export function createRanksScreen(): Screen {
       [
         ...head(run, rows, now, attempt, sort, filter, view),
         ...drawTable({
-          columns: columnsOf(run, attempt, now),
+          columns: columnsOf(run, attempt, now, steps),
           rows,
           chosen: at,
           top: picker.top(keys, height),
@@ -149,7 +151,7 @@ function sorted(rows: readonly RankRow[], by: Sort, quiet: (row: RankRow) => num
 
 function head(run: RunModel, rows: readonly RankRow[], now: number, attempt: number | null, sort: Sort, filter: Filter, { columns }: View): readonly Line[] {
   const { state } = run;
-  const words = `by ${sort.toLowerCase()}${filter === NO_FILTER ? "" : `, /${filter.text}`} `;
+  const words = `  by ${sort.toLowerCase()}${filter === NO_FILTER ? "" : `, /${filter.text}`} `;
   if (attempt !== null) {
     const past = state.past.find((one) => one.attempt === attempt);
     const why = past === undefined ? "" : ` ended ${formatDuration(now - past.endedAt)} ago: ${firstLine(past.cause.text)}`;
@@ -178,12 +180,16 @@ function whyNone({ state }: RunModel, attempt: number | null, filter: Filter): r
 const milliseconds = (ms: number): string => (ms >= 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${ms < 10 ? ms.toFixed(1) : ms.toFixed(0)} ms`);
 const percent = (share: number): string => `${share >= 0 ? "+" : "-"}${Math.abs(100 * share).toFixed(0)}%`;
 
-function columnsOf(run: RunModel, attempt: number | null, now: number): readonly Column<RankRow>[] {
+type Steps = Map<number, { readonly attempt: number; readonly step: number }>;
+
+function columnsOf(run: RunModel, attempt: number | null, now: number, steps: Steps): readonly Column<RankRow>[] {
   const pattern = run.state.spec.stepPattern === undefined ? null : new RegExp(run.state.spec.stepPattern);
   const step = (row: RankRow): string => {
     const line = lastLine(run, row, attempt);
     const found = line === null || line.attempt !== run.state.attempt ? null : stepIn(line, pattern);
-    return found === null ? "-" : String(found);
+    if (found !== null) steps.set(row.rank, { attempt: run.state.attempt, step: found });
+    const known = steps.get(row.rank);
+    return known === undefined || known.attempt !== run.state.attempt ? "-" : String(known.step);
   };
   const quiet = (row: RankRow): string => {
     const ms = quietOf(run, row, now);
