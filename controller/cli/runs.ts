@@ -6,6 +6,7 @@ import { sanitiseWord } from "../../cluster/sanitise.ts";
 import { aboutHost } from "../../cluster/view/about-host.ts";
 import { runTable } from "../../cluster/view/run-table.ts";
 import { fitTo } from "../../cluster/view/table.ts";
+import { tint } from "../../cluster/view/tint.ts";
 import type { FoundRun, RunSummary } from "../../cluster/viewer.ts";
 import type { Client } from "./client.ts";
 import type { Options, Run } from "./commands.ts";
@@ -20,8 +21,10 @@ function show(context: Context, found: readonly RunSummary[], none: string): num
   if (context.json) context.printJson({ runs: found });
   else if (found.length === 0) context.say(none);
   else
-    for (const line of runTable(found, Date.now(), isTTY === true ? columns : Number.POSITIVE_INFINITY))
-      context.print(isTTY === true ? fitTo(line, columns) : line);
+    for (const line of runTable(found, Date.now(), isTTY === true ? columns : Number.POSITIVE_INFINITY)) {
+      const fitted = isTTY === true ? fitTo(line, columns) : line;
+      context.print(context.hasColour ? tint(fitted) : fitted);
+    }
   return 0;
 }
 

@@ -6,14 +6,20 @@ import { statusLines } from "../../cluster/view/status.ts";
 import type { Run } from "./commands.ts";
 import { readRun } from "./known-run.ts";
 import { lookAtRun } from "./open-run.ts";
+import { type Drawn, watchTable } from "./watch-table.ts";
 
 export const status: Run = async (context, [wanted], options) => {
   const { client, run } = await lookAtRun(context, options, wanted);
-  const { state, dir, wroteAt, pace, notes } = await readRun(client, run);
-  if (context.json) context.printJson({ run, dir, state, wroteAt, pace, notes });
-  else
-    for (const line of [...statusLines(state, Date.now(), { wroteAt, pace, notes }), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)])
-      context.print(line);
+  const draw = async (): Promise<Drawn> => {
+    const { state, dir, wroteAt, pace, notes } = await readRun(client, run);
+    const isLast = options.watch !== true || isOver(state) || state.fenced !== null;
+    if (context.json) {
+      context.printJson({ run, dir, state, wroteAt, pace, notes });
+      return { lines: [], isLast };
+    }
+    return { lines: [...statusLines(state, Date.now(), { wroteAt, pace, notes }), "", `journal, plan and logs: ${dir}`, ...fullDisk(state, dir)], isLast };
+  };
+  await watchTable(context, draw, { wraps: true });
   return 0;
 };
 

@@ -34,6 +34,8 @@ export const renderCommands = (): string => `<!-- Made by scripts/gen-docs.ts fr
 
 # Commands
 
+What \`--json\` prints, field by field: [json.md](json.md).
+
 Exit statuses and errors: [errors.md](errors.md). Every command also takes:
 
 ${optionTable(GLOBALS)}

@@ -7,6 +7,7 @@ import { renderChecks } from "./checks.ts";
 import { renderCommands, renderCommandTable } from "./commands.ts";
 import { renderErrors } from "./errors.ts";
 import { renderFindings } from "./findings.ts";
+import { renderJson } from "./json.ts";
 import { withBlock } from "./markdown.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -18,5 +19,6 @@ export const documents = (): Document[] => [
   { path: "docs/findings.md", text: renderFindings() },
   { path: "docs/checks.md", text: renderChecks() },
   { path: "docs/commands.md", text: renderCommands() },
+  { path: "docs/json.md", text: renderJson() },
   { path: "README.md", text: withBlock(readFileSync(join(root, "README.md"), "utf8"), "commands", renderCommandTable()) },
 ];
