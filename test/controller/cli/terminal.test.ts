@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import type { RunEvent } from "../../../cluster/run/events.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
+import { withoutColour } from "../../../cluster/sanitise.ts";
 import { ENTRY, type Place, place } from "../../support/cli.ts";
 import { type Asked, type FakeController, fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
 import { SSHD, startSshd } from "../../support/sshd.ts";
@@ -180,7 +181,7 @@ test("runs: a long failure is cut to the terminal", async (t) => {
   const fake = await fakeController(t, ({ end }) => end([{ ...summary, failure: `gpu-a: ${"x".repeat(300)}` }]));
   const { code, screen } = await terminal(t, at, ["runs"], { NEXADIST_STATE_DIR: fake.stateDir }).done;
   assert.equal(code, 0);
-  const lines = screen.split(/\r?\n/);
+  const lines = withoutColour(screen).split(/\r?\n/);
   assert.ok(
     lines.every((line) => line.length <= 100),
     screen,
