@@ -2,7 +2,7 @@
 
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
-import type { RunState } from "../cluster/run/state.ts";
+import { isOver, type RunState } from "../cluster/run/state.ts";
 import type { Terminal } from "./app.ts";
 import { holdStreams, RESET } from "./hold-terminal.ts";
 import { startReader } from "./reader.ts";
@@ -25,6 +25,8 @@ export type TuiOptions = {
   readonly by: string;
   /** argv of a command of our own. */
   readonly own: (args: readonly string[]) => readonly string[];
+  /** Once the run has ended as it should and nobody is reading: what follows `up` in a script goes on. */
+  readonly leavesWhenWell: boolean;
   /** Where a bug of the screen is written down. */
   readonly crashFile: string;
 };
@@ -100,6 +102,12 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
   const onInterrupt = (): void => {
     if (!isGiven) shell.press(["ctrl-c"]);
   };
+
+  const leaveWhenWell = (): void => {
+    const state = store.snapshot().run?.state;
+    if (state !== undefined && isOver(state) && state.phase !== "failed" && shell.isAtRest()) exit();
+  };
+  if (options.leavesWhenWell) store.subscribe(leaveWhenWell);
 
   reader.watch(run);
   // What the controller answers meanwhile is on the first picture.

@@ -51,6 +51,8 @@ export type Shell = {
   readonly subscribe: (listener: () => void) => () => void;
   /** Grows with each change that is not the model's. */
   readonly version: () => number;
+  /** The first screen is shown and nothing before it: nobody is reading anything. */
+  readonly isAtRest: () => boolean;
 };
 
 /** A message stands so long; a bad one longer. */
@@ -285,5 +287,6 @@ export function createShell({ model, size, isAscii, screens, first, world, by, r
       return () => listeners.delete(listener);
     },
     version: () => version,
+    isAtRest: () => modal === null && screen?.id === first,
   };
 }

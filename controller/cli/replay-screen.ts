@@ -17,7 +17,7 @@ export async function playOnScreen(context: Context, recording: Recording, speed
   const source = createReplay(recording, speed);
   const release = holdTty();
   const end = await openTui({
-    ...{ source, run, crashFile, by: whoAsks(), isReadonly: true },
+    ...{ source, run, crashFile, leavesWhenWell: false, by: whoAsks(), isReadonly: true },
     find: async () => source,
     isAscii: isAsciiOnly(context.env, options.ascii),
     hasColour: context.hasColour,

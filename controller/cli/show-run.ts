@@ -19,7 +19,7 @@ export async function showRun(context: Context, client: Client, run: string, opt
   const ui = chooseUi(context, options.ui);
   if (ui === "plain") return watchRun(context, client, run, watch);
   if (ui === "none") return watchRun({ ...context, quiet: true }, client, run, { ...watch, isSilent: true });
-  return showScreen(context, client, run, options, watch.find ?? findOrStartDaemon, watch.ended);
+  return showScreen(context, client, run, options, watch.find ?? findOrStartDaemon, { leavesWhenWell: watch.stopsOnSignal, ended: watch.ended });
 }
 
 /** `run` null: the list of runs. */
@@ -29,13 +29,13 @@ export async function showScreen(
   run: string | null,
   options: Options,
   find: () => Promise<Client>,
-  ended?: WatchOptions["ended"],
+  { leavesWhenWell = false, ended }: { readonly leavesWhenWell?: boolean; readonly ended?: WatchOptions["ended"] | undefined } = {},
 ): Promise<number> {
   const crashFile = join(stateDir(), "screen-crash.log");
   const release = holdTty();
   const { openTui } = await import("../../tui/main.ts");
   const end = await openTui({
-    ...{ source: client, find, run, crashFile, by: whoAsks() },
+    ...{ source: client, find, run, crashFile, leavesWhenWell, by: whoAsks() },
     isReadonly: options.readonly === true,
     isAscii: isAsciiOnly(context.env, options.ascii),
     hasColour: context.hasColour,
