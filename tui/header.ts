@@ -78,12 +78,13 @@ export function tabsLine(model: Model, screens: readonly Screen[], present: Scre
   const concerns = model.run === null ? [] : concernsOf(model.run.state);
   const isBad = concerns.some(({ severity }) => severity === "error");
   const count = concerns.length === 0 ? [] : [span(plural(concerns.length, "finding"), isBad ? "bad" : "warn"), span("  ")];
-  const right: Line = [...count, span("? help", "dim"), span(" ")];
+  const right = (help: string): Line => [...count, span(help, "dim"), span(" ")];
   const tabs = (letters: number): Line =>
     screens.map(({ id, title }) => {
       const word = id === present ? title : title.slice(0, letters);
       return span(` ${KEYS[id].chords[0]}${word === "" ? "" : ` ${word}`} `, id === present ? "chosen" : "plain");
     });
-  const letters = [20, 5, 4, 3, 0].find((most) => columnsOf(tabs(most)) + columnsOf(right) <= columns) ?? 0;
-  return apart(tabs(letters), right, columns);
+  const ways = [20, 5, 4, 0].flatMap((letters) => ["? help", "?"].map((help) => [tabs(letters), right(help)] as const));
+  const [left, end] = ways.find((way) => way.reduce((sum, each) => sum + columnsOf(each), 0) <= columns) ?? [tabs(0), right("?")];
+  return apart(left, end, columns);
 }
