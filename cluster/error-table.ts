@@ -52,6 +52,7 @@ export const ERRORS = {
   NOT_WANTED: entry(EXIT.stopped, "{host} was stopped while it was being prepared", "nexadist status shows why"),
   HOST_REFUSED: entry(EXIT.unreachable, "{host} refused: {text}", "nexadist agent upgrade --host {host}"),
   LINK_SILENT: entry(EXIT.timedOut, "{host} made no progress for {seconds} s while {doing}", "ssh {host} true"),
+  CONTROLLER_REPLACED: entry(EXIT.controllerLost, "a controller of another build has taken the place of the one that was watched; runs go on", (d) => (d.run === undefined ? "nexadist tui" : `nexadist attach ${d.run}`)),
   CONTROLLER_ELSEWHERE: entry(EXIT.controllerLost, "a controller of yours on {there}, or in another network namespace there, uses the same state directory ({path}); its last sign of life was {ago} s ago", (d) => `work there; if it is dead, try again in ${d.left ?? 60} s; or set NEXADIST_STATE_DIR to a directory of this machine`),
   NO_LINK: entry(EXIT.unreachable, "the controller holds no link to {host}", "nexadist hosts"),
   CODE_ROOT: entry(EXIT.config, "the code directory {root} cannot be read or is no directory", "set workdir in the cluster file, or run nexadist where the code is"),

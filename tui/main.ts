@@ -39,6 +39,8 @@ export type TuiEnd = {
   readonly source: Source;
   /** What broke the screen; null: nothing did. */
   readonly crash: unknown;
+  /** Why nothing could be read any more; null: the person left. */
+  readonly replaced: Error | null;
 };
 
 const WAIT = ["sh", "-c", "printf '\\nenter comes back '; read -r _"] as const;
@@ -51,6 +53,7 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
   let run = options.run;
   let terminal: Terminal | null = null;
   let crash: unknown = null;
+  let replaced: Error | null = null;
   let isGiven = false;
 
   const given = async (work: () => Promise<void> | void): Promise<void> => {
@@ -64,7 +67,13 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
   };
   const exit = (): void => terminal?.exit();
   const size = () => ({ columns: process.stdout.columns ?? 80, rows: process.stdout.rows ?? 24 });
-  const reader = startReader({ source, find, store, say: (text, isBad) => shell.say(text, isBad) });
+  const reader = startReader({
+    ...{ source, find, store, say: (text, isBad) => shell.say(text, isBad) },
+    replaced: (error) => {
+      replaced = error;
+      exit();
+    },
+  });
   const shell = createShell({
     model: store.snapshot,
     size,
@@ -145,7 +154,7 @@ export async function openTui(options: TuiOptions): Promise<TuiEnd> {
   const state = store.fold()?.state() ?? null;
   const last = reader.leave();
   store.close();
-  return { run, state, source: last, crash };
+  return { run, state, source: last, crash, replaced };
 }
 
 /** React decides once, when it is loaded, whether it checks everything twice. */

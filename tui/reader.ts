@@ -14,6 +14,8 @@ export type ReaderOptions = {
   readonly find: () => Promise<Source>;
   readonly store: Store;
   readonly say: (text: string, isBad: boolean) => void;
+  /** What answers now cannot be read by this build: nothing comes any more. */
+  readonly replaced: (error: Error) => void;
 };
 
 export type Reader = {
@@ -38,7 +40,7 @@ const PACE_MS = 3000;
 const BEFORE = 2000;
 const AGAIN_MS = [500, 1000, 2000, 5000] as const;
 
-export function startReader({ source: first, find, store, say }: ReaderOptions): Reader {
+export function startReader({ source: first, find, store, say, replaced }: ReaderOptions): Reader {
   let source = first;
   let isClosed = false;
   let present = new AbortController();
@@ -72,6 +74,11 @@ export function startReader({ source: first, find, store, say }: ReaderOptions):
           say(`the controller answers again; log lines of the last ${seconds} s may be missing here`, false);
           return;
         } catch (error) {
+          if (error instanceof NexaError && error.code === "CONTROLLER_REPLACED") {
+            isClosed = true;
+            present.abort();
+            return replaced(error);
+          }
           say(`the controller is gone, training is not: ${error instanceof Error ? error.message : String(error)}`, true);
           await pause(AGAIN_MS[Math.min(k, AGAIN_MS.length - 1)] ?? 0);
         }

@@ -19,13 +19,17 @@ const TRY_MS = 50;
 /** The kernel closes the descriptors of a killed controller one by one: its socket may take a connection after the others are gone. */
 const DYING_MAX = 20;
 
+/** Sockets where this command had a controller: one of another build that is there later is newer than this command. */
+const had = new Set<string>();
+
 /** Errors: CONTROLLER_START, CONTROLLER_VERSION, CONTROLLER_LOST, CONTROLLER_SILENT. */
 export function findOrStartDaemon(): Promise<Client> {
   return pastTheDying(async () => {
     const socket = controllerSocket();
     const running = await tryOpen(socket);
-    const client = running === null ? await startDaemon(socket) : await replaceOther(running, socket);
+    const client = running === null ? await startDaemon(socket) : had.has(socket) ? running : await replaceOther(running, socket);
     await checkVersion(client);
+    had.add(socket);
     return client;
   });
 }

@@ -6,6 +6,7 @@ import { reduce, replay } from "../../cluster/run/reduce.ts";
 import { isOver, type RunState } from "../../cluster/run/state.ts";
 import type { Client } from "./client.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
+import { rejoin } from "./rejoin.ts";
 
 export type DrillWatch = {
   readonly client: () => Client;
@@ -26,6 +27,7 @@ export function watchDrill(first: Client, run: string): DrillWatch {
   const steps = new Map<number, number>();
   const waiting = new Set<() => void>();
   let state: RunState | null = null;
+  const findAgain = rejoin(first, run, findOrStartDaemon);
   let client = first;
   let isClosed = false;
 
@@ -46,7 +48,7 @@ export function watchDrill(first: Client, run: string): DrillWatch {
       } catch (error) {
         if (isClosed) return;
         if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST") throw error;
-        client = await findOrStartDaemon();
+        client = await findAgain();
       }
     }
   };

@@ -9,6 +9,7 @@ import type { Options } from "./command-spec.ts";
 import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { lastWords } from "./last-words.ts";
+import { rejoin } from "./rejoin.ts";
 import { createRunPrinter } from "./run-printer.ts";
 import { createScreen } from "./screen.ts";
 import { holdTty } from "./tty-marker.ts";
@@ -35,7 +36,7 @@ export async function showScreen(
   const release = holdTty();
   const { openTui } = await import("../../tui/main.ts");
   const end = await openTui({
-    ...{ source: client, find, run, crashFile, leavesWhenWell, by: whoAsks() },
+    ...{ source: client, find: rejoin(client, run, find), run, crashFile, leavesWhenWell, by: whoAsks() },
     isReadonly: options.readonly === true,
     isAscii: isAsciiOnly(context.env, options.ascii),
     hasColour: context.hasColour,
@@ -47,6 +48,7 @@ export async function showScreen(
       context.say(`nexadist: the screen broke, the run did not (${crashFile} has why); nexadist attach ${end.run ?? ""} --ui=plain shows it as lines`);
       return EXIT.bug;
     }
+    if (end.replaced !== null) throw end.replaced;
     if (end.state !== null && isOver(end.state)) await ended?.(end.state);
     return end.run === null ? EXIT.ok : await sayEnd(context, end.source as Client, end.run, end.state);
   } finally {

@@ -10,6 +10,7 @@ import type { Context } from "./context.ts";
 import { findOrStartDaemon } from "./daemon-start.ts";
 import { lastWords } from "./last-words.ts";
 import { askLeave } from "./leave.ts";
+import { rejoin } from "./rejoin.ts";
 import { room } from "./room.ts";
 import { createRunPrinter } from "./run-printer.ts";
 import { createScreen } from "./screen.ts";
@@ -36,6 +37,7 @@ const LOST_MAX = 3;
 export async function watchRun(context: Context, first: Client, run: string, options: WatchOptions): Promise<number> {
   const screen = createScreen(process.stdout, process.stderr, !context.json && context.env.TERM !== "dumb");
   const printer = createRunPrinter(context, screen, options.known);
+  const findAgain = rejoin(first, run, options.find ?? findOrStartDaemon);
   let client = first;
   /** Of a file or a pipe every line is kept, however slow it is; a terminal shows the present. */
   const isTerminal = process.stdout.isTTY === true;
@@ -119,7 +121,7 @@ export async function watchRun(context: Context, first: Client, run: string, opt
         lost = printer.next() > seen ? 1 : lost + 1;
         if (!(error instanceof NexaError) || error.code !== "CONTROLLER_LOST" || lost > LOST_MAX) throw error;
         tell("the controller is gone, training is not; starting it again");
-        client = await (options.find ?? findOrStartDaemon)();
+        client = await findAgain();
         last = undefined;
         // The stored lines carry the second they came in; which of them were shown here cannot be told.
         const seconds = Math.ceil((Date.now() - heardAt) / 1000) + 2;

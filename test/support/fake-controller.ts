@@ -24,7 +24,12 @@ export type FakeController = {
   readonly next: (ask: Request["ask"]) => Promise<Request>;
 };
 
-export async function fakeController(t: TestContext, answer: (asked: Asked) => void, protocol = VIEWER_PROTOCOL): Promise<FakeController> {
+export async function fakeController(
+  t: TestContext,
+  answer: (asked: Asked) => void,
+  protocol = VIEWER_PROTOCOL,
+  build: () => string | undefined = () => undefined,
+): Promise<FakeController> {
   const stateDir = mkdtempSync(join(tmpdir(), "nexa-fake-"));
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const asked: Request[] = [];
@@ -43,7 +48,7 @@ export async function fakeController(t: TestContext, answer: (asked: Asked) => v
         const { id } = request;
         asked.push(request);
         for (const one of waiting.splice(0)) one.ask === request.ask ? one.give(request) : waiting.push(one);
-        if (request.ask === "ping") say({ id, end: { protocol, version: "fake", pid: 1, startedAt: 0, stateDir } });
+        if (request.ask === "ping") say({ id, end: { protocol, build: build(), version: "fake", pid: 1, startedAt: 0, stateDir } });
         else
           answer({
             request,

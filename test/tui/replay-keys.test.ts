@@ -15,7 +15,7 @@ const DEADLINE_MS = 20_000;
 function open(t: TestContext, name: RecordedName) {
   const source = createReplay(openRecorded(name), 0);
   const store = createStore({ isReadonly: true, clock: Date.now, replay: source.replay });
-  const reader = startReader({ source, find: async () => source, store, say: () => undefined });
+  const reader = startReader({ source, find: async () => source, store, say: () => undefined, replaced: () => undefined });
   t.after(() => {
     reader.leave();
     source.close();
