@@ -94,6 +94,17 @@ for (const signal of ["SIGTERM", "SIGHUP"] as const)
     assert.match(screen.sent(), /\[\?25h/, "the cursor is shown again");
   });
 
+test("a bug of the screen: the terminal is as before, the run goes on, and where it is written down is said in a line", async (t) => {
+  const spec = specOf(4);
+  const told = await toldRun(t, { ...spec, hosts: spec.hosts.map((host) => ({ ...host, address: [1] as unknown as string })) });
+  const screen = onScreen(t, told, ["attach"]);
+  const { code, mode } = await screen.done;
+  assert.deepEqual([code, mode, screen.isAlternate()], [70, "cooked", false]);
+  assert.match(screen.screen().replaceAll("\n", ""), /the screen broke, the run did not \(.*screen-crash\.log has why\)/);
+  assert.match(readFileSync(join(told.stateDir, "screen-crash.log"), "utf8"), /TypeError[\s\S]*at /);
+  assert.ok(told.asked.every(({ ask }) => ask !== "stop" && ask !== "act"));
+});
+
 test("killed by SIGKILL, the next command on that terminal puts it right", async (t) => {
   const told = await toldRun(t);
   const { HOME = "", PATH = "" } = process.env;

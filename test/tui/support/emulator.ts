@@ -57,6 +57,22 @@ export type Emulator = {
   readonly done: Promise<{ readonly code: number; readonly mode: string }>;
 };
 
+const running = new Set<() => void>();
+
+/** Before what they talk to goes away: a viewer would start a controller of its own then. */
+export function endPrograms(): void {
+  for (const end of running) end();
+  running.clear();
+}
+
+function killed(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It has just ended.
+  }
+}
+
 const DEADLINE_MS = 60_000;
 
 export function emulate(t: TestContext, argv: readonly string[], at: { cwd: string; env: Record<string, string>; columns?: number; rows?: number }): Emulator {
@@ -66,7 +82,13 @@ export function emulate(t: TestContext, argv: readonly string[], at: { cwd: stri
     env: { ...env, PYTHONCOERCECLOCALE: "0" },
     stdio: ["pipe", "pipe", "inherit", "pipe", "pipe"],
   });
-  t.after(() => child.kill("SIGKILL"));
+  const end = (): void => {
+    const pid = /pid (\d+)/.exec(told)?.[1];
+    if (child.exitCode === null && child.signalCode === null && pid !== undefined) killed(Number(pid));
+    child.kill("SIGKILL");
+  };
+  running.add(end);
+  t.after(end);
   const terminal = new xterm.Terminal({ cols: columns, rows, allowProposedApi: true, scrollback: 1000 });
   let sent = "";
   let told = "";
@@ -86,6 +108,7 @@ export function emulate(t: TestContext, argv: readonly string[], at: { cwd: stri
     const { active } = terminal.buffer;
     return Array.from({ length: terminal.rows }, (_, k) => active.getLine(active.viewportY + k)?.translateToString(true) ?? "").join("\n");
   };
+  const ended = new Promise<void>((resolve) => child.once("close", () => terminal.write("", resolve)));
   const until = (isSo: () => boolean, what: string): Promise<void> =>
     new Promise((resolve, reject) => {
       const timer = setTimeout(() => settle(() => reject(new Error(`${what} never came:\n${screen()}\n${told}`))), DEADLINE_MS);
@@ -99,13 +122,12 @@ export function emulate(t: TestContext, argv: readonly string[], at: { cwd: stri
       };
       looks.add(one);
       one();
+      void ended.then(() => looks.has(one) && settle(() => reject(new Error(`it ended before ${what}:\n${screen()}\n${told}`))));
     });
-  const done = new Promise<{ code: number; mode: string }>((resolve) =>
-    child.once("close", () => {
-      const [, code = "-1", mode = ""] = /end (-?\d+) (\w+)/.exec(told) ?? [];
-      terminal.write("", () => resolve({ code: Number(code), mode }));
-    }),
-  );
+  const done = ended.then(() => {
+    const [, code = "-1", mode = ""] = /end (-?\d+) (\w+)/.exec(told) ?? [];
+    return { code: Number(code), mode };
+  });
   return {
     type: (keys) => void child.stdin?.write(keys),
     resize: (c, r) => {

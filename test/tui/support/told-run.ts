@@ -6,6 +6,7 @@ import type { RunEvent } from "../../../cluster/run/events.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
 import type { LogLine, SamplesAnswer } from "../../../cluster/viewer.ts";
 import { type Asked, type FakeController, fakeController } from "../../support/fake-controller.ts";
+import { endPrograms } from "./emulator.ts";
 import { eventsUpTo, sampleOf, specOf, summaryOf, trainingLines } from "./stories.ts";
 
 export type ToldRun = FakeController & {
@@ -17,8 +18,8 @@ export type ToldRun = FakeController & {
   readonly cutAll: () => void;
 };
 
-export async function toldRun(t: TestContext, hosts = 4): Promise<ToldRun> {
-  const spec = specOf(hosts);
+export async function toldRun(t: TestContext, spec = specOf(4)): Promise<ToldRun> {
+  t.after(endPrograms);
   const events = eventsUpTo(spec, "running");
   const lines = trainingLines(spec, Date.now());
   const watches: Asked[] = [];
