@@ -38,7 +38,7 @@ export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): P
     const kept = outcomes.filter((one) => one.is === "busy");
     const [first] = kept;
     if (first === undefined) throw fail("LINK_LOST", { host: outcomes.find((one) => one.is === "away")?.host ?? "", why: "no word from it" });
-    if (!mayQueue) return { at: deps.now(), type: "host-failed", host: first.host, during: "claim", problem: busyProblem(deps, first) };
+    if (!mayQueue) return { at: deps.now(), type: "host-failed", host: first.host, during: "claim", problem: busyProblem(deps, first, kept.slice(1)) };
     const busy = Object.fromEntries(kept.map((one) => [one.host, keeperWords(one.busy)]));
     if (mayWait && told !== JSON.stringify(busy)) deps.tell({ at: deps.now(), type: "gpus-busy", busy });
     told = JSON.stringify(busy);
@@ -47,15 +47,20 @@ export async function claimGpus(deps: RecoveryDeps, hosts: readonly string[]): P
   }
 }
 
-const busyProblem = ({ state }: RecoveryDeps, { host, busy }: Extract<Outcome, { is: "busy" }>): Problem =>
-  toProblem(
+type Busy = Extract<Outcome, { is: "busy" }>;
+
+function busyProblem({ state }: RecoveryDeps, first: Busy, others: readonly Busy[]): Problem {
+  const cureOf = ({ host, busy }: Busy): string =>
+    keeperCure(busy, host, state.hosts[host]?.facts?.user ?? "", state.by, state.spec.hosts.find(({ name }) => name === host) ?? null);
+  return toProblem(
     fail("GPUS_BUSY", {
-      host,
-      who: keeperWords(busy),
-      cure: keeperCure(busy, host, state.hosts[host]?.facts?.user ?? "", state.by, state.spec.hosts.find(({ name }) => name === host) ?? null),
+      host: first.host,
+      who: [keeperWords(first.busy), ...others.map(({ host, busy }) => `${host}: its GPUs are not free: ${keeperWords(busy)}`)].join("\n"),
+      cure: [...new Set([first, ...others].map(cureOf))].join("; and "),
     }),
-    host,
+    first.host,
   );
+}
 
 async function claimOn(deps: RecoveryDeps, host: string, mayQueue: boolean): Promise<Outcome> {
   const { spec, hosts, requestedAt, by } = deps.state;

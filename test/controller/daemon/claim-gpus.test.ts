@@ -108,3 +108,12 @@ test("what the host lacks is refused in the words of before, and nothing is aske
   assert.ok(event.type === "host-failed" && event.during === "claim" && event.problem.code === "GPU_COUNT");
   assert.deepEqual(done, []);
 });
+
+test("of several hosts whose GPUs are busy all are told, the first one first", async () => {
+  const { claim } = world((_, { do: what }) => (what === "claim" ? busy : undefined));
+  const event = await claim();
+  assert.ok(event.type === "host-failed");
+  const who = "its GPUs are not free: GPU 0: run other (o) of ann";
+  assert.equal(event.problem.message, `a: ${who}\nb: ${who}`);
+  assert.equal(event.problem.hint.match(/up --wait/g)?.length, 1, "one cure for all is told once");
+});
