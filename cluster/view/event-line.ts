@@ -10,6 +10,7 @@ import { graceOf } from "../run/wanted.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import { aboutHost, withoutHost } from "./about-host.ts";
 import { actLine } from "./act-line.ts";
+import { hasStarted } from "./begun.ts";
 import { formatDuration } from "./duration.ts";
 import { formatGap } from "./gap.ts";
 import { witnessWords } from "./host-why.ts";
@@ -67,7 +68,7 @@ function ofPhase(state: RunState): readonly string[] {
 /** Where a person would otherwise wait for they know not what. */
 function graceWords(state: RunState): string {
   const graceS = Math.round(graceOf(state) / 1000);
-  return graceS > 5 ? ` (ranks have ${graceS} s to end)` : "";
+  return graceS > 5 && hasStarted(state) ? ` (ranks have ${graceS} s to end)` : "";
 }
 
 function ofEvent(state: RunState, event: RunEvent): readonly string[] {

@@ -5,6 +5,7 @@ import { presentFindings } from "../run/findings.ts";
 import { type HostState, hostsOf, isOver, type RunState } from "../run/state.ts";
 import { sanitiseWord } from "../sanitise.ts";
 import type { Pace } from "../steps/pace.ts";
+import { begunOf, phaseOf } from "./begun.ts";
 import { formatDuration } from "./duration.ts";
 import { hostStep } from "./host-line.ts";
 import { whyLines } from "./host-why.ts";
@@ -26,9 +27,10 @@ export type Besides = { readonly wroteAt?: number | null; readonly pace?: Pace |
 export function statusLines(state: RunState, at: number, { wroteAt = null, pace = null, notes = [] }: Besides = {}): readonly string[] {
   const end = state.fenced?.end;
   const now = end?.endedAt ?? state.fenced?.at ?? at; // what another controller did since is not known here
-  const phase = end?.phase ?? (state.fenced === null || isOver(state) ? state.phase : `last known: ${state.phase}`);
+  const phase = end?.phase ?? (state.fenced === null || isOver(state) ? phaseOf(state) : `last known: ${state.phase}`);
+  const { attempt, ranks: world } = begunOf(state);
   const head = [
-    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${phase}  attempt ${state.attempt}  ${state.world} rank${state.world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
+    `${state.spec.run}  ${sanitiseWord(state.spec.name)}  ${phase}  attempt ${attempt}  ${world} rank${world === 1 ? "" : "s"}  ${formatDuration((state.endedAt ?? now) - state.requestedAt)}`,
     ...leaderLines(state),
     ...(state.failure === null ? [] : [`failure: ${sanitiseWord(firstLine(state.failure.text))}`, ...furtherLines(state.failure.text).map(sanitiseWord)]),
     ...standingLines(state, now),

@@ -2,9 +2,11 @@
 
 import { hostShare } from "../host-count.ts";
 import { presentFindings } from "../run/findings.ts";
+import { decide } from "../run/policy.ts";
 import { hostsOf, isOver, owingHosts, type RunState } from "../run/state.ts";
 import { priceOf } from "../telemetry/cost.ts";
 import type { RunSummary } from "../viewer.ts";
+import { begunOf } from "./begun.ts";
 import { witnessBrief } from "./host-why.ts";
 import { needsAuth, whyUnseen } from "./unseen.ts";
 
@@ -34,6 +36,15 @@ function ofLeader({ at, controller, machine, end }: NonNullable<RunState["fenced
   return { ledBy, ...rest, ...(owing.length === 0 ? {} : { owing }) };
 }
 
+/** What ended the attempt, once that is known, and whom it waits for before the next. */
+function whyOf(state: RunState): string | null {
+  const { failure, trouble, cause, phase, verdict } = state;
+  if (failure !== null || trouble === null) return failure?.text ?? null;
+  if (phase !== "recovering" || cause === null || verdict !== null) return (cause ?? trouble).text;
+  const decision = decide(state);
+  return decision.go === "wait" ? `${cause.text}; ${decision.text}` : cause.text;
+}
+
 const priced = (pricePerHour: number | null): Partial<RunSummary> => (pricePerHour === null ? {} : { pricePerHour });
 
 export const summarise = (state: RunState): RunSummary => ({
@@ -41,13 +52,12 @@ export const summarise = (state: RunState): RunSummary => ({
   name: state.spec.name,
   phase: state.phase,
   ...hostShare(state.spec, state),
-  ranks: state.world,
-  attempt: state.attempt,
+  ...begunOf(state),
   requestedAt: state.requestedAt,
   endedAt: state.endedAt,
   file: state.spec.file,
   by: state.by,
-  failure: state.failure?.text ?? state.trouble?.text ?? null,
+  failure: whyOf(state),
   ...(state.queue === null || state.verdict !== null ? {} : { waitsFor: state.queue.busy }),
   ...(refusing(state).length === 0 ? {} : { needsAuth: refusing(state) }),
   ...(silent(state).length === 0 ? {} : { unseen: silent(state) }),

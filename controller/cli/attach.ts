@@ -2,6 +2,7 @@
 
 import { fail, NexaError } from "../../cluster/errors.ts";
 import { isOver } from "../../cluster/run/state.ts";
+import { begunWords, phaseOf } from "../../cluster/view/begun.ts";
 import { whyLines } from "../../cluster/view/host-why.ts";
 import { ledElsewhere } from "../../cluster/view/leader.ts";
 import { standingLines } from "../../cluster/view/standing.ts";
@@ -50,7 +51,7 @@ async function show(context: Context, options: Options, { client, run, find, end
     return exitOf(state);
   }
   if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
-  context.say(`==> ${run} is ${state.phase} (attempt ${state.attempt}, ${state.world} rank${state.world === 1 ? "" : "s"}); Ctrl-C leaves it running`);
+  context.say(`==> ${run} is ${phaseOf(state)} (${begunWords(state)}); Ctrl-C leaves it running`);
   for (const line of [...standingLines(state, Date.now()), ...whyLines(state, Date.now())]) context.say(`==> ${line}`);
   return showRun(context, client, run, options, { known, last: BEFORE, stopsOnSignal: false, find, ...(ended === undefined ? {} : { ended }) });
 }

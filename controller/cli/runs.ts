@@ -62,7 +62,11 @@ export const ps: Run = async (context, _args, options) => {
   const here = await listRuns(client, options.all === true);
   const kept = context.cluster === undefined ? [] : await listKept(context, client, options);
   const elsewhere = kept.filter((found) => !here.some((r) => r.run === found.run));
-  return show(context, latestFirst([...here, ...elsewhere]), "no run is alive; nexadist runs shows ended ones");
+  return show(
+    context,
+    latestFirst([...here, ...elsewhere]),
+    `no run is alive${context.cluster === undefined ? "" : " here or on the hosts that answered"}; nexadist runs shows ended ones`,
+  );
 };
 
 export const runs: Run = async (context, _args, options) => {

@@ -67,6 +67,7 @@ test("a run that waits: why, in ps and status, until it has them or is stopped",
   );
   const waits = reduce(state, { at: 1000, type: "gpus-busy", busy: { a: "GPU 0: run other of ann" } });
   assert.match(runTable([summarise(waits)], 4000).join("\n"), / waiting .* a: GPU 0: run other of ann/);
+  assert.match(statusLines(waits, 4000)[0] ?? "", / {2}waiting {2}/, "the word of ps");
   assert.match(statusLines(waits, 4000).join("\n"), /waiting for GPUs for 3(\.0)? s:\n {2}a: GPU 0: run other of ann\n/);
   const had = reduce(waits, { at: 2000, type: "gpus-claimed", claims: { a: { gpus: ["g"], notes: [] } } });
   assert.doesNotMatch(statusLines(had, 4000).join("\n"), /waiting/);

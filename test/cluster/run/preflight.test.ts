@@ -7,6 +7,7 @@ import type { PreflightFinding } from "../../../cluster/run/preflight.ts";
 import { reduce, replay } from "../../../cluster/run/reduce.ts";
 import type { RunState } from "../../../cluster/run/state.ts";
 import { wanted } from "../../../cluster/run/wanted.ts";
+import { describeEvent } from "../../../cluster/view/event-line.ts";
 import { runTable } from "../../../cluster/view/run-table.ts";
 import { statusLines } from "../../../cluster/view/status.ts";
 import { summarise } from "../../../cluster/view/summarise.ts";
@@ -44,7 +45,12 @@ test("nothing is launched before its word, and then at once", () => {
 });
 
 test("a blocker ends the run with exit 5, its cure and what was seen where; what was armed is ended", () => {
-  let state = reduce(armed(false), done(finding(), finding({ status: "warn", id: "x" })));
+  const before = armed(false);
+  const gate = done(finding(), finding({ status: "warn", id: "x" }));
+  let state = reduce(before, gate);
+  const told = describeEvent(before, state, gate).join("\n");
+  assert.match(told, /==> stopping: diag keeps it back/);
+  assert.doesNotMatch(told, /ranks have/, "there are none");
   assert.deepEqual([state.phase, state.verdict, state.failure?.exit], ["stopping", "failed", 5]);
   assert.deepEqual(does(state), ["link", "record", "stop", "timer"]);
   for (const host of ["a", "b", "c"]) {
@@ -56,6 +62,8 @@ test("a blocker ends the run with exit 5, its cure and what was seen where; what
     text,
     /failed after .*: diag keeps it back \(1 finding\):\n +a, b: files that a process may open: 256 \[sys.nofile\]\n +fix:\n +ulimit -n 65536\n/,
   );
+  assert.deepEqual([summarise(state).attempt, summarise(state).ranks], [0, 0], "nothing was started");
+  assert.match(statusLines(state, 99)[0] ?? "", / failed {2}attempt 0 {2}0 ranks /);
   assert.match(runTable([summarise(state)], 99)[1] ?? "", /diag keeps it back \(1 finding\): a, b: files that a process may open: 256/);
   assert.match(text, /try: nexadist diag FILE shows all that was looked at; --force starts in spite of it/);
 });

@@ -70,3 +70,12 @@ test("a host that goes over to another controller is not silent, and nobody is a
   const gone: RunEvent = { at: 1, type: "host-unseen", host: "gpu-a", why: TAKEN_OVER };
   assert.deepEqual(describeEvent(state, reduce(state, gone), gone), ["gpu-a: another controller has taken over; training goes on"]);
 });
+
+test("ps of a run that waits for a lost host says that it waits, and what ended the attempt", () => {
+  const run = play({ max: 1, onHostLoss: "wait" });
+  run.loses("b");
+  const row = runTable([summarise(run.state())], 1000)[1] ?? "";
+  assert.match(row, / recovering .*; waiting for b \(no word from b\) to come back$/);
+  run.returns("b");
+  assert.doesNotMatch(runTable([summarise(run.state())], 1000)[1] ?? "", /waiting for/);
+});
