@@ -45,7 +45,8 @@ async function otherTorch(lab: Lab, name: string, version: string): Promise<void
     lab,
     name,
     `/usr/bin/python3 -m venv --without-pip /root/other && cd /root/other/lib/python3*/site-packages && mkdir torch torch-${version}.dist-info &&
-     echo "__version__ = '${version}'" > torch/version.py && echo "cuda = None" >> torch/version.py && touch torch/__init__.py &&
+     echo "__version__ = '${version}'" > torch/version.py && echo "cuda = None" >> torch/version.py &&
+     printf '%s\\n' 'from . import version' 'from .version import __version__' 'class cuda:' '  is_available = staticmethod(lambda: False)' '  device_count = staticmethod(lambda: 0)' > torch/__init__.py &&
      printf 'Metadata-Version: 2.1\\nName: torch\\nVersion: ${version}\\n' > torch-${version}.dist-info/METADATA`,
   );
 }
@@ -108,7 +109,7 @@ test("a healthy cluster is READY and gives no finding; the text fits 80 columns"
     assert.match(done.err, /gpu-c: done/);
     assert.match(done.out, /no finding\n/);
     await onHost(lab, "gpu-c", "mv /root/.bashrc.before-nexadist /root/.bashrc");
-    assert.match((await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell"])).out, /WARN gpu-c: login files print nothing: /);
+    assert.match((await seat.cli(["diag", "c.yaml", "--only", "ssh.clean_shell"])).out, /WARN gpu-c: what login files print: /);
   });
 
   await t.test("after a failed run the hosts are looked at by themselves, and the one at fault is named", async () => {
@@ -117,7 +118,7 @@ test("a healthy cluster is READY and gives no finding; the text fits 80 columns"
     const job = "if [ $(hostname) = gpu-b ]; then sed -i '1i ulimit -n 256' ~/.bashrc; exit 3; fi; sleep 600";
     const said = await seat.cli(["up", "job.yaml", "--", "sh", "-c", job]);
     assert.equal(said.code, 1, said.out + said.err);
-    assert.match(said.err, /^FAIL gpu-b: files that a process may open: .*\n?.*\[sys\.nofile\]$/m);
+    assert.match(said.err, /^FAIL gpu-b: the limit of open files: .*\n?.*\[sys\.nofile\]$/m);
     assert.equal(said.err.match(/^FAIL /gm)?.length, 1, said.err);
   });
 
