@@ -27,7 +27,9 @@ test("claims on GPUs", { skip: needsRoot }, async (t) => {
   const running = (seat: Seat, id: string): Promise<unknown> => seat.wait(id, "its ranks", (_, { phase }) => phase === "running");
 
   await t.test("of two users' controllers that race exactly one gets all; the other is told the run and its owner, waits, and outlives kills", async () => {
-    const [a, b] = await Promise.all([ann, bob].map((seat) => seat.up(["c.yaml", ...JOB])));
+    const race = await Promise.all([ann, bob].map((seat) => seat.cli(["--json", "up", "-d", "c.yaml", ...JOB])));
+    assert.deepEqual(race.map(({ code }) => code).sort(), [0, 5], JSON.stringify(race));
+    const [a, b] = race.map(({ out }) => (JSON.parse(out) as { run: string }).run);
     const phases = await Promise.all(
       [
         { seat: ann, id: a ?? "" },
@@ -97,7 +99,7 @@ test("claims on GPUs", { skip: needsRoot }, async (t) => {
     assert.equal(kept.code, 5, kept.out + kept.err);
     assert.match(
       kept.out,
-      /failed after .*: diag keeps it back .*\n +\S+, \S+: the directories of the file are there: \/mnt\/none is not there \[disk.mount\]\n +fix: /s,
+      /failed after .*: diag keeps it back .*\n +\S+, \S+: the directories of the file: \/mnt\/none is not there \[disk.mount\]\n +fix:\n +ssh .*mkdir -p \/mnt\/none/s,
     );
     const events = await ann.wait(ann.latest(), "its journal", (all) => all);
     assert.ok(!events.some(({ type }) => type === "host-launched" || type === "rank-started"));
