@@ -9,10 +9,17 @@ import { renderErrors } from "./errors.ts";
 import { renderFindings } from "./findings.ts";
 import { renderJson } from "./json.ts";
 import { withBlock } from "./markdown.ts";
+import { pictures } from "./pictures.ts";
+import { renderKeys, renderPictures } from "./tui.ts";
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 export type Document = { readonly path: string; readonly text: string };
+
+const inPlace = (path: string, blocks: Readonly<Record<string, string>>): Document => ({
+  path,
+  text: Object.entries(blocks).reduce((text, [name, content]) => withBlock(text, name, content), readFileSync(join(root, path), "utf8")),
+});
 
 export const documents = (): Document[] => [
   { path: "docs/errors.md", text: renderErrors() },
@@ -20,5 +27,7 @@ export const documents = (): Document[] => [
   { path: "docs/checks.md", text: renderChecks() },
   { path: "docs/commands.md", text: renderCommands() },
   { path: "docs/json.md", text: renderJson() },
-  { path: "README.md", text: withBlock(readFileSync(join(root, "README.md"), "utf8"), "commands", renderCommandTable()) },
+  inPlace("README.md", { commands: renderCommandTable() }),
+  inPlace("docs/tui.md", { keys: renderKeys(), pictures: renderPictures() }),
+  ...pictures(),
 ];

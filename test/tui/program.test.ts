@@ -1,7 +1,7 @@
 /** The screen as a person has it: the real command in a real terminal. What must never happen: a terminal that is not as before, a run that is touched. */
 
 import assert from "node:assert/strict";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { fileURLToPath } from "node:url";
@@ -82,6 +82,38 @@ test("Ctrl-C asks; stop is asked of the controller, the end is shown until q, it
   const { code, mode } = await screen.done;
   assert.deepEqual([code, mode, screen.isAlternate()], [9, "cooked", false]);
   assert.match(screen.screen(), /==> llama3-8b_20251101_121742 stopped after/);
+});
+
+const UP = (told: ToldRun): readonly string[] => {
+  const file = join(told.stateDir, "cluster.yaml");
+  writeFileSync(file, "name: another\nbackend: command\ncluster: [{ host: a, transport: local, gpus: 0, slots: 1 }]\n");
+  return ["up", file, "--", "true"];
+};
+const END = eventsUpTo(specOf(4), "succeeded").slice(eventsUpTo(specOf(4), "running").length);
+
+test("up leaves by itself when its run ends well: what follows it in a script goes on", async (t) => {
+  const told = await toldRun(t);
+  const screen = onScreen(t, told, UP(told));
+  await screen.shows(/> node-a/);
+  told.tellEvents(END);
+  told.endWatch();
+  const { code, mode } = await screen.done;
+  assert.deepEqual([code, mode, screen.isAlternate()], [0, "cooked", false]);
+  assert.match(screen.screen(), /==> llama3-8b_20251101_121742 succeeded after/);
+});
+
+test("up stays while somebody reads another screen", async (t) => {
+  const told = await toldRun(t);
+  const screen = onScreen(t, told, UP(told));
+  await screen.shows(/> node-a/);
+  screen.type("6");
+  await screen.shows(/what happened/);
+  told.tellEvents(END);
+  told.endWatch();
+  await screen.shows(/SUCCEEDED[\s\S]*it is over; q leaves/);
+  assert.ok(screen.isAlternate());
+  screen.type("q");
+  assert.equal((await screen.done).code, 0);
 });
 
 for (const signal of ["SIGTERM", "SIGHUP"] as const)
