@@ -38,7 +38,8 @@ export async function copyBuild(to: string): Promise<string> {
   const built = await execa(join(REPO, "scripts/nexadist"), ["version"], { reject: false });
   if (built.exitCode !== 0) log("the sources do not build: what is measured is the last build");
   mkdirSync(join(to, "scripts"), { recursive: true });
-  for (const path of ["dist", "package.json", "scripts/nexadist", "scripts/fit-node.sh", "scripts/mend-tty.sh"]) cpSync(join(REPO, path), join(to, path), { recursive: true });
+  for (const path of ["dist", "package.json", "scripts/nexadist", "scripts/fit-node.sh", "scripts/mend-tty.sh"])
+    cpSync(join(REPO, path), join(to, path), { recursive: true });
   symlinkSync(join(REPO, "node_modules"), join(to, "node_modules"));
   return join(to, "scripts/nexadist");
 }

