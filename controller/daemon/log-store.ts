@@ -6,8 +6,8 @@
 import { closeSync, existsSync, fstatSync, ftruncateSync, mkdirSync, openSync, readdirSync, readSync, statSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-/** Arrival times are kept at this grain. */
-const STAMP_MS = 1000;
+/** Arrival times are kept at this grain: a rank's line a second is never told with the time of the line before it. */
+const STAMP_MS = 100;
 /** Files held open at once; a thousand ranks have more streams than a process has descriptors. */
 const OPEN_MAX = 64;
 /** A host that tells more than this is not believed. In bytes. */

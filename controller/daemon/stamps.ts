@@ -1,4 +1,4 @@
-/** When the bytes of a stored stream arrived: lines "offset ms", one a second for weeks, so it is read piece by piece and sought from its end. */
+/** When the bytes of a stored stream arrived: lines "offset ms", ten a second for weeks, so it is read piece by piece and sought from its end. */
 
 import { statSync } from "node:fs";
 import { readPiece } from "./read-piece.ts";

@@ -119,6 +119,19 @@ test("bytes beyond the end are refused, never a gap; so is what nobody can mean"
   });
 });
 
+test("a line a second has its own time, however it falls", async () => {
+  await withDir(async (dir) => {
+    const store = openLogStore(dir);
+    const times = [10_000, 10_989, 11_978, 12_120];
+    for (const [k, at] of times.entries()) store.write("h", "a1/rank0.out", 2 * k, Buffer.from(`${k}\n`), at);
+    store.close();
+    assert.deepEqual(
+      (await read(dir)).map(({ text, at }) => [text, at]),
+      times.map((at, k) => [String(k), at]),
+    );
+  });
+});
+
 test("a disk that fills up in mid-write changes nothing, and goes on where it was", async () => {
   await withDir((dir) => {
     const script = `
