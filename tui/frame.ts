@@ -31,7 +31,10 @@ export function frameOf(model: Model, shown: Shown, size: Size, isAscii: boolean
   const { columns, rows } = size;
   if (columns < LEAST.columns || rows < LEAST.rows) {
     const text = `nexadist: ${columns}x${rows} is too small, ${LEAST.columns}x${LEAST.rows} is the least; q leaves`;
-    return fill([[span(text)]], rows).map((line) => fitLine(line, columns));
+    return fill(
+      wrapped(text, columns).map((each): Line => [span(each)]),
+      rows,
+    ).map((line) => fitLine(line, columns));
   }
   const area = areaOf(size, isAscii);
   const { modal, screen, screens, message } = shown;

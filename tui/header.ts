@@ -20,7 +20,10 @@ export function headerLine({ run, runs, link, now, isReadonly }: Model, columns:
   const { state } = run;
   const { spec, attempt, world } = state;
   const [word, tone] = phaseWord(state);
-  const alive = Object.values(state.ranks).filter(({ exit }) => exit === null).length;
+  // What a silent host's ranks do nobody knows.
+  const alive = Object.values(state.ranks).filter(
+    ({ exit, host }) => exit === null && state.hosts[host]?.seen === true && state.hosts[host]?.lost === null,
+  ).length;
   const members = state.members.length > 0 ? membersOf(state) : hostsOf(state);
   const seen = members.filter((host) => (state.attempt === 0 ? host.stage !== "waiting" && host.stage !== "refused" : host.seen)).length;
   const isShort = seen < members.length;
@@ -45,9 +48,9 @@ export function headerLine({ run, runs, link, now, isReadonly }: Model, columns:
 function linkParts(link: Link, now: number): readonly Part[] {
   switch (link.state) {
     case "ok":
-      return [part(5, "link ok", "dim")];
+      return [part(5, "controller ok", "dim")];
     case "lost":
-      return [part(0, `NO LINK ${shortSpan(now - link.since)}`, "bad")];
+      return [part(0, `NO CONTROLLER ${shortSpan(now - link.since)}`, "bad")];
     case "replay": {
       const at = `${clockSpan(now - link.from)} of ${clockSpan(link.to - link.from)}`;
       return [part(0, link.speed === 0 ? `REPLAY stands at ${at}` : `REPLAY x${link.speed} ${at}`, "accent")];

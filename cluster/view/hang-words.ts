@@ -48,6 +48,9 @@ function stacksOf({ rank, host, main, others }: Look["ranks"][number]): string[]
   return ["", `rank ${rank} on ${host}`, ...[main, ...others].flatMap(processLines)];
 }
 
+/** The code that travelled, as the person knows it: below its own directory. */
+const ofCode = (file: string): string => file.replace(/^\/.*\/runs\/[^/]+\/code\//, "");
+
 function processLines({ pid, command, state, cpus, threads, source, why }: ProcessLook): string[] {
   const head = `  process ${pid} (${state}, ${Math.round(cpus * 100)}% CPU) ${command.slice(-80)}`;
   if (source === null) return [head, `    no stack: ${why}`];
@@ -55,7 +58,7 @@ function processLines({ pid, command, state, cpus, threads, source, why }: Proce
     head,
     ...threads.flatMap(({ isMain, name, frames }) => [
       `    ${isMain ? "main thread" : `thread ${name}`.trim()}, by ${source}`,
-      ...frames.map(({ file, line, fn }) => `      ${fn}  ${file}:${line}`),
+      ...frames.map(({ file, line, fn }) => `      ${fn}  ${ofCode(file)}:${line}`),
     ]),
   ];
 }

@@ -51,7 +51,7 @@ async function show(context: Context, options: Options, { client, run, find, end
     return exitOf(state);
   }
   if (state.fenced !== null) throw ledElsewhere(state.spec, state.fenced);
-  context.say(`==> ${run} is ${phaseOf(state)} (${begunWords(state)}); Ctrl-C leaves it running`);
+  context.say(`==> ${run} is ${phaseOf(state)} (${begunWords(state)}); leaving it does not end it`);
   for (const line of [...standingLines(state, Date.now()), ...whyLines(state, Date.now())]) context.say(`==> ${line}`);
   return showRun(context, client, run, options, { known, last: BEFORE, stopsOnSignal: false, find, ...(ended === undefined ? {} : { ended }) });
 }

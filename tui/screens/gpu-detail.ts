@@ -44,7 +44,7 @@ export function gpuDetail(run: RunModel, row: GpuHost, at: number, chosen: Metri
   return [
     [
       span(` GPU ${gpu.index ?? at} of ${reading.host}`, "title"),
-      span(`  ${gpu.name ?? "of unknown kind"}  ${ranks.length === 0 ? "no rank of this run" : ranks.map((rank) => `r${rank}`).join(",")}  `),
+      span(`  ${gpu.name ?? "of unknown kind"}  ${ranks.length === 0 ? "no process of this run is seen on it" : ranks.map((rank) => `r${rank}`).join(",")}  `),
       span(words.length > 0 ? words.join(", ") : stateOf(gpu), words.length > 0 || stateOf(gpu) !== "ok" ? "warn" : "good"),
     ],
     ...(finding === undefined ? [] : [line(` ! ${finding.text} (${findingOf(finding.code)?.title ?? finding.code})`, "warn")]),

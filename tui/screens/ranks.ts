@@ -165,6 +165,7 @@ function head(run: RunModel, rows: readonly RankRow[], now: number, attempt: num
     span(` ${plural(rows.length, "rank")}`, "title"),
     span(`, ${alive} running`),
     span(bad === 0 ? "" : `, ${bad} not well`, "bad"),
+    span(attempt === null && alive > 1 && times.length < 2 ? ", none to compare: docs/progress.md, step()" : "", "dim"),
     span(times.length < 2 ? "" : `, ${run.busyMs.size >= 2 ? "work" : "step"} ${milliseconds(median(times))} median`, "dim"),
     span(slow?.deviation == null || slow.deviation < ODD ? "" : `, slowest r${slow.rank} ${percent(slow.deviation)}`, "warn"),
   ];
