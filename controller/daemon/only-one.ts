@@ -1,7 +1,7 @@
 /** One controller for one state directory: the kernel's lock on this machine, a sign of life on disk towards others that share the directory. */
 
 import { randomBytes } from "node:crypto";
-import { readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, readlinkSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
@@ -30,11 +30,16 @@ export async function becomeOnly(socket: string): Promise<string | null> {
   const live = (): void => write("controller.alive", { machine, at: Date.now(), pid: process.pid });
   live();
   setInterval(live, SIGN_MS).unref();
+  process.once("exit", leave); // one that ends in order keeps nobody waiting until its sign is stale
   const kept = read("controller.id");
   if (kept.machine === machine && typeof kept.id === "string" && /^[0-9a-f]{16}$/.test(kept.id)) return kept.id;
   const id = randomBytes(8).toString("hex");
   write("controller.id", { machine, id });
   return id;
+}
+
+function leave(): void {
+  if (read("controller.alive").pid === process.pid) rmSync(join(stateDir(), "controller.alive"), { force: true });
 }
 
 /** Host name and network namespace: abstract sockets reach no further. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -50,6 +50,16 @@ test("a second controller on a state directory leaves, and disturbs neither the 
   const others = await Promise.all([1, 2, 3].map(() => startAnother(ground)));
   for (const other of others) assert.deepEqual([other.code, other.err], [0, ""]);
   assert.equal(await pidOf(ground), first);
+});
+
+test("one that ends in order takes its sign of life along: whoever shares the directory need not wait until it is stale", async (t) => {
+  const ground = one(t);
+  const child = await ground.startController();
+  assert.equal(kept(ground, "controller.alive").pid, child.pid);
+  const gone = once(child, "exit");
+  child.kill("SIGTERM");
+  await gone;
+  assert.ok(!existsSync(join(ground.stateDir, "controller.alive")));
 });
 
 test("several that start at once: one serves", async (t) => {
