@@ -17,7 +17,7 @@ function checkout(t: TestContext): Sandbox & { readonly setup: (...args: string[
   }
   sandbox.fake("npm", FAKE_NPM);
   sandbox.fake("python3", FAKE_PYTHON);
-  for (const server of ["sshd", "ssh", "fish", "tcsh", "tmux", "ip", "nft", "ps", "prometheus"]) sandbox.fake(server, "exit 99");
+  for (const server of ["sshd", "ssh", "fish", "zsh", "tcsh", "tmux", "ip", "nft", "ps", "prometheus"]) sandbox.fake(server, "exit 99");
   const log = join(sandbox.dir, "calls");
   writeFileSync(log, "");
   return {
