@@ -85,6 +85,8 @@ type Said = {
   readonly verify: string;
   /** Checks that must not have failed or been skipped on the same host: else this one is skipped. */
   readonly needs: readonly string[];
+  /** Checks whose failure there explains what this one would find: it is skipped then, and not where they were skipped. */
+  readonly unlessFailed?: readonly string[];
   /** A failure of it keeps a launch back. */
   readonly isBlocking: boolean;
   readonly proof: Proof;

@@ -40,7 +40,7 @@ export function inOrder<T extends Check>(checks: readonly T[]): readonly T[] {
   const take = (check: T): void => {
     if (done.has(check.id)) return;
     done.add(check.id);
-    for (const need of check.needs) {
+    for (const need of [...check.needs, ...(check.unlessFailed ?? [])]) {
       const needed = known.get(need);
       if (needed !== undefined) take(needed);
     }
@@ -62,8 +62,9 @@ export class Ledger {
 
   /** Why a check is not for this host; null: it is. */
   missing(check: Check, host: string): string | null {
-    const need = check.needs.find((id) => this.#bad.has(`${id} ${host}`));
-    return need === undefined ? null : `needs ${need}, which ${this.#bad.get(`${need} ${host}`) === "fail" ? "failed" : "could not be looked at"}`;
+    const statusOf = (id: string): string | undefined => this.#bad.get(`${id} ${host}`);
+    const need = check.needs.find((id) => statusOf(id) !== undefined) ?? check.unlessFailed?.find((id) => statusOf(id) === "fail");
+    return need === undefined ? null : `needs ${need}, which ${statusOf(need) === "fail" ? "failed" : "could not be looked at"}`;
   }
 
   get results(): readonly Result[] {

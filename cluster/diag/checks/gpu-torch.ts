@@ -10,7 +10,7 @@ import { cannotSay, failed, notLooked, pass, skip, warn } from "../read.ts";
 import { answerOf, gpusOf, told } from "./gpu-read.ts";
 import { jobPython, pythonPath, torchOf } from "./python-shape.ts";
 
-const base = { group: "versions", tier: "quick", scope: "host", needs: ["gpu.driver", "torch.present"], who: "you" } as const;
+const base = { group: "versions", tier: "quick", scope: "host", needs: ["gpu.driver", "torch.present"], unlessFailed: ["torch.import"], who: "you" } as const;
 /** `wheel`: of torch for the CUDA of the driver. */
 const REINSTALL = on("{python} -m pip install --force-reinstall torch --index-url https://download.pytorch.org/whl/{wheel}");
 
@@ -85,7 +85,8 @@ function judgeArch(probe: HostProbe): Judgement {
 function judgeDriver(probe: HostProbe, context: DiagContext): Judgement {
   if (!isTorch(context.spec)) return skip("the job is a command of its own");
   const python = jobPython(probe);
-  const wants = python.torch?.cuda ?? null;
+  if (python.torch === null) throw notLooked("torch's files do not tell its CUDA");
+  const wants = python.torch.cuda;
   const version = torchOf(python) ?? "?";
   const words = { python: pythonPath(probe), wheel: wheelOf(driverCuda(probe)) };
   if (wants === null)

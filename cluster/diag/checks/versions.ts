@@ -158,11 +158,14 @@ export const VERSIONS_CLUSTER: readonly ClusterCheck[] = [
     fix: REBUILD,
     verify: "nexadist hosts",
     needs: ["torch.present"],
+    unlessFailed: ["torch.import"],
     isBlocking: true,
     proof: "broken",
     judge: (probes, { spec }) => {
       if (!isTorch(spec)) return skipAll(probes, "the job is a command of its own");
-      const { values, absent } = differences(probes, torchOf);
+      // The metadata of a package may lack the "+cu130" that torch's own file has.
+      const isFromFile = probes.every((probe) => typeof jobPython(probe).torch?.version === "string");
+      const { values, absent } = differences(probes, (found) => (isFromFile ? torchOf(found) : (torchOf(found)?.replace(/\+.*$/, "") ?? null)));
       return [...untold(absent), ...odd(probes, values, "torch", byMinor).map(withoutLocal)];
     },
   },
