@@ -28,8 +28,14 @@ export const torchLook = z.object({
   warnings: z.array(z.string()),
 });
 
-/** "12.8" → cu128. */
-const wheelOf = (cuda: string): string => `cu${cuda.split(".").slice(0, 2).join("")}`;
+/** CUDA versions that pip indexes of torch exist for, oldest first: download.pytorch.org/whl. */
+const WHEELS = ["11.8", "12.1", "12.4", "12.6", "12.8", "12.9", "13.0"];
+
+/** The newest that the driver serves: "13.2" → cu130. One older than all gets the oldest. */
+function wheelOf(cuda: string): string {
+  const served = WHEELS.filter((one) => compareVersions(one, cuda) <= 0).at(-1) ?? WHEELS[0] ?? "";
+  return `cu${served.replace(".", "")}`;
+}
 
 function driverCuda(probe: HostProbe): string {
   const { out } = answerOf(probe, "smi_version");

@@ -233,6 +233,18 @@ test("torch: built without CUDA, for another CUDA, without kernels, with a drive
   assert.match(version("11.8"), /^fail .*serves 11.8/);
 });
 
+test("torch: the index of the cure is one that exists, the newest that the driver serves", () => {
+  const wheel = (cuda: string): string | undefined =>
+    judge(
+      probeOf({
+        smi_version: answer(`DRIVER version      : 590.48.01\nCUDA Version        : ${cuda}\n`),
+        torch_cuda: json({ ...torch, isAvailable: false }),
+      }),
+    ).find(({ id }) => id === "torch.cuda")?.words?.wheel;
+  const given = ["11.4", "11.8", "12.0", "12.2", "12.7", "12.8", "12.10", "13.0", "13.2"].map(wheel);
+  assert.deepEqual(given, ["cu118", "cu118", "cu118", "cu121", "cu126", "cu128", "cu129", "cu130", "cu130"]);
+});
+
 test("every word in braces of a fix is given", () => {
   for (const { id, fix, verify } of GPU_CHECKS) {
     for (const [, word = ""] of `${fix} ${verify}`.matchAll(/\{([a-z]\w*)\}/g))
