@@ -21,6 +21,7 @@ export function rootCause(evidence: Evidence): Cause {
   if (first === undefined) return nothingKnown(evidence);
   const { tier, at, who, what, proofs, ...cause } = first;
   const others = suspects.filter((one) => one !== first && one.rank !== null && one.rank !== first.rank);
+  const alike = new Set(others.filter((one) => isAlike(one, first)).flatMap(({ rank }) => rank ?? []));
   const full = fullDiskOf(first, evidence);
   const words = [...(full?.proofs ?? []), ...proofs.slice(0, OWN_MAX), ...others.flatMap(({ proofs: of }) => of.find((line) => !/: File "/.test(line)) ?? [])];
   return {
@@ -28,7 +29,7 @@ export function rootCause(evidence: Evidence): Cause {
     code: full?.code ?? cause.code,
     host: cause.host === null ? null : cleaned(cause.host, LINE_MAX),
     place: cause.place === null ? null : cleaned(cause.place, LINE_MAX),
-    text: `${cleaned(`${who} ${what}`, TEXT_MAX)}${full?.text ?? ""}${victims(evidence, first)}`,
+    text: `${cleaned(`${who} ${what}`, TEXT_MAX)}${full?.text ?? ""}${companions(evidence, alike)}${victims(evidence, first, alike.size)}`,
     evidence: [...new Set(words.map((line) => cleaned(line, LINE_MAX)))].slice(0, EVIDENCE_MAX),
   };
 }
@@ -60,13 +61,27 @@ const ofWays = ({ ways, ended: why }: Evidence): Suspect[] =>
 const ended = ({ ended: why }: Evidence): Suspect[] =>
   why === null ? [] : [suspect({ tier: 3, at: 0, who: "", what: why.text, kind: why.kind, host: why.host, rank: why.rank, code: why.code, proofs: [] })];
 
-/** "; 7 other ranks ended because of it". */
-function victims({ world, ranks, exits }: Evidence, first: Suspect): string {
+/** Raised the very same by itself: a victim of the first would have noticed its end, or been ended. */
+const isAlike = (one: Suspect, first: Suspect): boolean =>
+  first.kind === "exception" && first.tier <= 2 && one.tier <= 2 && one.kind === "exception" && one.place === first.place && one.code === first.code;
+
+/** "; all 3 ranks raised the same". */
+function companions({ world }: Evidence, alike: ReadonlySet<number>): string {
+  if (alike.size === 0) return "";
+  if (alike.size + 1 >= world) return `; ${world === 2 ? "both" : `all ${world}`} ranks raised the same`;
+  const ranks = [...alike].sort((a, b) => a - b);
+  const named =
+    ranks.length <= 4 ? `${ranks.length === 1 ? "rank" : "ranks"} ${ranks.join(", ").replace(/, (?=\d+$)/, " and ")}` : `${ranks.length} other ranks`;
+  return `; ${named} raised the same`;
+}
+
+/** "; 7 other ranks ended because of it". `alike`: ranks that failed by themselves, too. */
+function victims({ world, ranks, exits }: Evidence, first: Suspect, alike: number): string {
   if (first.kind === "start" || first.kind === "unknown") return "";
   const well = new Set(exits.filter(({ code }) => code === 0).map(({ rank }) => rank));
   const started = [...new Map([...ranks, ...exits].map((one) => [one.rank, one])).values()].filter(({ rank }) => !well.has(rank));
   const isHosts = first.kind === "host-lost" || first.kind === "host-rebooted" || first.kind === "shim";
-  const count = first.rank !== null ? world - well.size - 1 : started.filter(({ host }) => !isHosts || host !== first.host).length;
+  const count = first.rank !== null ? world - well.size - 1 - alike : started.filter(({ host }) => !isHosts || host !== first.host).length;
   if (count <= 0) return "";
   return `; ${count}${first.rank !== null || isHosts ? " other" : ""} ${count === 1 ? "rank" : "ranks"} ended because of it`;
 }

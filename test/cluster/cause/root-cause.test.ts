@@ -69,6 +69,30 @@ check(
   { kind: "exception", code: null, text: "rank 1 on gpu-a raised ValueError: bad batch at train.py:88 in step(); 7 other ranks ended because of it" },
 );
 
+const BAD = traceback("ValueError: bad batch");
+const raised = (ranks: readonly number[]) => ({ exits: ranks.map((rank) => exit(rank, 1000 + rank, { code: 1 })), tails: ranks.map((rank) => err(rank, BAD)) });
+
+check("all ranks raised the same: none is a victim", scene(raised([0, 1, 2, 3, 4, 5, 6, 7])), {
+  kind: "exception",
+  text: "rank 0 on gpu-a raised ValueError: bad batch at train.py:88 in step(); all 8 ranks raised the same",
+});
+
+const three = raised([1, 2, 5]);
+check(
+  "some ranks raised the same, the others were ended because of it",
+  scene({ ...three, exits: [...three.exits, ...stopped(1).filter(({ rank }) => rank !== 2 && rank !== 5)] }),
+  { kind: "exception", text: /in step\(\); ranks 2 and 5 raised the same; 5 other ranks ended because of it$/ },
+);
+
+check(
+  "another exception is not the same",
+  scene({
+    exits: [exit(1, 1000, { code: 1 }), exit(2, 1001, { code: 1 }), ...stopped(1).filter(({ rank }) => rank !== 2)],
+    tails: [err(1, BAD), err(2, traceback("KeyError: 'x'"))],
+  }),
+  { kind: "exception", text: /in step\(\); 7 other ranks ended because of it$/ },
+);
+
 check(
   "kill -9 by hand",
   scene({ exits: [exit(3, 1000, { signal: "SIGKILL" }), exit(6, 1100, { code: 1 }), ...stopped(3).filter((e) => e.rank !== 6)], tails: [err(6, GLOO)] }),
