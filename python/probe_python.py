@@ -56,7 +56,8 @@ def job_packages(request: Json) -> str:
     if line is None:
         last = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["nothing"])[-1]
         raise RuntimeError(f"{path} ended with status {done.returncode} and said: {last[:300]}")
-    return line[1:] if "env" not in request else json.dumps({**json.loads(line[1:]), "isAfterSetup": True})
+    # A wrapper is not what sys.executable names.
+    return json.dumps({**json.loads(line[1:]), "path": path, **({"isAfterSetup": True} if "env" in request else {})})
 
 
 def torch_import(request: Json) -> str:

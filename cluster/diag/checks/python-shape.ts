@@ -6,6 +6,8 @@ import { cannotSay, jsonOf } from "../read.ts";
 
 const python = z.object({
   executable: z.string(),
+  /** What ranks are started with: what the file names, else the one on the PATH. A wrapper starts another `executable`. */
+  path: z.string().optional(),
   version: z.string().regex(/^\d+\.\d+\.\d+$/),
   prefix: z.string(),
   /** It is the one that `setup` chose. */
@@ -57,7 +59,8 @@ export function ncclOf({ packages }: JobPython): string | null {
 /** Where the job's Python is, for commands that use it. */
 export function pythonPath(probe: HostProbe): string {
   try {
-    return jobPython(probe).executable;
+    const { path, executable } = jobPython(probe);
+    return path ?? executable;
   } catch {
     return probe.facts.python?.path ?? "python";
   }

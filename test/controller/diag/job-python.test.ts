@@ -44,6 +44,7 @@ test("a torch that is there and cannot be loaded keeps READY away, with what the
   const { of } = await look(t, { python: join(root, "bin/python") });
   assert.equal(of("torch.present")?.status, "pass");
   assert.deepEqual([of("torch.import")?.status, of("torch.import")?.observed], ["fail", "ImportError: libcudart.so.12: cannot open shared object file"]);
+  assert.equal(of("torch.import")?.words?.python, join(root, "bin/python"), "the cure is for what the file names, not for what that wrapper starts");
   const withVariable = await look(t, { python: join(root, "bin/python"), env: { CUDA_LIBRARIES: "there" } });
   assert.equal(withVariable.of("torch.import")?.status, "pass", "ranks have the file's variables");
 });
