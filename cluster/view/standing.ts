@@ -8,23 +8,24 @@ import { formatDuration } from "./duration.ts";
 import { firstLine } from "./paragraph.ts";
 
 export function standingLines(state: RunState, now: number): readonly string[] {
-  return [...forcedLines(state), ...pastLines(state), ...queueLines(state, now), ...troubleLines(state, now)];
+  return [...troubleLines(state, now), ...queueLines(state, now), ...pastLines(state), ...forcedLines(state)];
 }
 
 const forcedLines = ({ preflight, spec }: RunState): readonly string[] =>
   spec.isForced === true ? blockersOf(preflight?.findings ?? []).map((one) => `started by --force in spite of ${sanitiseWord(findingWords(one))}`) : [];
 
-/** Earlier attempts that are told, each with what ended it. */
+/** Earlier attempts that are told, each with what ended it, the latest first: where there is room for few rows they are those of now. */
 const PAST = 5;
 
 function pastLines({ past, attempt }: RunState): readonly string[] {
   const before = past.filter((one) => one.attempt < attempt);
   const hidden = before.length - PAST;
   return [
-    ...(hidden > 0 ? [`${hidden} earlier attempt${hidden === 1 ? "" : "s"}: nexadist status --json`] : []),
     ...before
       .slice(-PAST)
+      .toReversed()
       .map((one) => `attempt ${one.attempt} (${one.world} rank${one.world === 1 ? "" : "s"}) ended: ${sanitiseWord(firstLine(one.cause.text))}`),
+    ...(hidden > 0 ? [`${hidden} earlier attempt${hidden === 1 ? "" : "s"}: nexadist status --json`] : []),
   ];
 }
 

@@ -19,9 +19,9 @@ import { lookAtRun } from "./open-run.ts";
 export const nccl: Run = async (context, [wanted], options) => {
   const { client, run } = await lookAtRun(context, options, wanted);
   const { state } = await readRun(client, run);
-  const own = await readLogs(client, run, ["nccl"]);
+  const own = await readLogs(client, run, state.attempt, ["nccl"]);
   // Where the program has set NCCL_DEBUG_FILE or an old host wrote it among the rest.
-  const summary = own.ranks.length > 0 ? own : await readLogs(client, run, ["out", "err"]);
+  const summary = own.ranks.length > 0 ? own : await readLogs(client, run, state.attempt, ["out", "err"]);
   const hosts = new Map(summary.ranks.map(({ rank, host }) => [rank, host]));
   const names = new Set(summary.ranks.map(({ host }) => host));
   const asked = isOver(state) ? [] : state.spec.hosts.filter(({ name }) => names.has(name));
@@ -36,9 +36,9 @@ export const nccl: Run = async (context, [wanted], options) => {
   return 0;
 };
 
-async function readLogs(client: Client, run: string, streams: readonly LogStream[]): Promise<NcclSummary> {
+async function readLogs(client: Client, run: string, attempt: number, streams: readonly LogStream[]): Promise<NcclSummary> {
   const reader = readNccl();
-  const want = { hosts: null, ranks: null, streams, attempt: null, since: null, last: null, follow: false };
+  const want = { hosts: null, ranks: null, streams, attempt, since: null, last: null, follow: false };
   for await (const item of client.stream({ ask: "logs", run, want })) {
     if (item.kind !== "line" || item.line.rank === null || !item.line.text.includes("NCCL")) continue;
     const fact = readNcclLine(item.line.text);

@@ -8,6 +8,7 @@ import { type Asked, tellAndWait } from "./asked.ts";
 import { followRun } from "./follow-run.ts";
 import { readPage } from "./log-page.ts";
 import { type LogView, openLogView } from "./log-query.ts";
+import { lastWritten } from "./log-sources.ts";
 import type { Runs } from "./runs.ts";
 
 export async function answerLogs(runs: Runs, request: Request & { ask: "logs" }, asked: Asked): Promise<LogPage | null> {
@@ -16,7 +17,13 @@ export async function answerLogs(runs: Runs, request: Request & { ask: "logs" },
   const live = runs.live.get(request.run);
   const { page } = want;
   if (page !== undefined) return readPage(join(runDir(request.run), "logs"), { ...want, page, attempt: want.attempt ?? state.attempt }, live === undefined);
-  const open = (isOpenEnded: boolean): LogView => openLogView(join(runDir(request.run), "logs"), want, state.attempt, isOpenEnded);
+  const dir = join(runDir(request.run), "logs");
+  const shown = want.attempt === null && !want.follow && want.wholeLines !== true ? lastWritten(dir, want, state.attempt) : state.attempt;
+  if (shown !== state.attempt) {
+    const text = `attempt ${state.attempt} has written nothing of what is asked for; these lines are of attempt ${shown}`;
+    if (!(await tellAndWait(asked, { kind: "notice", host: null, text }))) return null;
+  }
+  const open = (isOpenEnded: boolean): LogView => openLogView(dir, want, shown, isOpenEnded);
   if (want.follow && live !== undefined) {
     await followRun(live, () => open(true), asked, { next: () => undefined, notice: () => undefined });
     return null;

@@ -1,9 +1,9 @@
 /** Which streams of a run are stored, and which of them a question is about. */
 
-import { readdirSync } from "node:fs";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { LogQuery } from "../../cluster/viewer.ts";
-import type { StreamName } from "./line-feed.ts";
+import { parseStream, type StreamName } from "./line-feed.ts";
 import type { Source } from "./log-reader.ts";
 import { isStream } from "./log-store.ts";
 
@@ -22,6 +22,15 @@ export function findSources(dir: string): Source[] {
         .map((file) => ({ host: decodeURIComponent(folder), stream: `${attempt}/${file}`, path: join(dir, attempt, folder, file) })),
     ),
   );
+}
+
+/** The newest attempt that has written something of what is wanted; `latest` where none has. */
+export function lastWritten(dir: string, want: LogQuery, latest: number): number {
+  const written = findSources(dir).flatMap(({ host, stream, path }) => {
+    const name = parseStream(stream);
+    return name.attempt <= latest && isWanted(want, host, name) && (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0 ? name.attempt : [];
+  });
+  return written.reduce((last, attempt) => Math.max(last, attempt), 0) || latest;
 }
 
 function list(dir: string): string[] {

@@ -22,7 +22,7 @@ test("a drill", { skip: needsRoot }, async (t) => {
     const { code, err } = await seat.cli(["drill", "c.yaml"]);
     assert.equal(code, 2);
     assert.match(err, /kills, one after\s+another: the agent of a host, the controller, a rank, the launcher of a host, the shim of a host/);
-    assert.match(err, /nexadist drill --yes/);
+    assert.match(err, /try: nexadist drill -c c\.yaml --yes/);
     assert.equal(seat.latest(), "");
   });
 

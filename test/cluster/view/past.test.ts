@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { statusLines } from "../../../cluster/view/status.ts";
 import { play } from "../run/play.ts";
 
-test("status tells what ended each earlier attempt, the last five of many, and nothing twice", () => {
+test("status tells what ended each earlier attempt, the last five of many, the latest first, and nothing twice", () => {
   const run = play({ max: 10 });
   const said = (): readonly string[] => statusLines(run.state(), 2000).filter((line) => / ended: |earlier attempt/.test(line));
   assert.deepEqual(said(), []);
@@ -17,5 +17,5 @@ test("status tells what ended each earlier attempt, the last five of many, and n
     run.fails({ text: `cause ${k}\nmore`, place: `p${k}` }, k);
     run.again();
   }
-  assert.deepEqual(said(), ["2 earlier attempts: nexadist status --json", ...[3, 4, 5, 6, 7].map((k) => `attempt ${k} (3 ranks) ended: cause ${k}`)]);
+  assert.deepEqual(said(), [...[7, 6, 5, 4, 3].map((k) => `attempt ${k} (3 ranks) ended: cause ${k}`), "2 earlier attempts: nexadist status --json"]);
 });
