@@ -141,3 +141,18 @@ export function lifeOf(spec: RunSpec, until: "running" | "succeeded" | "failed")
     ...(until === "failed" ? [{ at, type: "attempt-diagnosed", attempt: 1, cause: FINAL, checkpoint: null, jitter: 0 } as const] : []),
   ];
 }
+
+/** What "runs" answers of that run while it goes on. */
+export const ROW = {
+  run: SPEC.run,
+  name: "demo",
+  phase: "running",
+  hosts: 2,
+  ranks: 2,
+  attempt: 1,
+  requestedAt: 1,
+  endedAt: null,
+  file: null,
+  by: "t",
+  failure: null,
+};

@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { replay } from "../../../cluster/run/reduce.ts";
 import { planStop } from "../../../controller/cli/stop-plan.ts";
 import { nexadist, place } from "../../support/cli.ts";
-import { fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { fakeController, lifeOf, ROW, SPEC } from "../../support/fake-controller.ts";
 
 /** Every path below with what it holds. */
 function picture(dir: string): readonly string[] {
@@ -52,21 +52,8 @@ test("cp --dry-run: both ways, files and directories; what could not be copied i
 test("stop --dry-run: says whom it would end on each host, and asks the controller for no stop", async (t) => {
   const at = place(t);
   const events = lifeOf(SPEC, "running");
-  const row = {
-    run: SPEC.run,
-    name: "demo",
-    phase: "running",
-    hosts: 2,
-    ranks: 2,
-    attempt: 1,
-    requestedAt: 1,
-    endedAt: null,
-    file: null,
-    by: "t",
-    failure: null,
-  };
   const fake = await fakeController(t, (asked) => {
-    if (asked.request.ask === "runs") asked.end([row]);
+    if (asked.request.ask === "runs") asked.end([ROW]);
     if (asked.request.ask === "run") asked.end({ state: replay(events), events: events.length, dir: "/d" });
   });
   const env = { NEXADIST_STATE_DIR: fake.stateDir };

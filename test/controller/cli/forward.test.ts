@@ -7,23 +7,9 @@ import { type TestContext, test } from "node:test";
 import { replay } from "../../../cluster/run/reduce.ts";
 import type { RunSpec } from "../../../cluster/spec.ts";
 import { nexadist, type Place, place, start } from "../../support/cli.ts";
-import { fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { fakeController, lifeOf, ROW, SPEC } from "../../support/fake-controller.ts";
 import { DRIVERS } from "../../support/reach.ts";
 import { freePort, SSHD, type Sshd, startSshd } from "../../support/sshd.ts";
-
-const ROW = {
-  run: SPEC.run,
-  name: "demo",
-  phase: "running",
-  hosts: 2,
-  ranks: 2,
-  attempt: 1,
-  requestedAt: 1,
-  endedAt: null,
-  file: null,
-  by: "t",
-  failure: null,
-};
 
 type Stage = { readonly at: Place; readonly env: Record<string, string>; readonly sshd: Sshd; readonly web: number };
 

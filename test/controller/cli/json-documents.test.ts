@@ -5,21 +5,8 @@ import { test } from "node:test";
 import { JSON_DOCUMENTS } from "../../../cluster/json/documents.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
 import { nexadist, place } from "../../support/cli.ts";
-import { type Asked, fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { type Asked, fakeController, lifeOf, ROW, SPEC } from "../../support/fake-controller.ts";
 
-const ROW = {
-  run: SPEC.run,
-  name: "demo",
-  phase: "running",
-  hosts: 2,
-  ranks: 2,
-  attempt: 1,
-  requestedAt: 1,
-  endedAt: null,
-  file: null,
-  by: "t",
-  failure: null,
-};
 const RUNNING = replay(lifeOf(SPEC, "running"));
 const ENDED = replay(lifeOf(SPEC, "failed"));
 const SAMPLE = { gpus: {}, processes: {}, host: { load1: 1 }, nets: {}, disks: {} };
