@@ -95,7 +95,8 @@ export function eachGpu(probe: HostProbe, judge: (row: GpuRow) => Judgement): re
   return [...groups.values()].flatMap((group): readonly Judgement[] => {
     const [first] = group;
     if (first === undefined) return [];
-    if (first.status === "pass") return [pass(together(group.map(({ observed }) => observed), rows.length))]; // biome-ignore format: one line
+    const seen = group.map(({ observed }) => observed);
+    if (first.status === "pass") return [pass(together(seen, rows.length))];
     if (group.length === rows.length && rows.length > 1 && first.status !== "fail" && first.status !== "warn")
       return [{ status: first.status, observed: first.observed }];
     if (group.length > 1)
