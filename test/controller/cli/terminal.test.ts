@@ -7,7 +7,7 @@ import type { RunEvent } from "../../../cluster/run/events.ts";
 import { replay } from "../../../cluster/run/reduce.ts";
 import { withoutColour } from "../../../cluster/sanitise.ts";
 import { ENTRY, type Place, place } from "../../support/cli.ts";
-import { type Asked, type FakeController, fakeController, lifeOf, SPEC } from "../../support/fake-controller.ts";
+import { type Asked, type FakeController, fakeController, lifeOf, ROW, SPEC } from "../../support/fake-controller.ts";
 import { SSHD, startSshd } from "../../support/sshd.ts";
 import { onTerminal, type Terminal } from "../../support/terminal.ts";
 
@@ -128,19 +128,7 @@ test("a run of the same name is running: up offers to attach and starts nothing"
   const at = withFile(t);
   const fake = await fakeController(t, (asked) => {
     const { request } = asked;
-    const row = {
-      run: SPEC.run,
-      name: "cluster",
-      phase: "running",
-      hosts: 2,
-      ranks: 2,
-      attempt: 1,
-      requestedAt: 1,
-      endedAt: null,
-      file: null,
-      by: "t",
-      failure: null,
-    };
+    const row = { ...ROW, name: "cluster" };
     if (request.ask === "runs") asked.end([row]);
     if (request.ask === "run") asked.end({ state: replay(RUNNING), events: RUNNING.length, dir: "/d" });
   });
